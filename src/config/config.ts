@@ -1,0 +1,186 @@
+// The config after loading: every default filled in, every unit turned to a number. What the rest of the house reads.
+import type { AffinityOptions } from '../affinity/options.ts';
+import type { BalanceOptions } from '../balance/options.ts';
+import type { HealthOptions } from '../health/options.ts';
+import type { PoolOptions, RetryOptions } from '../pool/options.ts';
+
+/** Times in milliseconds; 0 means off where the contract allows off. */
+export interface TimeoutOptions {
+  readonly connectMs: number;
+  readonly headMs: number;
+  readonly bodyIdleMs: number;
+  readonly responseMs: number;
+  readonly idleMs: number;
+  readonly streamMs: number;
+  readonly tunnelMs: number;
+  readonly totalMs: number;
+  readonly expectMs: number;
+}
+
+/** Sizes in bytes; Infinity means unlimited where the contract allows it. */
+export interface LimitOptions {
+  readonly requestLineBytes: number;
+  readonly headBytes: number;
+  readonly fields: number;
+  readonly bodyBytes: number;
+  /** Bytes a second that a request body must keep up over 10 s. */
+  readonly minRateBytes: number;
+  readonly responseHeadBytes: number;
+  readonly bufferBytes: number;
+  /** Client connections a process holds; 0: from the descriptor limit. */
+  readonly connections: number;
+}
+
+/** The switches of the HTTP rules. */
+export interface HttpSwitches {
+  /** Our name in `Via`, or null for none (H5). */
+  readonly via: string | null;
+  readonly strictTarget: boolean;
+  readonly dropUnderscores: boolean;
+  readonly abortOnClose: boolean;
+  /** Also write `Forwarded` (RFC 7239). */
+  readonly forwarded: boolean;
+  /** Pass `Proxy-Authorization` and `Proxy-Authenticate` on (H3). */
+  readonly proxyAuth: boolean;
+}
+
+export type Bind =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+export interface ListenerConfig {
+  readonly name: string;
+  readonly bind: Bind;
+}
+
+export interface FieldEdits {
+  readonly set: readonly (readonly [name: string, value: string])[];
+  readonly add: readonly (readonly [name: string, value: string])[];
+  readonly remove: readonly string[];
+}
+
+export type RouteAction =
+  | { readonly kind: 'pool'; readonly pool: string }
+  | { readonly kind: 'redirect'; readonly to: string; readonly status: number }
+  | {
+      readonly kind: 'respond';
+      readonly status: number;
+      readonly body: string;
+      readonly headers: readonly (readonly [string, string])[];
+    };
+
+export interface RouteConfig {
+  /** Stable name for logs and metrics: `host/path`. */
+  readonly name: string;
+  /** Lower-case host, `*.example.com`, or null for any. */
+  readonly host: string | null;
+  readonly path: string;
+  /** True for `= /path`: that path alone. */
+  readonly exact: boolean;
+  /** Upper-case methods, or null for all. */
+  readonly methods: readonly string[] | null;
+  readonly action: RouteAction;
+  readonly requestFields: FieldEdits;
+  readonly responseFields: FieldEdits;
+  readonly rewrite: {
+    readonly stripPrefix: string | null;
+    readonly addPrefix: string | null;
+    readonly path: string | null;
+  };
+  /** False: this route neither reads nor sets affinity. */
+  readonly affinity: boolean;
+  readonly timeouts: TimeoutOptions;
+  readonly limits: LimitOptions;
+  readonly retries: RetryOptions;
+  readonly http: HttpSwitches;
+}
+
+export interface UpstreamConfig {
+  /** Identity: what affinity signs, metrics label and the API names. Unique in its pool. */
+  readonly name: string;
+  /** As written, for people. */
+  readonly url: string;
+  readonly scheme: 'http' | 'https';
+  /** Host and port to dial (a name is resolved again every `resolve`), or null for a unix socket. */
+  readonly host: string | null;
+  readonly port: number;
+  readonly socketPath: string | null;
+  readonly weight: number;
+  /** Most requests at once over all workers; 0: no bound. */
+  readonly maxConnections: number;
+  readonly backup: boolean;
+  readonly wanted: 'ready' | 'drain' | 'maintenance';
+  readonly tls: UpstreamTlsConfig | null;
+}
+
+export interface UpstreamTlsConfig {
+  readonly verify: boolean;
+  /** Server name for SNI and verification; null: the upstream's own host. */
+  readonly serverName: string | null;
+  /** PEM texts, already read. */
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+export interface PoolConfig extends PoolOptions {
+  readonly name: string;
+  readonly upstreams: readonly UpstreamConfig[];
+  readonly balance: BalanceOptions;
+  readonly affinity: AffinityOptions | null;
+  readonly health: HealthOptions;
+  readonly timeouts: TimeoutOptions;
+  readonly retries: RetryOptions;
+  /** Field `Host` sent upstream: the client's, the upstream's own authority, or this. */
+  readonly host: 'keep' | 'upstream' | { readonly value: string };
+  /** Page while every upstream of the pool is in maintenance; null: the ordinary 503. */
+  readonly maintenance: ErrorPage | null;
+}
+
+/** An own error page, already read and laid out. */
+export interface ErrorPage {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export interface AdminToken {
+  readonly name: string;
+  readonly token: string;
+  readonly access: 'read' | 'full';
+}
+
+export interface AdminConfig {
+  readonly bind: Bind;
+  readonly tokens: readonly AdminToken[];
+  /** Second listener with only /livez, /readyz and /metrics. */
+  readonly probes: Bind | null;
+}
+
+export interface LogConfig {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly access: boolean;
+  readonly format: 'json' | 'pretty' | 'auto';
+  /** Share of requests that get an access line, 0 … 1. Failures always get one. */
+  readonly sample: number;
+}
+
+export interface Config {
+  /** File it came from, for messages. */
+  readonly file: string;
+  readonly listeners: readonly ListenerConfig[];
+  /** Number of workers, or null for one per core. */
+  readonly workers: number | null;
+  /** CIDR blocks or addresses, as written and already checked. */
+  readonly trustedProxies: readonly string[];
+  readonly routes: readonly RouteConfig[];
+  readonly pools: readonly PoolConfig[];
+  readonly limits: LimitOptions;
+  /** Timeouts of the client side before a route is known (head, idle). */
+  readonly timeouts: TimeoutOptions;
+  readonly http: HttpSwitches;
+  /** By status (`503`) or class (`5xx`). */
+  readonly errors: Readonly<Record<string, ErrorPage>>;
+  readonly admin: AdminConfig | null;
+  readonly log: LogConfig;
+  readonly shutdown: { readonly delayMs: number; readonly deadlineMs: number };
+}
