@@ -1,0 +1,127 @@
+// Child processes that never outlive the test that started them, however it ends.
+import { type ChildProcess, spawn } from 'node:child_process';
+import t from 'tap';
+
+/** What a child belongs to: the test whose end kills it. Every tap test is one; the default is the file itself. */
+export interface Owner {
+  teardown(end: () => unknown): unknown;
+}
+
+export interface ChildOptions {
+  readonly owner?: Owner;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+const running = new Set<ChildProcess>();
+
+/** A started program with all it wrote, and the ways to end it. */
+export class Child {
+  readonly process: ChildProcess;
+  readonly name: string;
+  #stdout = '';
+  #stderr = '';
+  #watchers = new Set<() => void>();
+  #exited: Promise<number | NodeJS.Signals>;
+  gone = false;
+
+  constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
+    this.name = `${command.split('/').at(-1)} ${args.join(' ')}`;
+    this.process = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+    running.add(this.process);
+    this.process.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
+      this.#wake();
+    });
+    this.process.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
+      this.#wake();
+    });
+    this.#exited = new Promise((resolve) => {
+      const ended = (how: number | NodeJS.Signals): void => {
+        this.gone = true;
+        running.delete(this.process);
+        this.#wake();
+        resolve(how);
+      };
+      this.process.once('error', (error) => {
+        this.#stderr += String(error);
+        ended(127);
+      });
+      this.process.once('close', (code, signal) => ended(code ?? signal ?? 0));
+    });
+    (options.owner ?? t).teardown(() => this.kill('SIGKILL'));
+  }
+
+  get pid(): number {
+    return this.process.pid ?? -1;
+  }
+
+  stdout(): string {
+    return this.#stdout;
+  }
+
+  stderr(): string {
+    return this.#stderr;
+  }
+
+  /** The exit code, or the signal that ended it. */
+  exit(): Promise<number | NodeJS.Signals> {
+    return this.#exited;
+  }
+
+  /** Waits until what it wrote on either output matches; fails when it exits first or `ms` pass. Gives the match. */
+  wrote(pattern: RegExp, ms = 15_000): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = pattern.exec(this.#stderr) ?? pattern.exec(this.#stdout);
+        if (found) settle(() => resolve(found));
+        else if (this.gone) settle(() => reject(new Error(`${this.name} ended first:\n${this.#output()}`)));
+      };
+      const late = setTimeout(() => {
+        settle(() =>
+          reject(new Error(`${this.name} did not write ${pattern} in ${ms} ms:\n${this.#output()}`)),
+        );
+      }, ms);
+      const settle = (end: () => void): void => {
+        clearTimeout(late);
+        this.#watchers.delete(look);
+        end();
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  /** Sends a signal, and for the ending ones waits until the process is gone. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    if (this.gone) return;
+    this.process.kill(signal);
+    if (signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT') await this.#exited;
+  }
+
+  #output(): string {
+    return `${this.#stderr}${this.#stdout}`.slice(-4000);
+  }
+
+  #wake(): void {
+    for (const look of this.#watchers) look();
+  }
+}
+
+function killAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+// A test file that is itself stopped (tap's timeout sends SIGTERM) takes its children with it.
+process.once('exit', killAll);
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    killAll();
+    process.kill(process.pid, signal);
+  });
+}
