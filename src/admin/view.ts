@@ -1,0 +1,76 @@
+// What the admin side may see and change: the main thread implements it, the routes know nothing else of the house.
+import type { Observed, Wanted } from '../upstream/upstream-table.ts';
+
+/** One upstream as `GET /api/v1/upstreams` tells it; fields and their order are contract. */
+export interface UpstreamView {
+  readonly pool: string;
+  readonly name: string;
+  /** As written in the config; the user part of a URL is not shown. */
+  readonly url: string;
+  readonly wanted: Wanted;
+  readonly observed: Observed;
+  /** One sentence: what health saw last, or why it is wanted so. Empty if there is nothing to say. */
+  readonly why: string;
+  readonly weight: number;
+  readonly inFlight: number;
+  /** Average time to an answer's head in ms; 0 until known. */
+  readonly latencyMs: number;
+  /** Requests sent to it since start. */
+  readonly requests: number;
+  /** Of those, how many failed by its doing. */
+  readonly failures: number;
+  /** Distinct users in the last minutes, estimated. */
+  readonly users: number;
+}
+
+export interface ListenerView {
+  readonly name: string;
+  /** `http://127.0.0.1:8080` or `unix:/path`. */
+  readonly url: string;
+  /** Client connections open now. */
+  readonly connections: number;
+}
+
+export interface StatusView {
+  readonly version: string;
+  /** Number of the config in force. */
+  readonly generation: number;
+  readonly workers: number;
+  readonly uptimeS: number;
+  readonly listeners: readonly ListenerView[];
+  readonly totals: {
+    /** Requests answered since start. */
+    readonly requests: number;
+    /** Of those, with a status of 500 or more. */
+    readonly failures: number;
+    readonly refused: number;
+    readonly retries: number;
+    readonly inFlight: number;
+    readonly connections: number;
+  };
+}
+
+/** What `PATCH /api/v1/upstreams/:pool/:name` may change; at least one is given. */
+export interface UpstreamChange {
+  readonly wanted?: Wanted;
+  /** As in the config: 0 takes no new users. */
+  readonly weight?: number;
+}
+
+export interface Readiness {
+  readonly ok: boolean;
+  /** Why not, in one sentence; empty when ok. */
+  readonly why: string;
+}
+
+/** Everything is answered from what the main thread already holds: no call waits for a worker. */
+export interface AdminView {
+  status(): StatusView;
+  /** Pools in config order, upstreams in config order in each. */
+  upstreams(): readonly UpstreamView[];
+  /** Makes the change at once, for every worker, and returns the upstream after it; null if there is no such upstream. */
+  patchUpstream(pool: string, name: string, change: UpstreamChange): UpstreamView | null;
+  ready(): Readiness;
+  /** The text of /metrics. */
+  metrics(): Promise<string>;
+}

@@ -1,0 +1,146 @@
+// Every metric that Limpet tells, in one table: workers count by it, /metrics prints by it, the docs list it.
+
+export type MetricKind = 'counter' | 'gauge' | 'histogram';
+
+/** One row: what kind of number it is, which labels tell its series apart (all of them, always), and the HELP text. */
+export interface MetricDefinition {
+  readonly kind: MetricKind;
+  readonly labels: readonly string[];
+  readonly help: string;
+  /**
+   * `counted`: kept in metric books and summed over the threads. `read`: asked of the main thread when somebody looks, because
+   * it is a state and not a sum.
+   */
+  readonly source: 'counted' | 'read';
+}
+
+export const METRICS = {
+  limpet_requests_total: {
+    kind: 'counter',
+    labels: ['route', 'pool', 'upstream', 'code'],
+    source: 'counted',
+    help: 'Requests answered, by the status that the client was sent; pool and upstream are empty where none was asked.',
+  },
+  limpet_request_seconds: {
+    kind: 'histogram',
+    labels: ['route'],
+    source: 'counted',
+    help: 'From the first byte of a request to the last byte of its answer, in seconds.',
+  },
+  limpet_upstream_seconds: {
+    kind: 'histogram',
+    labels: ['pool', 'upstream'],
+    source: 'counted',
+    help: "From the last byte of a request to the head of the upstream's answer, in seconds.",
+  },
+  limpet_affinity_total: {
+    kind: 'counter',
+    labels: ['pool', 'result'],
+    source: 'counted',
+    help: 'Requests by what became of their home: new, kept, moved, or forged (counted as none).',
+  },
+  limpet_retries_total: {
+    kind: 'counter',
+    labels: ['pool', 'reason'],
+    source: 'counted',
+    help: 'Attempts after the first, by the code of the fault that caused them.',
+  },
+  limpet_refused_total: {
+    kind: 'counter',
+    labels: ['code'],
+    source: 'counted',
+    help: 'Requests that were refused and forwarded to nobody, by the code of the fault.',
+  },
+  limpet_connections: {
+    kind: 'gauge',
+    labels: ['listener'],
+    source: 'counted',
+    help: 'Client connections that are open now.',
+  },
+  limpet_ejections_total: {
+    kind: 'counter',
+    labels: ['pool', 'upstream', 'reason'],
+    source: 'counted',
+    help: 'Times that an upstream was taken out, by what was seen of it.',
+  },
+  limpet_moves_total: {
+    kind: 'counter',
+    labels: ['pool', 'upstream'],
+    source: 'counted',
+    help: 'Requests that were given a new home, by the upstream that was their home before; empty if it is no longer known.',
+  },
+  limpet_worker_restarts_total: {
+    kind: 'counter',
+    labels: [],
+    source: 'counted',
+    help: 'Workers that died and were replaced.',
+  },
+  limpet_metrics_overflow_total: {
+    kind: 'counter',
+    labels: [],
+    source: 'counted',
+    help: 'Events that no series was left for; rises only when the labels in use outgrow the memory set aside for them.',
+  },
+  limpet_upstream_up: {
+    kind: 'gauge',
+    labels: ['pool', 'upstream'],
+    source: 'read',
+    help: '1 if health lets the upstream serve, else 0.',
+  },
+  limpet_upstream_inflight: {
+    kind: 'gauge',
+    labels: ['pool', 'upstream'],
+    source: 'read',
+    help: 'Requests under way at the upstream, over all workers.',
+  },
+  limpet_upstream_users: {
+    kind: 'gauge',
+    labels: ['pool', 'upstream'],
+    source: 'read',
+    help: 'Distinct users of the upstream in the last minutes, estimated.',
+  },
+  limpet_config_generation: {
+    kind: 'gauge',
+    labels: [],
+    source: 'read',
+    help: 'Number of the config in force; 1 at start, one more for each reload that took.',
+  },
+  limpet_log_dropped_total: {
+    kind: 'counter',
+    labels: [],
+    source: 'read',
+    help: 'Log lines dropped because whoever reads the log was slower than it grew.',
+  },
+} as const satisfies Readonly<Record<string, MetricDefinition>>;
+
+export type MetricName = keyof typeof METRICS;
+
+type NamesOf<K extends MetricKind> = {
+  [N in MetricName]: (typeof METRICS)[N] extends { readonly kind: K; readonly source: 'counted' } ? N : never;
+}[MetricName];
+
+export type CounterName = NamesOf<'counter'>;
+export type GaugeName = NamesOf<'gauge'>;
+export type HistogramName = NamesOf<'histogram'>;
+export type CountedName = CounterName | GaugeName | HistogramName;
+
+/**
+ * Upper bounds of the histogram buckets in seconds, each inclusive (Prometheus `le`); one more bucket takes what is longer.
+ * Steps of about 2.5 from the fastest loopback answer to the default response timeout, so that a quantile read from them is
+ * within that factor.
+ */
+export const BUCKET_BOUNDS_S: readonly number[] = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+
+/** Cells that a series of a kind takes: one number, or for a histogram its buckets, the one above them, and the sum. */
+export function cellsOf(kind: MetricKind): number {
+  return kind === 'histogram' ? BUCKET_BOUNDS_S.length + 2 : 1;
+}
+
+/** One string for one set of labels, in the table's order, so that equal sets are equal strings whatever their order was. */
+export function labelKey(name: CountedName, labels: Readonly<Record<string, string>>): string {
+  let key = name as string;
+  for (const label of METRICS[name].labels) key += `\u0000${labels[label] ?? ''}`;
+  return key;
+}
