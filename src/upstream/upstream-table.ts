@@ -46,7 +46,7 @@ export interface UpstreamTableMemory {
 /**
  * Columns over shared memory, one row (`slot`) per upstream. Slots are given out by the main thread and outlive balancers and
  * reloads. Who writes what: `wanted`, `observed`, `weight` (effective, x256), `epoch`, `rise`: the main thread only.
- * `inFlight`: all workers, by Atomics; `ownInFlight`: each worker its own row, so that a dead worker's share can be given back.
+ * `inFlight`: all workers, by Atomics; `ownInFlight`, `ownWaiting`: each worker its own row, so that a dead worker's share can be given back.
  * `latencyMs`, `lastAnswerMs`, `userRegisters`: all workers without Atomics. Because: an average, a time stamp and a maximum
  * lose nothing that matters when two writers race, and aligned 32/64-bit stores do not tear.
  */
@@ -67,6 +67,8 @@ export class UpstreamTable {
   readonly waiting: Int32Array;
   /** In-flight of worker w at `w * capacity + slot`. */
   readonly ownInFlight: Int32Array;
+  /** Requests of worker w that wait in line, at `w * capacity + pool id`. */
+  readonly ownWaiting: Int32Array;
   /** Peak-sensitive latency average in milliseconds. */
   readonly latencyMs: Float64Array;
   /** The 99th percentile of recent response times in milliseconds, estimated; 0 until known. */
@@ -101,6 +103,7 @@ export class UpstreamTable {
     this.failures = ints(n);
     this.waiting = ints(n);
     this.ownInFlight = ints(n * memory.workers);
+    this.ownWaiting = ints(n * memory.workers);
     this.latencyMs = doubles(n);
     this.p99Ms = doubles(n);
     this.latencyAtMs = doubles(n);
@@ -109,7 +112,7 @@ export class UpstreamTable {
 
   /** Memory for `capacity` upstreams (and as many pools) and `workers` workers. */
   static allocate(capacity: number, workers: number): UpstreamTableMemory {
-    const ints = 64 * 16 + capacity * 4 * 7 + capacity * workers * 4;
+    const ints = 64 * 16 + capacity * 4 * 7 + capacity * workers * 8;
     const doubles = capacity * 8 * 3;
     const users = (capacity * USER_WINDOWS) << USER_REGISTERS_LOG2;
     return { capacity, workers, buffer: new SharedArrayBuffer(ints + doubles + users + 64 * 16) };
@@ -142,6 +145,9 @@ export class UpstreamTable {
       const held = this.ownInFlight[base + slot]!;
       if (held !== 0) Atomics.sub(this.inFlight, slot, held);
       this.ownInFlight[base + slot] = 0;
+      const queued = this.ownWaiting[base + slot]!;
+      if (queued !== 0) Atomics.sub(this.waiting, slot, queued);
+      this.ownWaiting[base + slot] = 0;
     }
   }
 
