@@ -1,0 +1,146 @@
+// The Fastify that the admin and the probes listener share: small limits, short timeouts, one shape of error.
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import type { Bind } from '../config/config.ts';
+import type { Logger } from '../observe/logger.ts';
+import { errorBody, fieldMessage } from './errors.ts';
+
+/** The largest body that any call takes, bytes: a change of one upstream is under a hundred. */
+const BODY_BYTES_MAX = 16 * 1024;
+const HEAD_BYTES_MAX = 16 * 1024;
+const REQUEST_TIMEOUT_MS = 10_000;
+/** Longer than Prometheus' usual minute between scrapes, so that a scraper keeps its connection. */
+const KEEP_ALIVE_MS = 75_000;
+/** A dashboard, a few scrapers and a person's curl need ten. */
+const CONNECTIONS_MAX = 256;
+/** Names of upstreams travel in the path, percent-encoded. */
+const PARAM_CHARS_MAX = 512;
+
+/** An instance without routes. Errors are `{ error: { code, message } }`, whatever raised them. */
+export function makeApp(logger: Logger): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: REQUEST_TIMEOUT_MS },
+    // The end of the process does not wait for a scraper's idle connection.
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: PARAM_CHARS_MAX },
+    ajv: {
+      customOptions: {
+        removeAdditional: false,
+        coerceTypes: false,
+        useDefaults: false,
+        allErrors: true,
+        verbose: true,
+      },
+    },
+    frameworkErrors: (_error, _request, reply) => {
+      answer(reply, 400, 'request.path', 'The path has a broken percent escape, or a name that is too long.');
+    },
+    clientErrorHandler: (error, socket) => {
+      if (error.code === 'ECONNRESET' || !socket.writable) {
+        socket.destroy();
+        return;
+      }
+      const body = JSON.stringify(
+        errorBody('request.malformed', 'This is no HTTP/1.1 request that can be read.'),
+      );
+      const head = 'HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close';
+      socket.end(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    },
+  });
+  app.server.maxConnections = CONNECTIONS_MAX;
+  // A body is JSON or refused: a web page's form can't send JSON without asking first.
+  app.removeContentTypeParser('text/plain');
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
+    done(null, payload);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    answer(
+      reply,
+      404,
+      'path.unknown',
+      `There is no ${request.method} of this path here; GET / lists what there is.`,
+    );
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply, logger));
+  return app;
+}
+
+/** Sends an error in the one shape. */
+export function answer(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+  return reply.code(status).type('application/json; charset=utf-8').send(errorBody(code, message));
+}
+
+function answerError(
+  error: FastifyError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: Logger,
+): void {
+  if (error.validation !== undefined) {
+    answer(reply, 400, 'body.invalid', error.validation.map(fieldMessage).join('; '));
+    return;
+  }
+  const known = FRAMEWORK_ERRORS[error.code];
+  if (known !== undefined) {
+    answer(reply, known.status, known.code, known.message);
+    return;
+  }
+  const status = error.statusCode ?? 500;
+  if (status < 500) {
+    answer(reply, status, 'request.refused', error.message);
+    return;
+  }
+  logger.error(
+    { err: error, method: request.method, route: request.routeOptions.url },
+    'an admin request failed',
+  );
+  answer(reply, 500, 'internal', 'Limpet failed to answer this; its log says why.');
+}
+
+/** What Fastify itself refuses, in our words. */
+const FRAMEWORK_ERRORS: Readonly<Record<string, { status: number; code: string; message: string }>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    status: 415,
+    code: 'body.type',
+    message: 'The body must be JSON: send Content-Type: application/json.',
+  },
+  FST_ERR_CTP_EMPTY_JSON_BODY: {
+    status: 400,
+    code: 'body.empty',
+    message: 'The body is empty; JSON was expected.',
+  },
+  FST_ERR_CTP_INVALID_JSON_BODY: { status: 400, code: 'body.json', message: 'The body is not JSON.' },
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    status: 413,
+    code: 'body.large',
+    message: `The body is longer than ${BODY_BYTES_MAX} bytes.`,
+  },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    status: 400,
+    code: 'body.length',
+    message: 'The body is not as long as Content-Length says.',
+  },
+};
+
+/** Listens and returns what to type to reach it: `http://127.0.0.1:9090`, or `unix:/path`. Rejects as `net.Server` does (EADDRINUSE …). */
+export async function listenOn(app: FastifyInstance, bind: Bind): Promise<string> {
+  if (bind.kind === 'unix') {
+    await app.listen({ path: bind.path });
+    return `unix:${bind.path}`;
+  }
+  await app.listen({ host: bind.host, port: bind.port });
+  const address = app.server.address();
+  // The bound port may differ from the asked one: 0 asks for any.
+  const port = typeof address === 'object' && address !== null ? address.port : bind.port;
+  return `http://${bind.host.includes(':') ? `[${bind.host}]` : bind.host}:${port}`;
+}

@@ -1,0 +1,76 @@
+// Who may ask the admin API what: bearer tokens by name, needed as soon as it can be reached from another machine.
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { BlockList, isIP } from 'node:net';
+import type { AdminToken, Bind } from '../config/config.ts';
+
+/** Who asks, and what he may do. */
+export interface Actor {
+  readonly name: string;
+  readonly access: 'read' | 'full';
+}
+
+/** Whoever can reach a loopback port or the socket's file without a token. */
+const LOCAL: Actor = { name: 'local', access: 'full' };
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+LOOPBACK.addSubnet('::ffff:127.0.0.0', 104, 'ipv6');
+
+/** Whether only this machine can reach it. A name other than `localhost` may resolve to anything, so it counts as reachable. */
+export function isLocalBind(bind: Bind): boolean {
+  if (bind.kind === 'unix' || bind.host === 'localhost') return true;
+  const family = isIP(bind.host);
+  return family !== 0 && LOOPBACK.check(bind.host, family === 6 ? 'ipv6' : 'ipv4');
+}
+
+/** `token` is null where no `Authorization: Bearer` was sent. */
+export type Verdict =
+  | { readonly ok: true; readonly actor: Actor }
+  | { readonly ok: false; readonly why: string };
+
+/** The tokens that are accepted, as digests: the tokens themselves are not kept. */
+export class TokenTable {
+  readonly #tokens: readonly { readonly actor: Actor; readonly digest: Buffer }[];
+  /** True when nobody needs a token. */
+  readonly open: boolean;
+
+  constructor(bind: Bind, tokens: readonly AdminToken[]) {
+    this.#tokens = tokens.map(({ name, access, token }) => ({
+      actor: { name, access },
+      digest: digestOf(token),
+    }));
+    this.open = tokens.length === 0 && isLocalBind(bind);
+  }
+
+  /** Judges the `Authorization` field of a request. Takes the same time whichever token matches, or none. */
+  judge(authorization: string | undefined): Verdict {
+    if (this.open) return { ok: true, actor: LOCAL };
+    if (this.#tokens.length === 0) {
+      return {
+        ok: false,
+        why: 'The admin API can be reached from other machines and has no token; set admin.tokens.',
+      };
+    }
+    const token = bearerOf(authorization);
+    if (token === null)
+      return { ok: false, why: 'Send Authorization: Bearer TOKEN, with one of admin.tokens.' };
+    const digest = digestOf(token);
+    let actor: Actor | null = null;
+    // No early end: how long it takes must not tell which token was close.
+    for (const known of this.#tokens) if (timingSafeEqual(known.digest, digest)) actor = known.actor;
+    return actor === null
+      ? { ok: false, why: 'This token is not one of admin.tokens.' }
+      : { ok: true, actor };
+  }
+}
+
+function digestOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+/** RFC 6750 section 2.1; the scheme's case does not matter (RFC 9110 section 11.1). */
+function bearerOf(authorization: string | undefined): string | null {
+  const match = /^bearer +(\S+)$/i.exec(authorization ?? '');
+  return match?.[1] ?? null;
+}

@@ -1,0 +1,13 @@
+// GET /metrics: what Prometheus scrapes.
+import type { FastifyInstance } from 'fastify';
+import type { AdminView } from '../view.ts';
+
+/** Exposition format 0.0.4, which every Prometheus reads. */
+const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+export function addMetricsRoute(app: FastifyInstance, view: AdminView): void {
+  app.get('/metrics', async (_request, reply) => {
+    const text = await view.metrics();
+    return reply.type(CONTENT_TYPE).send(text);
+  });
+}

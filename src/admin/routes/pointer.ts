@@ -1,0 +1,20 @@
+// GET /: tells whoever opens the admin address in a browser, or by curl, what there is to ask.
+import type { FastifyInstance } from 'fastify';
+
+const TEXT = `Limpet's admin API
+
+GET   /livez                           200 while the process lives
+GET   /readyz                          200 while it serves, else 503 and why
+GET   /metrics                         Prometheus
+GET   /api/v1/status                   version, generation, workers, listeners, totals
+GET   /api/v1/upstreams                every upstream: wanted, observed, why, load, users
+PATCH /api/v1/upstreams/POOL/NAME      {"wanted": "ready" | "drain" | "maintenance", "weight": NUMBER}
+
+Names in a path are percent-encoded.
+`;
+
+export function addPointerRoute(app: FastifyInstance): void {
+  app.get('/', (_request, reply) => {
+    reply.type('text/plain; charset=utf-8').send(TEXT);
+  });
+}

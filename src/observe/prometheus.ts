@@ -1,0 +1,123 @@
+// The text of /metrics: prom-client prints it, from the shelf's sums and from what the main thread knows when it is asked.
+import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
+import { countOf, type MetricShelf, type MetricSum } from './metric-shelf.ts';
+import { BUCKET_BOUNDS_S, type CountedName, METRICS, type MetricDefinition } from './names.ts';
+
+/** One upstream's state, for the gauges that are read and not counted. */
+export interface UpstreamGauges {
+  readonly pool: string;
+  readonly name: string;
+  /** Health lets it serve. */
+  readonly up: boolean;
+  readonly inFlight: number;
+  readonly users: number;
+}
+
+export interface ExpositionOptions {
+  readonly shelf: MetricShelf;
+  readonly upstreams: () => Iterable<UpstreamGauges>;
+  /** Number of the config in force. */
+  readonly generation: () => number;
+  /** Log lines dropped, over all threads. */
+  readonly logDropped: () => number;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  /** Also tell of the process (CPU, memory, descriptors, event loop); default true. */
+  readonly processMetrics?: boolean;
+}
+
+/** A text younger than this is given again, so that many scrapers cost what one does. */
+const FRESH_MS = 1000;
+
+/** One line of a metric, as prom-client's registry takes it. */
+interface Sample {
+  readonly metricName?: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** All metrics of the process as Prometheus text (exposition format 0.0.4). Main thread. */
+export class Exposition {
+  readonly contentType: string;
+  readonly #registry = new Registry();
+  readonly #nowMs: () => number;
+  #text: Promise<string> | null = null;
+  #madeAtMs = 0;
+
+  constructor(options: ExpositionOptions) {
+    this.#nowMs = options.nowMs;
+    this.contentType = this.#registry.contentType;
+    const read: Readonly<Record<string, () => Sample[]>> = {
+      limpet_upstream_up: () => perUpstream(options.upstreams(), (upstream) => Number(upstream.up)),
+      limpet_upstream_inflight: () => perUpstream(options.upstreams(), (upstream) => upstream.inFlight),
+      limpet_upstream_users: () => perUpstream(options.upstreams(), (upstream) => upstream.users),
+      limpet_config_generation: () => [{ labels: {}, value: options.generation() }],
+      limpet_log_dropped_total: () => [{ labels: {}, value: options.logDropped() }],
+    };
+    for (const [name, definition] of Object.entries(METRICS)) {
+      this.#register(name, definition, read[name] ?? (() => counted(options.shelf, name as CountedName)));
+    }
+    if (options.processMetrics ?? true) collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** The text, at most a second old. */
+  text(): Promise<string> {
+    const nowMs = this.#nowMs();
+    if (this.#text === null || nowMs - this.#madeAtMs >= FRESH_MS) {
+      this.#madeAtMs = nowMs;
+      this.#text = this.#registry.metrics();
+      // A text that could not be made is not kept; whoever asked for it gets the error.
+      this.#text.catch(() => {
+        this.#text = null;
+      });
+    }
+    return this.#text;
+  }
+
+  #register(name: string, definition: MetricDefinition, samples: () => Sample[]): void {
+    const metric = {
+      name,
+      help: definition.help,
+      type: definition.kind,
+      aggregator: 'sum',
+      get: () => Promise.resolve({ name, help: definition.help, type: definition.kind, values: samples() }),
+      reset: () => {},
+    };
+    // Because: prom-client's own counters and histograms can't be loaded with counts that were made elsewhere; what its
+    // registry calls on a metric is `get` and `reset`, and those are here.
+    this.#registry.registerMetric(metric as unknown as Metric);
+  }
+}
+
+function perUpstream(
+  upstreams: Iterable<UpstreamGauges>,
+  value: (upstream: UpstreamGauges) => number,
+): Sample[] {
+  const samples: Sample[] = [];
+  for (const upstream of upstreams) {
+    samples.push({ labels: { pool: upstream.pool, upstream: upstream.name }, value: value(upstream) });
+  }
+  return samples;
+}
+
+function counted(shelf: MetricShelf, name: CountedName): Sample[] {
+  const sums = shelf.sums(name);
+  if (METRICS[name].kind === 'histogram') return sums.flatMap((sum) => histogramSamples(name, sum));
+  return sums.map(({ labels, cells }) => ({ labels, value: cells[0]! }));
+}
+
+/** Buckets are cumulative in the text and not in the cells. */
+function histogramSamples(name: string, { labels, cells }: MetricSum): Sample[] {
+  const samples: Sample[] = [];
+  let below = 0;
+  for (let bucket = 0; bucket < BUCKET_BOUNDS_S.length; bucket++) {
+    below += cells[bucket]!;
+    const le = String(BUCKET_BOUNDS_S[bucket]!);
+    samples.push({ metricName: `${name}_bucket`, labels: { ...labels, le }, value: below });
+  }
+  const count = countOf(cells);
+  samples.push({ metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: count });
+  samples.push({ metricName: `${name}_sum`, labels, value: cells[BUCKET_BOUNDS_S.length + 1]! });
+  samples.push({ metricName: `${name}_count`, labels, value: count });
+  return samples;
+}
