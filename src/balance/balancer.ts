@@ -29,10 +29,11 @@ export interface BalancerInput {
   readonly nowMs: () => number;
 }
 
-/** Slots that this request must not get again (tried, or full). Small, reused, never allocated per request. */
+/** Slots that this request must not get again (tried, full or overloaded). Small, reused, never allocated per request. */
 export class Avoid {
   readonly slots: Int32Array;
   count = 0;
+  #next = 0;
 
   constructor(capacity = 64) {
     this.slots = new Int32Array(capacity);
@@ -45,12 +46,14 @@ export class Avoid {
 
   /** Remembers a slot; beyond capacity the oldest is overwritten. */
   add(slot: number): void {
-    this.slots[this.count % this.slots.length] = slot;
+    this.slots[this.#next] = slot;
+    this.#next = this.#next + 1 === this.slots.length ? 0 : this.#next + 1;
     if (this.count < this.slots.length) this.count++;
   }
 
   clear(): void {
     this.count = 0;
+    this.#next = 0;
   }
 }
 
