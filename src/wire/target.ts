@@ -43,7 +43,7 @@ export function readAsApp(bytes: Uint8Array, start: number, end: number): string
       segment = at;
     }
   }
-  return out.latin1Slice(0, at);
+  return out.toString('latin1', 0, at);
 }
 
 /**
@@ -61,5 +61,5 @@ export function decodedPathString(bytes: Uint8Array, start: number, end: number)
     }
     out[at++] = b;
   }
-  return out.utf8Slice(0, at);
+  return out.toString('utf8', 0, at);
 }
