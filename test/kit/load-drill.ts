@@ -2,7 +2,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { LoadFailure, LoadResult, LoadSpec } from './load-generator.ts';
-import { firstMessage, startProcess, stopProcess } from './load-process.ts';
+import { NODE, nextMessage, startProcess, stopProcess } from './load-process.ts';
+import { freePort } from './ports.ts';
 
 const GENERATOR = fileURLToPath(new URL('load-generator.ts', import.meta.url));
 const UPSTREAM = fileURLToPath(new URL('load-upstream.ts', import.meta.url));
@@ -29,11 +30,11 @@ export async function startDrillUpstream(
   core: number | null,
   delayMs = 0,
 ): Promise<DrillUpstream> {
-  const child = startProcess(process.execPath, [UPSTREAM, `${port}:${index}`, '--delay', String(delayMs)], {
+  const child = startProcess(NODE, [UPSTREAM, `${port}:${index}`, '--delay', String(delayMs)], {
     core,
     ipc: true,
   });
-  await firstMessage(child);
+  await nextMessage(child);
   return { port, child };
 }
 
@@ -46,13 +47,13 @@ export class Generator {
   }
 
   static async start(core: number | null): Promise<Generator> {
-    const child = startProcess(process.execPath, [GENERATOR], { core, ipc: true });
-    await firstMessage(child);
+    const child = startProcess(NODE, [GENERATOR], { core, ipc: true });
+    await nextMessage(child);
     return new Generator(child);
   }
 
   async run(spec: LoadSpec): Promise<LoadResult> {
-    const answer = firstMessage<{ result: LoadResult }>(this.#child);
+    const answer = nextMessage<{ result: LoadResult }>(this.#child);
     this.#child.send(spec);
     return (await answer).result;
   }
@@ -64,8 +65,8 @@ export class Generator {
 
 export interface DrillSpec {
   readonly fault: 'kill' | 'hang' | 'slow';
+  /** Where the proxy listens. */
   readonly port: number;
-  readonly upstreamPorts: readonly number[];
   readonly rate: number;
   readonly users: number;
   readonly seconds: number;
@@ -87,17 +88,29 @@ export interface DrillResult {
   readonly harmedMoves: number;
 }
 
-/**
- * Runs one drill; the upstreams must not be running and are started and ended here, the proxy is the caller's and may have
- * started before them. At a quarter of the time the fault begins; at three quarters it ends (the process is started again, or
- * goes on), so that coming back is part of the drill. `slow`: that upstream is slow all the time.
- */
-export async function runDrill(spec: DrillSpec): Promise<DrillResult> {
-  const upstreams = await Promise.all(
-    spec.upstreamPorts.map((port, index) =>
-      startDrillUpstream(port, index, spec.core, spec.fault === 'slow' && index === HARMED ? 2000 : 0),
+/** Three upstreams for the drill `fault`; for `slow`, the harmed one thinks 2 s about each answer. */
+export async function startDrillUpstreams(
+  fault: DrillSpec['fault'],
+  core: number | null,
+): Promise<DrillUpstream[]> {
+  const ports = [await freePort(), await freePort(), await freePort()];
+  return Promise.all(
+    ports.map((port, index) =>
+      startDrillUpstream(port, index, core, fault === 'slow' && index === HARMED ? 2000 : 0),
     ),
   );
+}
+
+/** Ends them. */
+export async function stopDrillUpstreams(upstreams: readonly DrillUpstream[]): Promise<void> {
+  await Promise.all(upstreams.map((upstream) => stopProcess(upstream.child)));
+}
+
+/**
+ * Runs one drill on a proxy that serves `upstreams`. At a quarter of the time the fault begins; at three quarters it ends (the
+ * process is started again, and replaces the dead one in `upstreams`; or goes on), so that coming back is part of the drill.
+ */
+export async function runDrill(spec: DrillSpec, upstreams: DrillUpstream[]): Promise<DrillResult> {
   const generator = await Generator.start(spec.core);
   try {
     const running = generator.run({
@@ -115,7 +128,7 @@ export async function runDrill(spec: DrillSpec): Promise<DrillResult> {
     const goneMs = await harm(spec, upstreams);
     return judge(await running, goneMs);
   } finally {
-    await Promise.all([generator.stop(), ...upstreams.map((upstream) => stopProcess(upstream.child))]);
+    await generator.stop();
   }
 }
 

@@ -2,6 +2,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import net from 'node:net';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+/** The Node that the repository pins, whatever Node runs us. */
+export const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 
 /** All children that may still be alive. */
 const alive = new Set<ChildProcess>();
@@ -83,20 +87,35 @@ function watch(): void {
   process.once('SIGTERM', () => process.exit(143));
 }
 
-/** Resolves with the first message of `child`; rejects, with what it said on standard error, if it ends before. */
-export function firstMessage<T>(child: ChildProcess): Promise<T> {
+/** Resolves with the next message of `child`; rejects, with what it said on standard error, if it ends before. */
+export function nextMessage<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
     let said = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
+    const hear = (chunk: Buffer): void => {
       if (said.length < 4000) said += chunk.toString();
-    });
-    const ended = (code: number | null): void => reject(new Error(`ended with ${code}: ${said}`));
-    child.once('exit', ended);
-    child.once('error', reject);
-    child.once('message', (message) => {
+    };
+    const settle = (): void => {
+      child.stderr?.off('data', hear);
+      child.off('message', got);
       child.off('exit', ended);
+      child.off('error', failed);
+    };
+    const got = (message: unknown): void => {
+      settle();
       resolve(message as T);
-    });
+    };
+    const ended = (code: number | null): void => {
+      settle();
+      reject(new Error(`ended with ${code}: ${said}`));
+    };
+    const failed = (error: Error): void => {
+      settle();
+      reject(error);
+    };
+    child.stderr?.on('data', hear);
+    child.on('message', got);
+    child.on('exit', ended);
+    child.on('error', failed);
   });
 }
 
@@ -117,24 +136,6 @@ export function saysOnStderr(child: ChildProcess, text: string, timeoutMs = 20_0
       reject(new Error(`ended with ${code}: ${said}`));
     });
   });
-}
-
-/** Ports that were free a moment ago, all different. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from(
-      { length: count },
-      () =>
-        new Promise<net.Server>((resolve, reject) => {
-          const server = net.createServer();
-          server.once('error', reject);
-          server.listen(0, '127.0.0.1', () => resolve(server));
-        }),
-    ),
-  );
-  const ports = servers.map((server) => (server.address() as net.AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
-  return ports;
 }
 
 /** Resolves once something accepts connections on `port`; rejects after `timeoutMs`, or when `child` ends before. */

@@ -1,0 +1,149 @@
+// `npm run bench`: measures Limpet beside nginx, HAProxy and http-proxy on this machine and prints what each costs.
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { canPin } from '../test/kit/load-process.ts';
+import type { BenchRun } from './bench-run.ts';
+import { failover } from './failover.ts';
+import { idleConnections } from './idle-connections.ts';
+import { largeBodies } from './large-bodies.ts';
+import { haproxy, LIMPET_MAIN, limpet, nginx, nodeHttpProxy, type Peer } from './peers.ts';
+import { type Report, tableOf } from './report.ts';
+import { smallRequests } from './small-requests.ts';
+
+const USAGE = `npm run bench -- [SCENARIO…] [options]
+  SCENARIO           small, small-log, rate, download, upload, idle, failover (kill, hang, slow); default: all
+  --only A,B         the same
+  --peers A,B        nginx, haproxy, http-proxy, limpet, or NAME=FILE for another build of Limpet by its main file
+  --rounds N         measurements of each peer, taken in turn (5; with --quick 2)
+  --seconds S        length of one measurement (4; with --quick 2)
+  --rate N           requests a second of the scenario rate (6000)
+  --quick            small figures for a first look, without failover: under 2 minutes
+  --json FILE        also writes everything that was measured
+`;
+
+/** Each scenario by name, in the order of the report. */
+const SCENARIOS: Readonly<Record<string, (run: BenchRun) => Promise<Report>>> = {
+  small: (run) =>
+    smallRequests(
+      run,
+      'small',
+      'small keep-alive GETs on 64 connections at full speed, affinity on, access log off',
+      {
+        accessLog: false,
+        rate: 0,
+      },
+    ),
+  'small-log': (run) =>
+    smallRequests(run, 'small-log', 'the same with an access log to a file', { accessLog: true, rate: 0 }),
+  rate: (run) =>
+    smallRequests(
+      run,
+      'rate',
+      `the same without a log, at a fixed rate of ${run.rate} requests/s; latency from when each was due`,
+      { accessLog: false, rate: run.rate },
+    ),
+  download: (run) => largeBodies(run, 'download'),
+  upload: (run) => largeBodies(run, 'upload'),
+  idle: idleConnections,
+  kill: (run) => failover(run, 'kill'),
+  hang: (run) => failover(run, 'hang'),
+  slow: (run) => failover(run, 'slow'),
+};
+const FAILOVER = ['kill', 'hang', 'slow'];
+
+function fail(problem: string): never {
+  process.stderr.write(`bench: ${problem}\n\n${USAGE}`);
+  process.exit(1);
+}
+
+function peersNamed(names: readonly string[]): Peer[] {
+  const known = new Map(
+    [nginx, haproxy, nodeHttpProxy, limpet(LIMPET_MAIN)].map((peer) => [peer.name, peer]),
+  );
+  return names.map((name) => {
+    const equals = name.indexOf('=');
+    const peer = equals > 0 ? limpet(name.slice(equals + 1), name.slice(0, equals)) : known.get(name);
+    return peer ?? fail(`unknown peer ${name}`);
+  });
+}
+
+function scenariosNamed(names: readonly string[], quick: boolean): string[] {
+  if (names.length === 0) return Object.keys(SCENARIOS).filter((name) => !quick || !FAILOVER.includes(name));
+  const wanted = names.flatMap((name) => (name === 'failover' ? FAILOVER : [name]));
+  for (const name of wanted) if (!Object.hasOwn(SCENARIOS, name)) fail(`unknown scenario ${name}`);
+  return wanted;
+}
+
+function positive(text: string | undefined, fallback: number, option: string): number {
+  const value = text === undefined ? fallback : Number(text);
+  return value > 0 ? value : fail(`${option} takes a number above 0`);
+}
+
+function listed(text: string | undefined): string[] {
+  return text === undefined ? [] : text.split(',').filter((name) => name !== '');
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      only: { type: 'string' },
+      peers: { type: 'string' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      rate: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const { quick } = values;
+  const names = scenariosNamed([...positionals, ...listed(values.only)], quick);
+  const peers = peersNamed(listed(values.peers ?? 'nginx,haproxy,http-proxy,limpet')).filter((peer) => {
+    const why = peer.missing();
+    if (why !== null) process.stdout.write(`${peer.name} is left out: ${why}\n`);
+    return why === null;
+  });
+  const progress = process.stderr.isTTY
+    ? (text: string) => process.stderr.write(`\r\x1b[K${text}`)
+    : () => {};
+  const run: BenchRun = {
+    peers,
+    rounds: positive(values.rounds, quick ? 2 : 5, '--rounds'),
+    measureMs: positive(values.seconds, quick ? 2 : 4, '--seconds') * 1000,
+    warmMs: quick ? 1200 : 2500,
+    rate: positive(values.rate, 6000, '--rate'),
+    bodyBytes: (quick ? 256 : 1024) * 1024 ** 2,
+    idleConnections: 5000,
+    proxyCore: canPin ? 0 : null,
+    loadCore: canPin ? 1 : null,
+    progress,
+  };
+  process.stdout.write(
+    canPin
+      ? `proxies on core 0, load and upstreams on core 1 of ${availableParallelism()}; ${run.rounds} rounds in turn, medians\n`
+      : `nothing is pinned (two cores and taskset are needed): the figures are rough; ${run.rounds} rounds\n`,
+  );
+  const reports: Report[] = [];
+  for (const name of names) {
+    const report = await SCENARIOS[name]!(run);
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    process.stdout.write(`${tableOf(report)}\n`);
+    reports.push(report);
+    // After each scenario, so that a run that is broken off has told what it knew.
+    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(reports, null, 2)}\n`);
+  }
+  if (reports.some((report) => report.rows.some((row) => row.void !== null))) process.exitCode = 1;
+}
+
+await main().catch((error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
+// Children's message channels would keep us here.
+process.exit();

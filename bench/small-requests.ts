@@ -1,0 +1,88 @@
+// Scenarios of small keep-alive GETs: what a request costs the proxy, at full speed and at a fixed rate.
+import { Generator } from '../test/kit/load-drill.ts';
+import type { LoadResult, LoadSpec } from '../test/kit/load-generator.ts';
+import { memoryKiB, processTree } from '../test/kit/load-usage.ts';
+import { type BenchRun, interleave, withPeers } from './bench-run.ts';
+import type { Peer } from './peers.ts';
+import { type Column, type Measurement, type Report, rowsOf } from './report.ts';
+
+const CONNECTIONS = 64;
+/** Shorter than this share of the asked rate, a peer did not keep up and its latencies mean nothing. */
+const KEPT_UP = 0.98;
+
+const COLUMNS: readonly Column[] = [
+  { key: 'cpuMicros', head: 'CPU us/req', digits: 2 },
+  { key: 'requestsPerSecond', head: 'req/s', digits: 0 },
+  { key: 'p50Ms', head: 'p50 ms', digits: 2 },
+  { key: 'p99Ms', head: 'p99 ms', digits: 2 },
+  { key: 'corePercent', head: 'core %', digits: 0 },
+  { key: 'loadPercent', head: 'load %', digits: 0 },
+  { key: 'rssMiB', head: 'RSS MiB', digits: 1 },
+  { key: 'pssMiB', head: 'PSS MiB', digits: 1 },
+];
+
+/** `rate` 0: every connection asks again as soon as it is answered. */
+export async function smallRequests(
+  run: BenchRun,
+  name: string,
+  title: string,
+  options: { readonly accessLog: boolean; readonly rate: number },
+): Promise<Report> {
+  const peers = options.accessLog ? run.peers.filter((peer) => peer.hasAccessLog) : run.peers;
+  const spec = (port: number, pid: number, measureMs: number): LoadSpec => ({
+    port,
+    users: CONNECTIONS,
+    rate: options.rate,
+    warmupMs: 300,
+    measureMs,
+    drainMs: 2000,
+    postEvery: 0,
+    watchPid: pid,
+  });
+  const measured = await withPeers(
+    run,
+    peers,
+    { affinity: true, accessLog: options.accessLog },
+    async (running) => {
+      const generator = await Generator.start(run.loadCore);
+      try {
+        for (const peer of running)
+          await generator.run({ ...spec(peer.port, peer.pid, run.warmMs), rate: 0 });
+        return await interleave(running, run.rounds, async (peer) => {
+          const load = await generator.run(spec(peer.port, peer.pid, run.measureMs));
+          const kind = peers.find((each) => each.name === peer.name)!.affinity;
+          run.progress(`${name} ${peer.name} ${load.cpuMicrosPerRequest.toFixed(2)} us`);
+          return { figures: figures(load, peer.pid), trouble: trouble(load, kind, options.rate) };
+        });
+      } finally {
+        await generator.stop();
+      }
+    },
+  );
+  return { name, title, columns: COLUMNS, ratioOf: 'cpuMicros', rows: rowsOf(measured, 'cpuMicros') };
+}
+
+function figures(load: LoadResult, pid: number): Measurement['figures'] {
+  const memory = memoryKiB(processTree(pid));
+  return {
+    cpuMicros: load.cpuMicrosPerRequest,
+    requestsPerSecond: load.requestsPerSecond,
+    p50Ms: load.p50Ms,
+    p99Ms: load.p99Ms,
+    corePercent: load.coreShare * 100,
+    loadPercent: load.ownCoreShare * 100,
+    rssMiB: memory.rssKiB / 1024,
+    pssMiB: memory.pssKiB / 1024,
+  };
+}
+
+/** A proxy that answers wrongly, or loses the user's home, may be as fast as it likes. */
+function trouble(load: LoadResult, affinity: Peer['affinity'], rate: number): string {
+  if (load.failed > 0) return `${load.failed} failed, the first: ${load.failures[0]?.why}`;
+  if (affinity !== 'none' && load.moveCount > 0) return `${load.moveCount} answers from another upstream`;
+  if (affinity === 'cookie' && load.usersWithAffinity < CONNECTIONS)
+    return `only ${load.usersWithAffinity} users were given a cookie`;
+  if (rate > 0 && load.requestsPerSecond < rate * KEPT_UP)
+    return `kept up with ${load.requestsPerSecond.toFixed(0)} requests a second only`;
+  return '';
+}
