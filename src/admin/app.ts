@@ -13,6 +13,8 @@ import { errorBody, fieldMessage } from './errors.ts';
 const BODY_BYTES_MAX = 16 * 1024;
 const HEAD_BYTES_MAX = 16 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** How often the server looks for requests past their timeout. */
+const TIMEOUT_CHECK_MS = 2_000;
 /** Longer than Prometheus' usual minute between scrapes, so that a scraper keeps its connection. */
 const KEEP_ALIVE_MS = 75_000;
 /** A dashboard, a few scrapers and a person's curl need ten. */
@@ -28,7 +30,11 @@ export function makeApp(logger: Logger): FastifyInstance {
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: KEEP_ALIVE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: { maxHeaderSize: HEAD_BYTES_MAX, headersTimeout: REQUEST_TIMEOUT_MS },
+    http: {
+      maxHeaderSize: HEAD_BYTES_MAX,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+    },
     // The end of the process does not wait for a scraper's idle connection.
     forceCloseConnections: true,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX },

@@ -6,7 +6,7 @@ import { makePretty } from './pretty.ts';
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface LogSinkOptions {
-  /** Descriptor to write to; 1 is stdout. */
+  /** Descriptor to write to; 1 is stdout. The sink's own from here on: `close` closes it, unless it is 1 or 2. */
   readonly fd: number;
   /** `auto`: pretty if the descriptor is a terminal. */
   readonly format: 'json' | 'pretty' | 'auto';

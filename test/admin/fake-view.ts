@@ -1,0 +1,72 @@
+// An AdminView that a test can read and turn by hand.
+import { buildAdmin } from '../../src/admin/server.ts';
+import type { AdminView, Readiness, UpstreamChange, UpstreamView } from '../../src/admin/view.ts';
+import type { AdminToken, Bind } from '../../src/config/config.ts';
+import { type Logger, makeLogger } from '../../src/observe/logger.ts';
+
+export class FakeView implements AdminView {
+  readiness: Readiness = { ok: true, why: '' };
+  metricsText = 'limpet_config_generation 1\n';
+  readonly changes: (UpstreamChange & { readonly upstream: string })[] = [];
+  #upstreams: UpstreamView[] = ['blue', 'green', '127.0.0.1:3001', '/run/app.sock'].map((name) => ({
+    pool: 'shop',
+    name,
+    url: `http://${name}`,
+    wanted: 'ready',
+    observed: 'up',
+    why: '',
+    weight: 1,
+    inFlight: 0,
+    latencyMs: 1.5,
+    requests: 10,
+    failures: 0,
+    users: 4,
+  }));
+
+  status() {
+    const totals = { requests: 10, failures: 0, refused: 0, retries: 0, inFlight: 0, connections: 1 };
+    const listeners = [{ name: 'web', url: 'http://127.0.0.1:8080', connections: 1 }];
+    return { version: '0.1.0', generation: 1, workers: 2, uptimeS: 12, listeners, totals };
+  }
+
+  upstreams(): readonly UpstreamView[] {
+    return this.#upstreams;
+  }
+
+  patchUpstream(pool: string, name: string, change: UpstreamChange): UpstreamView | null {
+    const at = this.#upstreams.findIndex((upstream) => upstream.pool === pool && upstream.name === name);
+    if (at < 0) return null;
+    this.changes.push({ upstream: name, ...change });
+    this.#upstreams[at] = { ...this.#upstreams[at]!, ...change };
+    return this.#upstreams[at]!;
+  }
+
+  ready(): Readiness {
+    return this.readiness;
+  }
+
+  async metrics(): Promise<string> {
+    return this.metricsText;
+  }
+}
+
+export const LOOPBACK: Bind = { kind: 'tcp', host: '127.0.0.1', port: 0 };
+export const EVERYWHERE: Bind = { kind: 'tcp', host: '0.0.0.0', port: 0 };
+
+/** A logger and the lines that it wrote. */
+export function listeningLogger(): { logger: Logger; lines: string[] } {
+  const lines: string[] = [];
+  return { logger: makeLogger({ level: 'info' }, { write: (line) => lines.push(line) }), lines };
+}
+
+/** An admin server over a FakeView, not yet listening. */
+export function makeAdmin(bind: Bind = LOOPBACK, tokens: readonly AdminToken[] = []) {
+  const view = new FakeView();
+  const { logger, lines } = listeningLogger();
+  let nowMs = 0;
+  const app = buildAdmin({ view, bind, tokens, logger, nowMs: () => nowMs });
+  const advance = (ms: number): void => {
+    nowMs += ms;
+  };
+  return { app, view, lines, advance };
+}
