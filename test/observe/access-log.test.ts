@@ -1,13 +1,17 @@
 // What the access log promises: a line for every request asked for and every failure, in order, within its bound.
+import { pino } from 'pino';
 import t from 'tap';
 import { SeededRandom } from '../../src/base/random.ts';
 import {
   type AccessEntry,
   AccessLog,
   droppedLines,
+  logMs,
   makeAccessAccount,
   takeBatch,
 } from '../../src/observe/access-log.ts';
+
+import { makeTimestamp } from '../../src/observe/logger.ts';
 
 const ENTRY: AccessEntry = {
   requestId: 'b0c1',
@@ -65,6 +69,38 @@ t.test('a request is one line of JSON with what is known of it and nothing else'
   t.notOk('upstream' in second);
   log.flush();
   t.equal(batches.length, 1, 'an empty batch is not shipped');
+});
+
+t.test('a line is byte for byte what pino itself would write', async (t) => {
+  const odd: AccessEntry = {
+    ...ENTRY,
+    host: undefined,
+    path: '/"\\\u0001é',
+    durationMs: Number.NaN,
+    fault: 'x',
+    endedBy: 'client',
+  };
+  for (const entry of [ENTRY, odd]) {
+    const { log, batches } = setup();
+    log.write(entry);
+    log.flush();
+    let line = '';
+    const own = pino(
+      {
+        base: null,
+        formatters: { level: (label) => ({ level: label }) },
+        timestamp: makeTimestamp(() => 1_700_000_000_123),
+      },
+      { write: (text: string) => (line = text) },
+    );
+    own.info(entry);
+    t.equal(batches.join(''), line);
+  }
+});
+
+t.test('durations are told to the microsecond', async (t) => {
+  t.equal(logMs(1.23456789), 1.235);
+  t.equal(logMs(0), 0);
 });
 
 t.test('a client’s bytes can’t break a line or forge a field', async (t) => {
