@@ -55,11 +55,7 @@ export function makeApp(logger: Logger): FastifyInstance {
         socket.destroy();
         return;
       }
-      const body = JSON.stringify(
-        errorBody('request.malformed', 'This is no HTTP/1.1 request that can be read.'),
-      );
-      const head = 'HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nConnection: close';
-      socket.end(`${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+      socket.end(connectionAnswer(error.code));
     },
   });
   app.server.maxConnections = CONNECTIONS_MAX;
@@ -79,6 +75,25 @@ export function makeApp(logger: Logger): FastifyInstance {
   });
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply, logger));
   return app;
+}
+
+/** The whole answer to what Node's parser gave up on, by the code of its error. */
+function connectionAnswer(code: string): string {
+  let line = '400 Bad Request';
+  let body = errorBody('request.malformed', 'This is no HTTP/1.1 request that can be read.');
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    line = '408 Request Timeout';
+    body = errorBody(
+      'request.timeout',
+      `The request was not complete within ${REQUEST_TIMEOUT_MS / 1000} s.`,
+    );
+  } else if (code === 'HPE_HEADER_OVERFLOW') {
+    line = '431 Request Header Fields Too Large';
+    body = errorBody('request.head.large', `The head is longer than ${HEAD_BYTES_MAX} bytes.`);
+  }
+  const text = JSON.stringify(body);
+  const fields = `Content-Type: application/json\r\nConnection: close\r\nContent-Length: ${text.length}`;
+  return `HTTP/1.1 ${line}\r\n${fields}\r\n\r\n${text}`;
 }
 
 /** Sends an error in the one shape. */

@@ -53,7 +53,7 @@ export interface StatusView {
 /** What `PATCH /api/v1/upstreams/:pool/:name` may change; at least one is given. */
 export interface UpstreamChange {
   readonly wanted?: Wanted;
-  /** As in the config: 0 takes no new users. */
+  /** As in the config: a whole number, 0 to 1000; 0 takes no new users. */
   readonly weight?: number;
 }
 

@@ -93,14 +93,25 @@ t.test('what is no HTTP is answered in the one shape and closed', async (t) => {
   const { app } = makeAdmin();
   t.teardown(() => app.close());
   const url = new URL(await listenOn(app, { kind: 'tcp', host: '127.0.0.1', port: 0 }));
-  const socket = connect(Number(url.port), '127.0.0.1');
-  let text = '';
-  socket.on('data', (chunk) => {
-    text += chunk;
-  });
-  socket.write('nonsense\r\n\r\n');
-  await once(socket, 'close');
-  t.match(text, /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*\r\n\r\n\{"error":\{"code":"request\.malformed"/);
+  for (const [bytes, answer] of [
+    [
+      'nonsense\r\n\r\n',
+      /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*\r\n\r\n\{"error":\{"code":"request\.malformed"/,
+    ],
+    [
+      `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}`,
+      /^HTTP\/1\.1 431 [\s\S]*"code":"request\.head\.large"/,
+    ],
+  ] as const) {
+    const socket = connect(Number(url.port), '127.0.0.1');
+    let text = '';
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.write(bytes);
+    await once(socket, 'close');
+    t.match(text, answer);
+  }
 });
 
 t.test('a unix socket works, and close does not wait for idle connections', async (t) => {

@@ -9,13 +9,16 @@ import type { AdminView, UpstreamChange, UpstreamView } from '../view.ts';
 /** Names listed in an error; a pool may have more than anyone wants to read. */
 const NAMES_MAX = 20;
 
+/** As in the config. */
+const WEIGHT_MAX = 1000;
+
 const CHANGE_SCHEMA = {
   type: 'object',
   additionalProperties: false,
   minProperties: 1,
   properties: {
     wanted: { enum: WANTED_NAMES },
-    weight: { type: 'number', minimum: 0, maximum: 256 },
+    weight: { type: 'integer', minimum: 0, maximum: WEIGHT_MAX },
   },
 } as const;
 
