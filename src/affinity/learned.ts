@@ -1,0 +1,154 @@
+// Homes remembered by the app's own session cookie, in one table that all workers share.
+import { randomFillSync } from 'node:crypto';
+import { HalfSipHash } from './half-sip-hash.ts';
+
+/** A row is four cells: hash low, hash high, home, second when last seen. */
+const CELLS = 4;
+const HASH_LO = 0;
+const HASH_HI = 1;
+const HOME = 2;
+const SEEN_S = 3;
+
+/** In place of the low hash: nobody lives here; somebody is being moved in. No hash is given these values. */
+const EMPTY = 0;
+const BUSY = 1;
+
+/** Rows that a key may live in: two cache lines ahead of its own place, at a load of a half hardly ever all taken. */
+const WINDOW = 16;
+/** Tries to move in against other workers that want the same rows. */
+const TRIES = 16;
+
+/** The memory of the table; made once by the main thread and handed to every worker. */
+export interface LearnedMemory {
+  readonly buffer: SharedArrayBuffer;
+  /** The hash's key: random, so that nobody outside can make two sessions collide. */
+  readonly key: readonly [number, number];
+  readonly idleS: number;
+}
+
+/**
+ * From the value of the app's session cookie to the id of the upstream that gave it out. Holds a keyed hash of 64 bits, never the value itself. Fixed in size: it
+ * remembers at least the last `entries` sessions or so (up to four times as many); a new one in a full window replaces the one unseen
+ * for longest. A session unseen for the idle time is forgotten.
+ *
+ * All workers write at once. The low hash is a row's lock: a writer swaps BUSY in, writes the rest, and puts the new hash last; a
+ * reader believes a row only when the hash is the same before and after. So nobody is ever sent to another user's home. A
+ * worker that dies between the two loses one row to all, and nothing else.
+ */
+export class LearnedTable {
+  readonly #cells: Int32Array;
+  readonly #mask: number;
+  readonly #idleS: number;
+  /** A row's time is refreshed when it is this old: a busy session writes to shared memory only now and then. */
+  readonly #touchAfterS: number;
+  readonly #hash: HalfSipHash;
+
+  constructor(memory: LearnedMemory) {
+    this.#cells = new Int32Array(memory.buffer);
+    this.#mask = this.#cells.length / CELLS - 1;
+    this.#idleS = memory.idleS;
+    this.#touchAfterS = Math.max(1, Math.floor(memory.idleS / 64));
+    this.#hash = new HalfSipHash(memory.key[0], memory.key[1]);
+  }
+
+  /** Memory for `entries` sessions (32 to 64 bytes each) that are forgotten when unseen for `idleMs`. */
+  static allocate(entries: number, idleMs: number): LearnedMemory {
+    let rows = WINDOW;
+    while (rows < entries * 2) rows *= 2;
+    const key = randomFillSync(new Int32Array(2));
+    return {
+      buffer: new SharedArrayBuffer(rows * CELLS * 4),
+      key: [key[0]!, key[1]!],
+      idleS: Math.max(1, Math.ceil(idleMs / 1000)),
+    };
+  }
+
+  /**
+   * The id that was learned for the cookie value `bytes[start, end)`, or 0. `nowS`: monotonic seconds, integer ≥ 0, the same clock in all
+   * workers. Hot: test/alloc/affinity.test.ts.
+   */
+  find(bytes: Uint8Array, start: number, end: number, nowS: number): number {
+    const cells = this.#cells;
+    const lo = this.#run(bytes, start, end);
+    const hi = this.#hash.hi;
+    for (let i = 0; i < WINDOW; i++) {
+      const at = ((lo + i) & this.#mask) * CELLS;
+      if (Atomics.load(cells, at + HASH_LO) !== lo) continue;
+      const home = Atomics.load(cells, at + HOME);
+      const idleS = nowS - Atomics.load(cells, at + SEEN_S);
+      if (Atomics.load(cells, at + HASH_HI) !== hi || Atomics.load(cells, at + HASH_LO) !== lo) continue;
+      if (idleS > this.#idleS) return 0;
+      if (idleS >= this.#touchAfterS) Atomics.store(cells, at + SEEN_S, nowS);
+      return home;
+    }
+    return 0;
+  }
+
+  /**
+   * Remembers that `bytes[start, end)` was given out by the upstream with this id (1 … 2^31−1, never given to another
+   * upstream while the table lives). An empty value is not learned. False when other workers kept all its rows busy.
+   */
+  learn(bytes: Uint8Array, start: number, end: number, upstreamId: number, nowS: number): boolean {
+    if (start >= end) return true;
+    const lo = this.#run(bytes, start, end);
+    const hi = this.#hash.hi;
+    if (this.#relearn(lo, hi, upstreamId, nowS)) return true;
+    for (let i = 0; i < TRIES; i++) {
+      const at = this.#roomFor(lo, nowS);
+      if (at >= 0 && this.#moveIn(at, Atomics.load(this.#cells, at), lo, hi, upstreamId, nowS)) return true;
+    }
+    return false;
+  }
+
+  /** True when the session is known: its home is now `upstreamId`, in every row where two workers may have put it. */
+  #relearn(lo: number, hi: number, upstreamId: number, nowS: number): boolean {
+    const cells = this.#cells;
+    let known = false;
+    for (let i = 0; i < WINDOW; i++) {
+      const at = ((lo + i) & this.#mask) * CELLS;
+      if (Atomics.load(cells, at + HASH_LO) !== lo || Atomics.load(cells, at + HASH_HI) !== hi) continue;
+      if (Atomics.load(cells, at + HOME) === upstreamId) {
+        Atomics.store(cells, at + SEEN_S, nowS);
+        known = true;
+      } else if (this.#moveIn(at, lo, lo, hi, upstreamId, nowS)) {
+        known = true;
+      }
+    }
+    return known;
+  }
+
+  /** Where a new session goes: an empty row, else the one unseen for longest; −1 when all are busy. */
+  #roomFor(lo: number, nowS: number): number {
+    const cells = this.#cells;
+    let oldest = -1;
+    let oldestS = -1;
+    for (let i = 0; i < WINDOW; i++) {
+      const at = ((lo + i) & this.#mask) * CELLS;
+      const hash = Atomics.load(cells, at + HASH_LO);
+      if (hash === EMPTY) return at;
+      const unseenS = nowS - Atomics.load(cells, at + SEEN_S);
+      if (hash === BUSY || unseenS <= oldestS) continue;
+      oldest = at;
+      oldestS = unseenS;
+    }
+    return oldest;
+  }
+
+  /** Takes the row from the one whose hash is `was`. False when somebody else was faster. */
+  #moveIn(at: number, was: number, lo: number, hi: number, upstreamId: number, nowS: number): boolean {
+    const cells = this.#cells;
+    if (was === BUSY || Atomics.compareExchange(cells, at + HASH_LO, was, BUSY) !== was) return false;
+    Atomics.store(cells, at + HASH_HI, hi);
+    Atomics.store(cells, at + HOME, upstreamId);
+    Atomics.store(cells, at + SEEN_S, nowS);
+    Atomics.store(cells, at + HASH_LO, lo);
+    return true;
+  }
+
+  /** The low hash, never EMPTY or BUSY; the high one is left in the hash. */
+  #run(bytes: Uint8Array, start: number, end: number): number {
+    this.#hash.run(bytes, start, end);
+    const lo = this.#hash.lo;
+    return lo === EMPTY || lo === BUSY ? lo + 2 : lo;
+  }
+}
