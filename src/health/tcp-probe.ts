@@ -1,0 +1,45 @@
+// A TCP probe: connect and go. It says that somebody listens, not that he is awake: a stopped process still accepts.
+import { connect, type Socket } from 'node:net';
+import { type Probe, type ProbeDone, type ProbeTarget, type ProbeTime, spellMs, Verdict } from './probe.ts';
+
+/** Connects to the target's address, or to another `port` of it, within `timeoutMs`. TLS is not spoken. Never throws. */
+export function startTcpProbe(
+  time: ProbeTime,
+  target: ProbeTarget,
+  port: number | null,
+  timeoutMs: number,
+  done: ProbeDone,
+): Probe {
+  const verdict = new Verdict(time, done);
+  const address = target.address;
+  let socket: Socket;
+  try {
+    socket = 'path' in address ? connect(address.path) : connect(port ?? address.port, address.host);
+  } catch (error) {
+    // A port or path that Node refuses to dial at all. Told later, as every result is.
+    queueMicrotask(() => verdict.failed(error));
+    return { cancel: () => verdict.drop() };
+  }
+  const end = (): void => {
+    timer.cancel();
+    socket.destroy();
+  };
+  const timer = time.timers.after(timeoutMs, () => {
+    end();
+    verdict.dead(`no connect within ${spellMs(timeoutMs)}`);
+  });
+  socket.on('connect', () => {
+    end();
+    verdict.alive('connected');
+  });
+  socket.on('error', (error) => {
+    end();
+    verdict.failed(error);
+  });
+  return {
+    cancel: () => {
+      verdict.drop();
+      end();
+    },
+  };
+}

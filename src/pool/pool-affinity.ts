@@ -1,0 +1,58 @@
+// How a pool's users find their home: the one way of affinity that the config chose, built for one worker.
+import { latin1Bytes } from '../base/byte-writer.ts';
+import { CookieAffinity } from '../affinity/cookie-affinity.ts';
+import { type LearnedMemory, LearnedTable } from '../affinity/learned.ts';
+import type { AffinityOptions } from '../affinity/options.ts';
+import { OverloadRule } from '../affinity/overload.ts';
+import { PrefixAffinity } from '../affinity/prefix-affinity.ts';
+
+/** Affinity of one pool in one worker. Exactly one of `cookie`, `prefix` and `learned` is there. */
+export class PoolAffinity {
+  readonly options: AffinityOptions;
+  readonly cookie: CookieAffinity | null = null;
+  readonly prefix: PrefixAffinity | null = null;
+  readonly learned: LearnedTable | null = null;
+  /** The cookie that is read: ours, or the app's own. */
+  readonly cookieName: Uint8Array;
+  readonly cookieNames: readonly Uint8Array[];
+  /** Keep our cookie from the upstream. */
+  readonly hides: boolean;
+  readonly overload: OverloadRule;
+
+  /**
+   * `names`: the pool's upstream names by position. `learned`: the shared table, for that kind. Secrets must be filled in: the main
+   * thread makes them where the config has none.
+   */
+  constructor(
+    options: AffinityOptions,
+    pool: string,
+    names: readonly string[],
+    learned: LearnedMemory | null,
+    wallMs: number,
+  ) {
+    this.options = options;
+    this.overload = new OverloadRule(options.maxOverload);
+    const cookie = options.cookie;
+    if (options.kind === 'cookie' && cookie !== null) {
+      if (cookie.mode === 'prefix') this.prefix = new PrefixAffinity(cookie, pool, names, wallMs);
+      else this.cookie = new CookieAffinity(cookie, pool, names, wallMs);
+    } else if (learned !== null) {
+      this.learned = new LearnedTable(learned);
+    }
+    const name = options.learned?.cookie ?? (cookie?.mode === 'prefix' ? cookie.of : cookie?.name) ?? '';
+    this.cookieName = latin1Bytes(name);
+    this.cookieNames = [this.cookieName];
+    this.hides = this.cookie !== null && cookie !== null && cookie.hide;
+  }
+
+  /** Key under which users are counted. */
+  get userSeed(): number {
+    return this.cookie?.userSeed ?? this.prefix?.userSeed ?? 0;
+  }
+
+  /** Brings the wall time; about once a second. */
+  tick(wallMs: number): void {
+    this.cookie?.tick(wallMs);
+    this.prefix?.tick(wallMs);
+  }
+}
