@@ -4,8 +4,8 @@ import { USER_REGISTERS_LOG2, USER_WINDOWS } from '../upstream/upstream-table.ts
 
 /** Registers of one window. */
 const REGISTERS = 1 << USER_REGISTERS_LOG2;
-/** Corrects the harmonic mean's bias for 128 registers or more (Flajolet et al. 2007, figure 3). */
-const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS);
+/** 1 / (2 ln 2): what the bias of the harmonic mean tends to (Ertl 2017, section 4). */
+const ALPHA = 0.5 / Math.LN2;
 /** 2^−rank, for the ranks 0 … 33 that a register may hold. */
 const POWERS = Float64Array.from({ length: 34 }, (_, rank) => 2 ** -rank);
 
@@ -32,8 +32,10 @@ export function noteUser(
 }
 
 /**
- * Distinct users of the upstream in `slot` over all windows, estimated: standard error 1.04 / sqrt(registers) = 3.3 %. Few users are
- * counted by the registers still empty (linear counting), nearly exactly. Costs some 5 µs: for metrics, not for requests.
+ * Distinct users of the upstream in `slot` over all windows, estimated with a standard error of 1.04 / sqrt(registers) = 3.3 %, and nearly
+ * exactly for a few dozen. The estimator is the improved one of Ertl ("New cardinality estimation algorithms for HyperLogLog sketches", 2017), which
+ * corrects small counts without the bump of some 5 % that the original has where its two formulas meet. Costs some 5 µs: for
+ * metrics, not for requests.
  */
 export function estimateUsers(registers: Uint8Array, slot: number): number {
   let sum = 0;
@@ -44,12 +46,23 @@ export function estimateUsers(registers: Uint8Array, slot: number): number {
     for (let window = 0; window < USER_WINDOWS; window++) {
       rank = Math.max(rank, registers[i + window * REGISTERS]!);
     }
-    sum += POWERS[rank]!;
     if (rank === 0) empty++;
+    else sum += POWERS[rank]!;
   }
-  const raw = (ALPHA * REGISTERS * REGISTERS) / sum;
-  const few = raw <= 2.5 * REGISTERS && empty > 0;
-  return Math.round(few ? REGISTERS * Math.log(REGISTERS / empty) : raw);
+  if (empty === REGISTERS) return 0;
+  return Math.round((ALPHA * REGISTERS * REGISTERS) / (sum + REGISTERS * emptyShare(empty / REGISTERS)));
+}
+
+/** What empty registers add to the sum: x + the sum of 2^(k−1) x^(2^k) for k ≥ 1 (Ertl's sigma), 0 ≤ x < 1. */
+function emptyShare(x: number): number {
+  let sum = x;
+  let power = x;
+  for (let factor = 1; ; factor *= 2) {
+    power *= power;
+    const next = sum + power * factor;
+    if (next === sum) return sum;
+    sum = next;
+  }
 }
 
 /**
