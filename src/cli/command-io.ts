@@ -1,0 +1,15 @@
+// What a command may touch: it gets its streams, environment and folder as arguments, so that tests run it in place.
+
+export interface CommandIo {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  /** True when stderr is a terminal that shows colours. */
+  readonly color?: boolean;
+}
+
+/** What every file of a command exports: its exit code, once it is done. */
+export interface Command {
+  run(argv: string[], io: CommandIo): Promise<number>;
+}

@@ -1,0 +1,121 @@
+// From a file to a Config, or to everything that is wrong with it, in one go.
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Node } from 'yaml';
+import type { Config } from './config.ts';
+import { belongsTo } from './elsewhere.ts';
+import { excerptOf } from './excerpt.ts';
+import { type ConfigProblem, Findings } from './problem.ts';
+import { DocumentReader } from './read.ts';
+import { resolveConfig } from './resolve.ts';
+import { asSchema } from './schema/keys.ts';
+import { configSchema, type ReadConfig } from './schema/root.ts';
+import { CONFIG_BYTES_MAX, Source } from './source.ts';
+import { type FileReader, whyUnread } from './special.ts';
+
+/** What came of loading. `config` is null when any problem is an error; warnings leave it whole. */
+export interface LoadResult {
+  readonly config: Config | null;
+  /** In the order of the file. */
+  readonly problems: readonly ConfigProblem[];
+}
+
+/**
+ * Loads a config file of at most 1 MiB. Secrets, certificates and pages are read relative to it. Never throws for what the
+ * file, the environment or the files beside it hold.
+ */
+export function loadConfig(file: string, env: NodeJS.ProcessEnv): LoadResult {
+  let text: string;
+  try {
+    text = readBounded(file, CONFIG_BYTES_MAX);
+  } catch (error) {
+    const large = error instanceof RangeError;
+    const message = large
+      ? `the file has more than ${CONFIG_BYTES_MAX} bytes`
+      : `the file ${whyUnread(error)}`;
+    const hint = large ? 'a smaller file' : 'limpet.yaml here, or -c FILE';
+    const problem = {
+      severity: 'error',
+      file,
+      line: 0,
+      column: 0,
+      path: '',
+      message,
+      hint,
+      excerpt: null,
+    } as const;
+    return { config: null, problems: [problem] };
+  }
+  const folder = dirname(file);
+  return loadConfigText(text, file, env, (path, bytesMax) => readBounded(resolve(folder, path), bytesMax));
+}
+
+/** The same for a text; `files` reads what it names. Touches nothing else. */
+export function loadConfigText(
+  text: string,
+  file: string,
+  env: NodeJS.ProcessEnv,
+  files: FileReader,
+): LoadResult {
+  const findings = new Findings();
+  const source = new Source(text, env, findings);
+  const config = source.unreadable ? null : readConfig(source, file, findings, files);
+  const problems = findings.list.map((finding): ConfigProblem => {
+    const { severity, span, path, message, hint } = finding;
+    const { line, column } = place(source, span?.start);
+    return { severity, file, line, column, path, message, hint, excerpt: excerptOf(source, span) };
+  });
+  problems.sort((a, b) => a.line - b.line || a.column - b.column);
+  if (findings.left > 0) {
+    const message = `and ${findings.left} more`;
+    problems.push({
+      severity: 'error',
+      file,
+      line: 0,
+      column: 0,
+      path: '',
+      message,
+      hint: '',
+      excerpt: null,
+    });
+  }
+  return { config: findings.failed ? null : config, problems };
+}
+
+/** The config file that is meant when none is named: `limpet.yaml`, then `config/limpet.yaml`, in `cwd`; null for neither. */
+export function findConfigFile(cwd: string): string | null {
+  for (const name of ['limpet.yaml', join('config', 'limpet.yaml')]) {
+    if (statSync(join(cwd, name), { throwIfNoEntry: false })?.isFile()) return name;
+  }
+  return null;
+}
+
+function readConfig(source: Source, file: string, findings: Findings, files: FileReader): Config | null {
+  const root = source.document.contents as Node | null;
+  if (root === null) {
+    findings.error(null, '', 'the file is empty', 'listen: 8080\n  upstreams: [http://127.0.0.1:3000]');
+    return null;
+  }
+  const reader = new DocumentReader(source, findings, files, belongsTo);
+  const read = reader.read(asSchema(configSchema), root, '');
+  // A document that is no map has no keys to look at; that is found already.
+  if (read === undefined) return null;
+  // The reader gives what the schema says, its type is the schema's; values that could not be read are left out and found.
+  const draft = { read: read as ReadConfig, reader, places: reader.places, findings };
+  return resolveConfig(draft, file);
+}
+
+function place(source: Source, offset: number | undefined): { line: number; column: number } {
+  if (offset === undefined) return { line: 0, column: 0 };
+  const { line, col } = source.lines.linePos(offset);
+  return line === 0 ? { line: 1, column: 1 } : { line, column: col };
+}
+
+/** A text file of at most `bytesMax` bytes; a RangeError beyond that. Not read at all when it is larger or no plain file. */
+function readBounded(path: string, bytesMax: number): string {
+  const { size } = statSync(path);
+  if (size > bytesMax) throw new RangeError(path);
+  const bytes = readFileSync(path);
+  if (bytes.length > bytesMax) throw new RangeError(path);
+  return new TextDecoder().decode(bytes);
+}

@@ -1,0 +1,383 @@
+// Walks a YAML document along the schema: gives typed values with all defaults, and collects whatever is wrong with its place.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
+import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, type Scalar, type YAMLMap } from 'yaml';
+import { invariant } from '../base/invariant.ts';
+import { readLeaf, type Written } from './leaves.ts';
+import { nearest } from './nearest.ts';
+import type { Findings, Span } from './problem.ts';
+import { asSchema, type Key } from './schema/keys.ts';
+import type { KeySchema, Leaf, Meta } from './schema/meta.ts';
+import { coreValue, isPlain, type Source } from './source.ts';
+import { type FileReader, readPage, readPem, readSecret } from './special.ts';
+import { isWrong, quote, type Reading } from './units.ts';
+
+/** What is read in place of something wrong: the default if there is one, so that the rest can still be checked. */
+const NOTHING = undefined;
+/** Ends the path of a default while it is read, so that it is taken for no written key. */
+const DEFAULT = '\0';
+/** Deeper than any schema; only a document whose aliases bite their own tail gets there. */
+const DEPTH_MAX = 32;
+/** Keys that hold secrets, also when they are misspelt or in the wrong place. */
+const SENSITIVE = /secret|token|passw|credential|private|api-?key/i;
+
+/** Places of keys and values by path, for checks that come after reading. */
+export class Places {
+  readonly #values = new Map<string, Span | null>();
+  readonly #keys = new Map<string, Span | null>();
+
+  set(path: string, key: Span | null, value: Span | null): void {
+    this.#values.set(path, value);
+    this.#keys.set(path, key);
+  }
+
+  /** True when the key is written in the config. */
+  has(path: string): boolean {
+    return this.#values.has(path);
+  }
+
+  /** Where the value stands, or the nearest block around it. */
+  value(path: string): Span | null {
+    return this.#near(path, this.#values);
+  }
+
+  /** Where the key stands, or the nearest block around it. */
+  key(path: string): Span | null {
+    return this.#near(path, this.#keys) ?? this.value(path);
+  }
+
+  #near(path: string, places: ReadonlyMap<string, Span | null>): Span | null {
+    for (let at = path; at !== ''; at = parentOf(at)) {
+      const span = places.get(at);
+      if (span) return span;
+    }
+    return null;
+  }
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('.'), path.lastIndexOf('[')));
+}
+
+/** Reads one document. */
+export class DocumentReader {
+  readonly places = new Places();
+  readonly #source: Source;
+  readonly #findings: Findings;
+  readonly #files: FileReader;
+  readonly #elsewhere: (key: string) => string | null;
+
+  /** `elsewhere` says where a key that is unknown here belongs, or null. */
+  constructor(
+    source: Source,
+    findings: Findings,
+    files: FileReader,
+    elsewhere: (key: string) => string | null,
+  ) {
+    this.#source = source;
+    this.#findings = findings;
+    this.#files = files;
+    this.#elsewhere = elsewhere;
+  }
+
+  /** Reads `node` as `schema` says. What is wrong is found, and read as its default. */
+  read(schema: KeySchema, node: Node | null, path: string, depth = 0): unknown {
+    const meta = schema['x-limpet'];
+    if (node !== null && this.#source.broken.has(node)) return this.fallback(schema, path);
+    const real = this.#source.resolve(node);
+    if (depth > DEPTH_MAX)
+      return this.#wrong(schema, node, path, 'this alias stands for something that holds it', '');
+    if (real !== null && this.#source.broken.has(real)) return this.fallback(schema, path);
+    if (real === null || (isScalar(real) && real.value === null)) {
+      return this.#wrong(schema, node, path, 'there is no value here', rightFor(meta, schema));
+    }
+    switch (meta.kind) {
+      case 'block':
+        return isMap(real)
+          ? this.#block(schema, real, path, depth)
+          : this.#mismatch(schema, node, real, path);
+      case 'map':
+        return isMap(real) ? this.#map(schema, real, path, depth) : this.#mismatch(schema, node, real, path);
+      case 'list':
+        return this.#list(schema, node, real, path, depth);
+      case 'either':
+        return this.#either(schema, node, real, path, depth);
+      case 'off':
+        return isScalar(real) && real.value === false ? false : this.#mismatch(schema, node, real, path);
+      case 'choice':
+        return this.#choice(schema, node, real, path);
+      case 'secret': {
+        const span = this.#source.spanOf(node);
+        if (span !== null) this.#source.secrets.push(span);
+        return this.#special(schema, node, path, readSecret(real, this.#source, this.#files));
+      }
+      case 'pem':
+        return this.#special(schema, node, path, readPem(real, this.#files));
+      case 'page':
+        return this.#special(schema, node, path, readPage(real, this.#source, this.#files));
+      default:
+        return this.#leaf(schema, meta.kind, node, real, path);
+    }
+  }
+
+  /** What a key is read to when it is left out. */
+  defaults<T>(key: Key<T>): T {
+    // The schema's type is that of what is read from it, and its defaults are sound (a test reads them all).
+    return this.fallback(asSchema(key), '') as T;
+  }
+
+  /** What the keys of a block are read to when all are left out; the required ones are undefined. */
+  defaultsWithin<T>(key: Key<T>): NonNullable<T> {
+    const entries = Object.entries(asSchema(key).properties ?? {}).map(([name, property]) => [
+      name,
+      this.fallback(property, ''),
+    ]);
+    // As above; what is required is the caller's to fill in.
+    return Object.fromEntries(entries) as NonNullable<T>;
+  }
+
+  /** The default of a key as read, or nothing. */
+  fallback(schema: KeySchema, path: string): unknown {
+    if (schema.default === undefined) return NOTHING;
+    return this.read(schema, this.#source.document.createNode(schema.default) as Node, `${path}${DEFAULT}`);
+  }
+
+  #block(schema: KeySchema, node: YAMLMap, path: string, depth: number): Record<string, unknown> {
+    const properties = schema.properties ?? {};
+    const values: Record<string, unknown> = {};
+    const written = this.#pairs(node, path);
+    for (const [name, pair] of written) {
+      if (!Object.hasOwn(properties, name)) this.#unknown(name, pair, properties, path);
+    }
+    for (const [name, property] of Object.entries(properties)) {
+      const pair = written.get(name);
+      const inner = path === '' ? name : `${path}.${name}`;
+      if (pair !== undefined) {
+        this.#place(inner, pair.key as Node, (pair.value ?? pair.key) as Node);
+        values[name] = this.read(property, pair.value as Node | null, inner, depth + 1);
+      } else if (property['x-limpet'].required) {
+        this.#findings.error(
+          this.#source.spanOf(node),
+          path,
+          `\`${name}\` is missing`,
+          `${name}: ${exampleOf(property)}`,
+        );
+      } else {
+        values[name] = this.fallback(property, inner);
+      }
+    }
+    return values;
+  }
+
+  #map(schema: KeySchema, node: YAMLMap, path: string, depth: number): Record<string, unknown> {
+    const meta = schema['x-limpet'];
+    const entries: [string, unknown][] = [];
+    const written = this.#pairs(node, path);
+    if (written.size > (meta.max ?? 1000)) {
+      this.#findings.error(this.#source.spanOf(node), path, `there are more than ${meta.max} entries`);
+    }
+    for (const [name, pair] of written) {
+      const inner = `${path}.${name}`;
+      this.#place(inner, pair.key as Node, (pair.value ?? pair.key) as Node);
+      const reading = readLeaf(meta.keys ?? 'text', { value: name, text: name }, meta, {});
+      if (isWrong(reading)) {
+        this.#findings.error(this.#source.spanOf(pair.key as Node), path, reading.wrong, reading.right);
+      }
+      const value = this.read(
+        schema.additionalProperties as KeySchema,
+        pair.value as Node | null,
+        inner,
+        depth + 1,
+      );
+      if (value !== NOTHING) entries.push([name, value]);
+    }
+    return Object.fromEntries(entries);
+  }
+
+  #list(schema: KeySchema, node: Node | null, real: Node, path: string, depth: number): unknown {
+    const { min = 0, max = 1000, single = false } = schema['x-limpet'];
+    const item = schema.items as KeySchema;
+    if (!isSeq(real)) {
+      if (!single || (isMap(real) && item['x-limpet'].kind !== 'secret'))
+        return this.#mismatch(schema, node, real, path);
+      const alone = this.read(item, node, path, depth + 1);
+      return alone === NOTHING ? this.fallback(schema, path) : [alone];
+    }
+    if (real.items.length < min || real.items.length > max) {
+      const few = real.items.length < min;
+      const what = few
+        ? real.items.length === 0
+          ? 'the list is empty'
+          : `the list has fewer than ${min} items`
+        : `the list has more than ${max} items`;
+      this.#findings.error(this.#source.spanOf(node), path, what, few ? `[${exampleOf(item)}]` : '');
+    }
+    const values: unknown[] = [];
+    real.items.slice(0, max).forEach((entry, i) => {
+      const inner = `${path}[${i}]`;
+      this.#place(inner, entry as Node, entry as Node);
+      const value = this.read(item, entry as Node, inner, depth + 1);
+      // The index of an item is part of its path, so what is wrong leaves a hole that is closed after all checks.
+      values.push(value);
+    });
+    return values;
+  }
+
+  #either(schema: KeySchema, node: Node | null, real: Node, path: string, depth: number): unknown {
+    const shapes = schema.anyOf ?? [];
+    const fitting = shapes.filter((shape) => fits(shape, real));
+    // Whatever else takes a scalar, `false` is off where there is an off.
+    const first = fitting.find((shape) => shape['x-limpet'].kind === 'off') ?? fitting[0];
+    if (first === undefined) return this.#mismatch(schema, node, real, path);
+    const value = this.read(first, node, path, depth + 1);
+    return value === NOTHING ? this.fallback(schema, path) : value;
+  }
+
+  #choice(schema: KeySchema, node: Node | null, real: Node, path: string): unknown {
+    const words = schema.enum ?? [];
+    const text = isScalar(real) ? this.#written(real).text : null;
+    if (text === null) return this.#mismatch(schema, node, real, path);
+    if (words.includes(text)) return text;
+    const refused = schema['x-limpet'].refused?.[text];
+    if (refused !== undefined) return this.#wrong(schema, node, path, refused.wrong, refused.right);
+    const likely = nearest(text, words);
+    const right = likely ?? words.join(', ');
+    return this.#wrong(
+      schema,
+      node,
+      path,
+      `${this.#shown(real, text)} is not one of ${words.join(', ')}`,
+      right,
+    );
+  }
+
+  #leaf(schema: KeySchema, kind: Leaf, node: Node | null, real: Node, path: string): unknown {
+    if (!isScalar(real)) return this.#mismatch(schema, node, real, path);
+    const limits = schema as { minLength?: number; maxLength?: number };
+    const reading = readLeaf(kind, this.#written(real), schema['x-limpet'], limits);
+    if (!isWrong(reading)) return reading.value;
+    // A value of the environment is not shown, so neither is a message that may quote it.
+    const secret = this.#source.fromEnvironment.has(real);
+    const wrong = secret ? `${this.#shown(real, '')} is not ${schema['x-limpet'].takes}` : reading.wrong;
+    return this.#wrong(schema, node, path, wrong, secret ? schema['x-limpet'].takes : reading.right);
+  }
+
+  #special(schema: KeySchema, node: Node | null, path: string, reading: Reading<unknown>): unknown {
+    return isWrong(reading) ? this.#wrong(schema, node, path, reading.wrong, reading.right) : reading.value;
+  }
+
+  #mismatch(schema: KeySchema, node: Node | null, real: Node, path: string): unknown {
+    const is = isMap(real)
+      ? 'a block of keys'
+      : isSeq(real)
+        ? 'a list'
+        : this.#shown(real, this.#written(real as Scalar).text);
+    const meta = schema['x-limpet'];
+    const takes = meta.takes === '' ? 'a block of keys' : meta.takes;
+    return this.#wrong(schema, node, path, `${is} cannot stand here`, takes);
+  }
+
+  #wrong(schema: KeySchema, node: Node | null, path: string, message: string, hint: string): unknown {
+    invariant(!path.endsWith(DEFAULT), `the default of ${path.slice(0, -1)} is sound: ${message}`);
+    const span = this.#source.spanOf(node) ?? this.places.key(path);
+    this.#findings.error(span, path, message, hint);
+    return this.fallback(schema, path);
+  }
+
+  #unknown(name: string, pair: Pair, properties: Readonly<Record<string, KeySchema>>, path: string): void {
+    const key = this.#source.spanOf(pair.key as Node);
+    const likely = nearest(name, Object.keys(properties));
+    const value = this.#source.spanOf(pair.value as Node | null);
+    if (value !== null && (SENSITIVE.test(name) || (likely !== null && SENSITIVE.test(likely)))) {
+      this.#source.secrets.push(value);
+    }
+    const belongs = likely === null ? this.#elsewhere(name) : null;
+    const hint = likely ?? belongs ?? `one of ${Object.keys(properties).join(', ')}`;
+    this.#findings.error(key, path, `unknown key ${quote(name)}`, hint);
+  }
+
+  /** The pairs of a map by the text of their keys; a key that comes twice is blamed, and the first one holds. */
+  #pairs(node: YAMLMap, path: string): Map<string, Pair> {
+    const pairs = new Map<string, Pair>();
+    for (const pair of node.items) {
+      const key = pair.key;
+      if (!isScalar(key) || isAlias(key)) {
+        this.#findings.error(
+          this.#source.spanOf(key as Node) ?? this.#source.spanOf(node),
+          path,
+          'a key must be a plain word',
+        );
+        continue;
+      }
+      const name = this.#written(key).text;
+      if (pairs.has(name)) {
+        this.#findings.error(
+          this.#source.spanOf(key),
+          path,
+          `the key ${quote(name)} is there twice`,
+          'each key once',
+        );
+      } else {
+        pairs.set(name, pair);
+      }
+    }
+    return pairs;
+  }
+
+  #written(node: Scalar): Written {
+    const fromEnvironment = this.#source.fromEnvironment.has(node);
+    if (typeof node.value === 'string') {
+      const value = fromEnvironment && isPlain(node) ? coreValue(node.value) : node.value;
+      return { value, text: node.value };
+    }
+    return { value: node.value, text: node.source ?? String(node.value) };
+  }
+
+  /** A value for a message; what came from the environment is shown as it is written in the file. */
+  #shown(node: Node, text: string): string {
+    if (!this.#source.fromEnvironment.has(node)) return quote(text);
+    const span = this.#source.spanOf(node);
+    return span === null
+      ? 'the value'
+      : `${this.#source.text.slice(span.start, span.end)} (of the environment)`;
+  }
+
+  #place(path: string, key: Node, value: Node): void {
+    this.places.set(path, this.#source.spanOf(key), this.#source.spanOf(value));
+  }
+}
+
+/** True when a node has the outer shape that a schema asks for. */
+function fits(schema: KeySchema, node: Node): boolean {
+  const kind = schema['x-limpet'].kind;
+  if (kind === 'block' || kind === 'map') return isMap(node);
+  if (kind === 'list') return isSeq(node);
+  if (kind === 'off') return isScalar(node) && node.value === false;
+  if (kind === 'either') return (schema.anyOf ?? []).some((shape) => fits(shape, node));
+  if (kind === 'secret')
+    return isScalar(node) || (isMap(node) && node.items.length === 1 && node.has('file'));
+  if (kind === 'choice') return isScalar(node) && typeof node.value !== 'boolean';
+  return isScalar(node);
+}
+
+function rightFor(meta: Meta, schema: KeySchema): string {
+  if (meta.takes !== '') return meta.takes;
+  return schema.default === undefined ? 'a block of keys' : '{} for its defaults, or leave the key out';
+}
+
+/** Something that may stand for a key, for hints. */
+function exampleOf(schema: KeySchema): string {
+  const examples: Partial<Record<Meta['kind'], string>> = {
+    bind: '8080',
+    address: 'http://127.0.0.1:3000',
+    redirect: 'https://example.com{path}{query}',
+    hashOn: 'address',
+    cookieName: 'session_id',
+    secret: '${SECRET}',
+    list: '[…]',
+    block: '{ … }',
+  };
+  const kind = schema['x-limpet'].kind;
+  if (kind === 'list' && schema.items !== undefined) return `[${exampleOf(schema.items)}]`;
+  if (kind === 'either' && schema.anyOf?.[0] !== undefined) return exampleOf(schema.anyOf[0]);
+  return examples[kind] ?? '…';
+}

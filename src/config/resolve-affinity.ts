@@ -1,0 +1,148 @@
+// Turns a pool's affinity into its options, and refuses cookies that browsers would refuse or that contradict themselves.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
+import type { AffinityOptions, CookieOptions } from '../affinity/options.ts';
+import { blame, blameKey, type Draft, warn, whole } from './draft.ts';
+import type { ReadPool } from './schema/root.ts';
+
+type ReadAffinity = Exclude<ReadPool['affinity'], false>;
+type ReadCookie = NonNullable<ReadAffinity['cookie']>;
+
+/** Below this many bytes a secret can be guessed: 16 random bytes are 128 bits. */
+const SECRET_BYTES = 16;
+
+export function resolveAffinity(
+  draft: Draft,
+  read: ReadPool['affinity'],
+  path: string,
+): AffinityOptions | null {
+  if (read === false || read === undefined) return null;
+  const { cookie, learned, onLost, maxOverload } = read;
+  // A block that is written but could not be read is blamed already.
+  const hasCookie = draft.places.has(`${path}.cookie`);
+  const hasLearned = draft.places.has(`${path}.learned`);
+  if (hasCookie && hasLearned) {
+    blameKey(draft, `${path}.learned`, '`cookie` and `learned` are two ways to find a home', 'one of them');
+  } else if (!hasCookie && !hasLearned) {
+    blame(
+      draft,
+      path,
+      'this does not say how a user is known',
+      'cookie: {} or learned: { cookie: session_id }',
+    );
+  }
+  return {
+    kind: cookie === undefined ? 'learned' : 'cookie',
+    cookie: cookie === undefined ? null : resolveCookie(draft, cookie, `${path}.cookie`),
+    learned:
+      learned === undefined
+        ? null
+        : { cookie: learned.cookie, entries: learned.entries, idleMs: learned.idle },
+    onLost,
+    maxOverload,
+  };
+}
+
+function resolveCookie(draft: Draft, read: ReadCookie, path: string): CookieOptions {
+  const secrets = whole(read.secrets);
+  checkSecrets(draft, secrets, path);
+  if (read.mode === 'prefix') checkPrefix(draft, read, path);
+  else checkAttributes(draft, read, path);
+  if (read.mode === 'insert' && read.of !== undefined) {
+    blameKey(draft, `${path}.of`, '`of` is for `mode: prefix`', 'mode: prefix');
+  }
+  return {
+    name: read.name,
+    secrets,
+    maxAgeS: read.maxAge === 0 ? null : Math.floor(read.maxAge / 1000),
+    path: read.path,
+    domain: read.domain ?? null,
+    sameSite: read.sameSite,
+    secure: read.secure,
+    httpOnly: read.httpOnly,
+    partitioned: read.partitioned,
+    mode: read.mode,
+    of: read.mode === 'prefix' ? (read.of ?? null) : null,
+    hide: read.hide,
+  };
+}
+
+function checkSecrets(draft: Draft, secrets: readonly string[], path: string): void {
+  const at = `${path}.secrets`;
+  if (!draft.places.has(at)) {
+    draft.findings.warning(
+      draft.places.key(path),
+      path,
+      'without `secrets` one is made at start, and users move at every restart',
+      'secrets: ["${LIMPET_SECRET}"]',
+    );
+    return;
+  }
+  const seen = new Set<string>();
+  secrets.forEach((secret, i) => {
+    const item = draft.places.has(`${at}[${i}]`) ? `${at}[${i}]` : at;
+    if (Buffer.byteLength(secret) < SECRET_BYTES) {
+      warn(draft, item, `a secret of less than ${SECRET_BYTES} bytes can be guessed`, 'openssl rand -hex 32');
+    }
+    if (seen.has(secret)) warn(draft, item, 'this secret is there twice', 'each secret once');
+    seen.add(secret);
+  });
+}
+
+/** The app makes the cookie in `prefix` mode, so its attributes are the app's. */
+function checkPrefix(draft: Draft, read: ReadCookie, path: string): void {
+  if (read.of === undefined && !draft.places.has(`${path}.of`)) {
+    blame(draft, path, "`mode: prefix` needs the name of the app's own cookie", 'of: session_id');
+  }
+  const own = ['name', 'maxAge', 'path', 'domain', 'sameSite', 'secure', 'httpOnly', 'partitioned', 'hide'];
+  for (const key of own) {
+    if (draft.places.has(`${path}.${key}`)) {
+      blameKey(
+        draft,
+        `${path}.${key}`,
+        `\`${key}\` means nothing for \`mode: prefix\`: the cookie is the app's`,
+        'leave it out',
+      );
+    }
+  }
+}
+
+/** RFC 6265bis: section 4.1.3 (name prefixes), 4.1.2.7 (`SameSite=None`); CHIPS (`Partitioned`). */
+function checkAttributes(draft: Draft, read: ReadCookie, path: string): void {
+  const { name, secure, sameSite, partitioned, domain } = read;
+  if (sameSite === 'none') needSecure(draft, secure, `${path}.sameSite`, '`sameSite: none`', path);
+  if (partitioned) needSecure(draft, secure, `${path}.partitioned`, '`partitioned`', path);
+  const lower = name.toLowerCase();
+  const prefix = ['__host-', '__secure-'].find((start) => lower.startsWith(start));
+  if (prefix !== undefined)
+    needSecure(draft, secure, `${path}.name`, `a name with \`${name.slice(0, prefix.length)}\``, path);
+  if (prefix === '__host-') {
+    if (read.path !== '/') blame(draft, `${path}.path`, 'a name with `__Host-` needs `path: /`', '/');
+    if (domain !== undefined) {
+      blameKey(
+        draft,
+        `${path}.domain`,
+        'a name with `__Host-` allows no `domain`',
+        'leave it out, or use __Secure-',
+      );
+    }
+  }
+  // The reader gives 1.5 days as it is written; a cookie's age is in whole seconds.
+  if (read.maxAge % 1000 !== 0)
+    warn(draft, `${path}.maxAge`, 'a cookie lives whole seconds', `${Math.floor(read.maxAge / 1000)}s`);
+}
+
+function needSecure(
+  draft: Draft,
+  secure: ReadCookie['secure'],
+  at: string,
+  what: string,
+  path: string,
+): void {
+  if (secure === true) return;
+  if (secure === false) {
+    blame(draft, at, `browsers refuse ${what} without \`secure\``, 'secure: true');
+  } else {
+    const why = `browsers refuse ${what} without \`secure\`, and \`auto\` leaves it out where the client came without TLS`;
+    draft.findings.warning(draft.places.value(at), path, why, 'secure: true');
+  }
+}

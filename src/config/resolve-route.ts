@@ -1,0 +1,225 @@
+// Turns routes as read into the routes that run, with what they inherit, and refuses those that contradict each other.
+import type { RoutePath } from './addresses.ts';
+import type { FieldEdits, PoolConfig, RouteAction, RouteConfig } from './config.ts';
+import { blame, blameKey, type Draft, items, whole } from './draft.ts';
+import { nearest } from './nearest.ts';
+import { checkNames, resolveEdits } from './resolve-fields.ts';
+import { checkErrorStatuses } from './resolve-health.ts';
+import {
+  NO_RETRIES,
+  overLimits,
+  overRetries,
+  overSwitches,
+  overTimeouts,
+  resolveLimits,
+  resolveTimeouts,
+} from './resolve-timing.ts';
+import type { ReadRoute } from './schema/root.ts';
+import { quote } from './units.ts';
+
+const REDIRECTS = [301, 302, 303, 307, 308];
+const NO_EDITS: FieldEdits = { set: [], add: [], remove: [] };
+
+/** All routes; without any, the one to the pool that is meant. */
+export function resolveRoutes(draft: Draft, pools: readonly PoolConfig[]): RouteConfig[] {
+  const { read, places } = draft;
+  if (places.has('routes')) {
+    const routes = items(read.routes, 'routes').map(([route, path]) =>
+      resolveRoute(draft, route, path, pools),
+    );
+    checkDuplicates(draft, routes);
+    checkUnused(draft, routes);
+    return routes;
+  }
+  const names = poolNames(draft);
+  const name = names.includes('default') ? 'default' : names.length === 1 ? names[0] : undefined;
+  const pool = pools.find((candidate) => candidate.name === name);
+  if (name === undefined) {
+    if (names.length > 1)
+      blameKey(
+        draft,
+        'pools',
+        'nothing says which pool gets which request',
+        'routes: [{ path: /, pool: NAME }]',
+      );
+    return [];
+  }
+  if (pool === undefined) return [];
+  return [
+    {
+      name: '/',
+      host: null,
+      path: '/',
+      exact: false,
+      methods: null,
+      action: { kind: 'pool', pool: pool.name },
+      requestFields: NO_EDITS,
+      responseFields: NO_EDITS,
+      rewrite: { stripPrefix: null, addPrefix: null, path: null },
+      affinity: true,
+      timeouts: pool.timeouts,
+      limits: resolveLimits(read.limits),
+      retries: pool.retries,
+      http: overSwitches(read, {}),
+    },
+  ];
+}
+
+/** Names of all pools that are written, also of such as could not be read. */
+export function poolNames(draft: Draft): string[] {
+  const named = Object.keys(draft.read.pools ?? {});
+  return draft.places.has('upstreams') && !named.includes('default') ? ['default', ...named] : named;
+}
+
+function resolveRoute(
+  draft: Draft,
+  read: ReadRoute,
+  path: string,
+  pools: readonly PoolConfig[],
+): RouteConfig {
+  const top = draft.read;
+  const methods = read.methods === undefined ? null : whole(read.methods);
+  // A path that could not be read is blamed already.
+  const place = read.path ?? { path: '/', exact: false };
+  const action = resolveAction(draft, read, path);
+  const pool = action.kind === 'pool' ? pools.find((candidate) => candidate.name === action.pool) : undefined;
+  if (action.kind !== 'pool') checkPoolKeys(draft, path, action.kind);
+  if (read.retries !== undefined && read.retries !== false) {
+    checkErrorStatuses(draft, read.retries.statuses ?? [], `${path}.retries.statuses`);
+  }
+  return {
+    name: nameOf(read.host, place, methods),
+    host: read.host ?? null,
+    path: place.path,
+    exact: place.exact,
+    methods,
+    action,
+    requestFields: resolveEdits(draft, read.headers.request, `${path}.headers.request`, true),
+    responseFields: resolveEdits(draft, read.headers.response, `${path}.headers.response`, false),
+    rewrite: resolveRewrite(draft, read, place, `${path}.rewrite`),
+    affinity: read.affinity,
+    timeouts: overTimeouts(pool?.timeouts ?? resolveTimeouts(draft, top.timeouts ?? {}), read.timeouts ?? {}),
+    limits: overLimits(resolveLimits(top.limits), read.limits),
+    retries: overRetries(pool?.retries ?? NO_RETRIES, read.retries),
+    http: overSwitches(top, read),
+  };
+}
+
+/** `shop.example.com/path`; `= ` stands before the path that is exact, and methods come last. */
+function nameOf(host: string | undefined, place: RoutePath, methods: readonly string[] | null): string {
+  const path = `${host ?? ''}${place.exact ? '=' : ''}${place.path}`;
+  return methods === null ? path : `${path} ${methods.join(',')}`;
+}
+
+function resolveAction(draft: Draft, read: ReadRoute, path: string): RouteAction {
+  const kinds = ['pool', 'redirect', 'respond'].filter((key) => draft.places.has(`${path}.${key}`));
+  if (kinds.length === 0) {
+    blame(draft, path, 'this route does not say what becomes of its requests', 'pool, redirect or respond');
+  } else if (kinds.length > 1) {
+    const why = `a route has one of \`pool\`, \`redirect\` and \`respond\`, not ${kinds.length} of them`;
+    blameKey(draft, `${path}.${kinds[1]}`, why, 'one of them');
+  }
+  if (read.redirect !== undefined) {
+    const { to, status } = read.redirect;
+    if (!REDIRECTS.includes(status)) {
+      blame(draft, `${path}.redirect.status`, `${status} does not lead anywhere`, REDIRECTS.join(', '));
+    }
+    return { kind: 'redirect', to, status };
+  }
+  if (read.respond !== undefined) return resolveRespond(draft, read.respond, `${path}.respond`);
+  const pool = read.pool ?? '';
+  const known = poolNames(draft);
+  if (read.pool !== undefined && !known.includes(pool)) {
+    const right = nearest(pool, known) ?? (known.join(', ') || 'a pool in `pools`');
+    blame(draft, `${path}.pool`, `there is no pool ${quote(pool)}`, right);
+  }
+  return { kind: 'pool', pool };
+}
+
+function resolveRespond(draft: Draft, read: NonNullable<ReadRoute['respond']>, path: string): RouteAction {
+  const { status, body } = read;
+  if ((status === 204 || status === 304) && body !== '') {
+    blameKey(draft, `${path}.body`, `an answer with ${status} has no body`, 'status: 200');
+  }
+  checkNames(draft, Object.keys(read.headers), `${path}.headers`, false);
+  return { kind: 'respond', status, body, headers: Object.entries(read.headers) };
+}
+
+/** Keys of a route that only mean something with a pool behind it. */
+function checkPoolKeys(draft: Draft, path: string, kind: string): void {
+  for (const key of ['rewrite', 'retries', 'affinity', 'headers.request']) {
+    if (!draft.places.has(`${path}.${key}`)) continue;
+    blameKey(
+      draft,
+      `${path}.${key}`,
+      `\`${key}\` means nothing for \`${kind}\`, which asks no upstream`,
+      'leave it out',
+    );
+  }
+}
+
+function resolveRewrite(
+  draft: Draft,
+  read: ReadRoute,
+  place: RoutePath,
+  path: string,
+): RouteConfig['rewrite'] {
+  const { stripPrefix, addPrefix, path: whole } = read.rewrite;
+  if (whole !== undefined && (stripPrefix !== undefined || addPrefix !== undefined)) {
+    const why = '`path` replaces the whole path, so `stripPrefix` and `addPrefix` would mean nothing';
+    blameKey(draft, `${path}.path`, why, 'path alone, or the others');
+  }
+  const strip = trimmed(stripPrefix);
+  if (strip !== null && read.path !== undefined && !`${place.path}/`.startsWith(`${strip}/`)) {
+    const why = `the route's path ${quote(place.path)} does not begin with ${quote(strip)}`;
+    blame(draft, `${path}.stripPrefix`, why, place.path);
+  }
+  return { stripPrefix: strip, addPrefix: trimmed(addPrefix), path: whole ?? null };
+}
+
+/** A prefix without the `/` at its end; null where that leaves nothing. */
+function trimmed(prefix: string | undefined): string | null {
+  const bare = prefix?.replace(/\/$/, '') ?? '';
+  return bare === '' ? null : bare;
+}
+
+/** Two routes for the same request: neither could be said to be the one. */
+function checkDuplicates(draft: Draft, routes: readonly RouteConfig[]): void {
+  const seen = new Map<string, [route: RouteConfig, path: string][]>();
+  items(draft.read.routes, 'routes').forEach(([, path], i) => {
+    const route = routes[i]!;
+    const key = `${route.host} ${route.exact} ${route.path}`;
+    const rivals = seen.get(key) ?? [];
+    const rival = rivals.find(([other]) => overlap(other.methods, route.methods));
+    if (rival !== undefined) {
+      blame(
+        draft,
+        path,
+        `this route is for the same requests as ${rival[1]}`,
+        'another host, path or methods',
+      );
+    }
+    seen.set(key, [...rivals, [route, path]]);
+  });
+}
+
+function overlap(a: readonly string[] | null, b: readonly string[] | null): boolean {
+  return a === null || b === null || a.some((method) => b.includes(method));
+}
+
+function checkUnused(draft: Draft, routes: readonly RouteConfig[]): void {
+  const used = new Set(routes.map((route) => (route.action.kind === 'pool' ? route.action.pool : '')));
+  const known = poolNames(draft);
+  // A route that leads nowhere was probably meant for one of them.
+  if (routes.some((route) => route.action.kind === 'pool' && !known.includes(route.action.pool))) return;
+  for (const name of known) {
+    if (used.has(name)) continue;
+    const path = draft.places.has(`pools.${name}`) ? `pools.${name}` : 'upstreams';
+    draft.findings.warning(
+      draft.places.key(path),
+      path,
+      `no route leads to pool ${quote(name)}`,
+      `pool: ${name}`,
+    );
+  }
+}

@@ -1,0 +1,198 @@
+// Turns a whole config as read into the Config that runs, and checks what only the whole shows.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
+import { formatBind, isLoopback } from './addresses.ts';
+import type {
+  AdminConfig,
+  AdminToken,
+  Bind,
+  Config,
+  ListenerConfig,
+  LogConfig,
+  PoolConfig,
+  TimeoutOptions,
+} from './config.ts';
+import { blame, blameKey, type Draft, items, warn } from './draft.ts';
+import { resolvePools } from './resolve-pool.ts';
+import { resolveRoutes } from './resolve-route.ts';
+import { overSwitches, resolveLimits, resolveTimeouts } from './resolve-timing.ts';
+import type { ReadConfig } from './schema/root.ts';
+import { quote } from './units.ts';
+
+/** A shorter token can be guessed: 16 random bytes are 128 bits. */
+const TOKEN_BYTES = 16;
+
+/** The Config; good only when nothing was found wrong on the way. */
+export function resolveConfig(draft: Draft, file: string): Config {
+  const { read } = draft;
+  const pools = resolvePools(draft);
+  const routes = resolveRoutes(draft, pools);
+  if (!['upstreams', 'pools', 'routes'].some((key) => draft.places.has(key))) {
+    draft.findings.error(
+      { start: 0, end: 0 },
+      '',
+      'there is nothing to serve',
+      'upstreams: [http://127.0.0.1:3000]',
+    );
+  }
+  const listeners = resolveListeners(draft);
+  const admin = resolveAdmin(draft);
+  checkBinds(draft, listeners, admin);
+  return {
+    file,
+    listeners,
+    workers: read.workers === 0 ? null : read.workers,
+    trustedProxies: items(read.trustedProxies, '').map(([network]) => network),
+    routes,
+    pools,
+    limits: resolveLimits(read.limits),
+    timeouts: clientTimeouts(draft, pools),
+    http: overSwitches(read, {}),
+    errors: read.errors,
+    admin,
+    log: resolveLog(read.log),
+    shutdown: { delayMs: read.shutdown.delay, deadlineMs: read.shutdown.deadline },
+  };
+}
+
+function resolveListeners(draft: Draft): ListenerConfig[] {
+  const { read, places } = draft;
+  const short = places.has('listen');
+  if (short && places.has('listeners')) {
+    blameKey(
+      draft,
+      'listen',
+      '`listen` is short for one listener, and `listeners` has them all',
+      'one of them',
+    );
+  }
+  if (!short && !places.has('listeners')) {
+    draft.findings.error({ start: 0, end: 0 }, '', 'there is nothing to listen on', 'listen: 8080');
+  }
+  const listeners: ListenerConfig[] = [];
+  if (read.listen !== undefined) listeners.push({ name: formatBind(read.listen), bind: read.listen });
+  const names = new Set<string>();
+  for (const [listener, path] of items(read.listeners, 'listeners')) {
+    if (listener.bind === undefined) continue;
+    const name = listener.name ?? formatBind(listener.bind);
+    if (listener.name !== undefined && names.has(name)) {
+      blame(
+        draft,
+        `${path}.name`,
+        `the name ${quote(name)} is that of another listener`,
+        'a name of its own',
+      );
+    }
+    names.add(name);
+    listeners.push({ name, bind: listener.bind });
+  }
+  return listeners;
+}
+
+function resolveAdmin(draft: Draft): AdminConfig | null {
+  const { admin } = draft.read;
+  if (admin === false) return null;
+  const tokens: AdminToken[] = [];
+  const names = new Set<string>();
+  for (const [written, path] of items(admin.tokens, 'admin.tokens')) {
+    const long =
+      typeof written === 'string' ? { token: written, name: undefined, access: 'full' as const } : written;
+    if (long.token === undefined) continue;
+    const at = draft.places.has(`${path}.token`) ? `${path}.token` : path;
+    const name = long.name ?? `token-${tokens.length + 1}`;
+    // RFC 6750 section 2.1: what a bearer token is made of.
+    if (!/^[A-Za-z0-9._~+/-]+=*$/.test(long.token)) {
+      blame(
+        draft,
+        at,
+        'this token holds characters that `Authorization` cannot carry',
+        'openssl rand -hex 32',
+      );
+    } else if (long.token.length < TOKEN_BYTES) {
+      warn(
+        draft,
+        at,
+        `a token of less than ${TOKEN_BYTES} characters can be guessed`,
+        'openssl rand -hex 32',
+      );
+    }
+    if (names.has(name))
+      blame(draft, `${path}.name`, `the name ${quote(name)} is that of another token`, 'a name of its own');
+    if (tokens.some((other) => other.token === long.token))
+      blame(draft, at, 'this token is there twice', 'a token each');
+    names.add(name);
+    tokens.push({ name, token: long.token, access: long.access });
+  }
+  if (!isLoopback(admin.bind) && !draft.places.has('admin.tokens')) {
+    const why = 'the admin API listens beyond this machine, where it needs `tokens`';
+    blame(draft, 'admin.bind', why, 'tokens: ["${LIMPET_ADMIN_TOKEN}"], or bind: 127.0.0.1:9090');
+  } else if (!isLoopback(admin.bind) && admin.tokens.length === 0) {
+    blame(
+      draft,
+      'admin.tokens',
+      'the admin API listens beyond this machine, where it needs a token',
+      '["${LIMPET_ADMIN_TOKEN}"]',
+    );
+  }
+  return { bind: admin.bind, tokens, probes: admin.probes === false ? null : admin.probes };
+}
+
+/** Two servers cannot have one address, and an address of every interface takes its port on each. */
+function checkBinds(draft: Draft, listeners: readonly ListenerConfig[], admin: AdminConfig | null): void {
+  const binds: [path: string, bind: Bind][] = [];
+  let next = draft.read.listen === undefined ? 0 : 1;
+  if (next === 1) binds.push(['listen', listeners[0]!.bind]);
+  for (const [listener, path] of items(draft.read.listeners, 'listeners')) {
+    if (listener.bind !== undefined) binds.push([`${path}.bind`, listeners[next++]!.bind]);
+  }
+  if (admin !== null) {
+    binds.push(['admin.bind', admin.bind]);
+    if (admin.probes !== null) binds.push(['admin.probes', admin.probes]);
+  }
+  binds.forEach(([path, bind], i) => {
+    const rival = binds.slice(0, i).find(([, other]) => collide(bind, other));
+    if (rival === undefined) return;
+    const [first] = rival;
+    const at = draft.places.has(path) ? path : first;
+    const other = at === path ? first : path;
+    blame(
+      draft,
+      at,
+      `${formatBind(bind)} is taken by \`${other}\` (${formatBind(rival[1])})`,
+      'another port',
+    );
+  });
+}
+
+function collide(a: Bind, b: Bind): boolean {
+  if (a.kind === 'unix' || b.kind === 'unix')
+    return a.kind === 'unix' && b.kind === 'unix' && a.path === b.path;
+  // The system gives each its own port for 0.
+  if (a.port !== b.port || a.port === 0) return false;
+  return (
+    a.host.toLowerCase() === b.host.toLowerCase() ||
+    [a.host, b.host].some((host) => host === '0.0.0.0' || host === '::')
+  );
+}
+
+function resolveLog(read: ReadConfig['log']): LogConfig {
+  if (read === false) return { level: 'silent', access: false, format: 'auto', sample: 0 };
+  return { level: read.level, access: read.access, format: read.format, sample: read.sample };
+}
+
+/** Timeouts before a route is known: those at the top, else those of the one pool that there can be no doubt about. */
+function clientTimeouts(draft: Draft, pools: readonly PoolConfig[]): TimeoutOptions {
+  const { places, read } = draft;
+  const only = pools.find((pool) => pool.name === 'default') ?? (pools.length === 1 ? pools[0] : undefined);
+  const top = places.has('timeouts');
+  for (const pool of pools) {
+    const path = `pools.${pool.name}.timeouts.head`;
+    if (!places.has(path) || (pool === only && !top)) continue;
+    warn(
+      draft,
+      path,
+      'the head is read before the pool is known, so this does nothing',
+      'timeouts: { head } at the top',
+    );
+  }
+  return only !== undefined && !top ? only.timeouts : resolveTimeouts(draft, read.timeouts ?? {});
+}

@@ -1,0 +1,138 @@
+// Schema of a pool: its upstreams, their connections and the waiting line.
+import { affinity, balance } from './affinity.ts';
+import { health } from './health.ts';
+import { block, choice, either, leaf, list, needed, offable, page, pem } from './keys.ts';
+import { retries, writtenTimeouts } from './timing.ts';
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+const tls = block(
+  'TLS towards an `https:` upstream.',
+  {
+    verify: leaf('flag', 'Refuse an upstream whose certificate is not valid for its name.', {
+      default: true,
+    }),
+    serverName: leaf('host', "Name for SNI and for the certificate; without it, the upstream's host.", {}),
+    ca: pem("Authorities that are trusted, instead of the system's.", {}),
+    cert: pem('Certificate that Limpet shows.', {}),
+    key: pem('Key of that certificate.', {}),
+  },
+  {},
+);
+
+const upstream = block(
+  'One instance.',
+  {
+    url: leaf('address', 'Where it listens.', { required: true }),
+    name: leaf(
+      'name',
+      "Its identity in affinity, metrics and the API, unique in the pool; without it, `host:port` or the socket's path. A name that stays keeps its users.",
+      {},
+    ),
+    weight: leaf('count', 'Share of new users and requests, against the other weights; 0: none.', {
+      default: 1,
+      min: 0,
+      max: 1000,
+    }),
+    maxConnections: leaf('count', 'Most requests at once, over all workers.', {
+      default: 'unlimited',
+      min: 1,
+      max: 10_000_000,
+      words: { unlimited: 0 },
+    }),
+    backup: leaf('flag', 'Takes part only when no other upstream does.', { default: false }),
+    wanted: choice(
+      '`drain`: keeps its users and takes no new ones; `maintenance`: gets nothing.',
+      ['ready', 'drain', 'maintenance'],
+      { default: 'ready' },
+    ),
+    tls,
+  },
+  {},
+);
+
+export const upstreams = list('The instances.', either('', [leaf('address', '', {}), upstream], {}), {
+  min: 1,
+  max: 1000,
+});
+
+const queue = block(
+  'The line of requests that wait when every upstream has its `maxConnections`.',
+  {
+    max: leaf('count', 'Longest line; 0: none, the answer is 503 at once.', {
+      default: 0,
+      min: 0,
+      max: 100_000,
+    }),
+    timeout: leaf('duration', 'Longest wait; then 503.', { default: '1s', min: 1, max: HOUR }),
+  },
+  { default: {} },
+);
+
+const keepAlive = offable(
+  'Connections to an upstream that are kept for the next request, the last used first. `false`: none.',
+  block(
+    '',
+    {
+      idle: leaf('count', 'Most idle connections per upstream and worker.', {
+        default: 32,
+        min: 0,
+        max: 10_000,
+      }),
+      idleTimeout: leaf('duration', 'Idle for longer: closed. Should be less than what the upstream waits.', {
+        default: '55s',
+        min: 1,
+        max: DAY,
+      }),
+      maxAge: leaf('duration', 'Older: closed after its request.', {
+        default: '1h',
+        min: 1000,
+        max: 30 * DAY,
+      }),
+      requests: leaf('count', 'Requests after which a connection is closed.', {
+        default: '100k',
+        min: 1,
+        max: 1_000_000_000,
+      }),
+    },
+    {},
+  ),
+  { default: {} },
+);
+
+/** Keys that the top may say for pool `default`. */
+export const shortKeys = { upstreams, balance, affinity, health, retries, timeouts: writtenTimeouts };
+
+export const pool = block(
+  'A named set of upstreams that serve the same.',
+  {
+    ...shortKeys,
+    upstreams: needed(upstreams),
+    maxConnections: leaf('count', 'Most requests at once over all upstreams and workers.', {
+      default: 'unlimited',
+      min: 1,
+      max: 10_000_000,
+      words: { unlimited: 0 },
+    }),
+    queue,
+    slowStart: leaf('duration', 'An upstream that comes up gets its full share only after this time.', {
+      default: '0s',
+      min: 0,
+      max: HOUR,
+    }),
+    keepAlive,
+    host: leaf(
+      'authority',
+      "`Host` that the upstream sees: `keep` the client's, the `upstream`'s own, or a fixed one.",
+      { default: 'keep', takes: '`keep`, `upstream`, `host` or `host:port`' },
+    ),
+    resolve: leaf(
+      'duration',
+      'How often names of upstreams are looked up again; also done at once when a connect fails.',
+      { default: '30s', min: 100, max: DAY, words: { off: 0 } },
+    ),
+    maintenance: page('Page while every upstream is in maintenance; without it, the ordinary 503.', {}),
+  },
+  {},
+);

@@ -1,0 +1,127 @@
+// Schema of the whole config file: the one source of its types, its checks, its manual and its JSON Schema.
+import type { Static } from 'typebox';
+import { block, choice, either, leaf, list, map, offable, page, secret } from './keys.ts';
+import { pool, shortKeys } from './pool.ts';
+import { limits, route } from './route.ts';
+import { switches } from './timing.ts';
+
+const HOUR = 3_600_000;
+
+const listener = block(
+  'An address that clients connect to.',
+  {
+    bind: leaf('bind', 'Where it listens; a port alone means every IPv4 interface.', { required: true }),
+    name: leaf('name', 'Its name in logs; without it, the address.', {}),
+  },
+  {},
+);
+
+const token = block(
+  'A token with a name.',
+  {
+    token: secret('The token, as sent in `Authorization: Bearer`.', { required: true }),
+    name: leaf('name', 'Who holds it, for the log.', {}),
+    access: choice('`read` sees, `full` also changes.', ['read', 'full'], { default: 'full' }),
+  },
+  {},
+);
+
+const admin = block(
+  '',
+  {
+    bind: leaf('bind', 'Where it listens. Beyond this machine it needs `tokens`.', {
+      default: '127.0.0.1:9090',
+    }),
+    tokens: list('Bearer tokens that are let in.', either('', [secret('', {}), token], {}), {
+      default: [],
+      max: 100,
+    }),
+    probes: offable(
+      'A second listener with only `/livez`, `/readyz` and `/metrics`, without a token, for Kubernetes and Prometheus.',
+      leaf('bind', '', {}),
+      { default: false },
+    ),
+  },
+  {},
+);
+
+const log = block(
+  '',
+  {
+    level: choice(
+      'Least important line that is written.',
+      ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
+      {
+        default: 'info',
+      },
+    ),
+    access: leaf('flag', 'One line a request.', { default: true }),
+    format: choice('`auto`: `pretty` on a terminal, else `json`.', ['auto', 'json', 'pretty'], {
+      default: 'auto',
+    }),
+    sample: leaf('percent', 'Share of requests that get an access line; failures always get one.', {
+      default: '100%',
+      min: 0,
+      max: 1,
+    }),
+  },
+  {},
+);
+
+export const configSchema = block(
+  'Configuration of Limpet.',
+  {
+    listen: leaf('bind', 'Short for one listener. A port alone means every IPv4 interface.', {}),
+    listeners: list('The addresses that clients connect to.', listener, { min: 1, max: 100 }),
+    ...shortKeys,
+    pools: map('The pools by name.', pool, { keys: 'name', max: 1000 }),
+    routes: list(
+      'What becomes of which request; 404 where no route fits. Without any, `/` goes to pool `default`, else to the only pool.',
+      route,
+      { min: 1, max: 10_000 },
+    ),
+    workers: leaf('count', 'Worker threads; `auto`: one per core. Read at start.', {
+      default: 'auto',
+      min: 1,
+      max: 256,
+      words: { auto: 0 },
+    }),
+    trustedProxies: list(
+      'Whose `X-Forwarded-*`, `Forwarded`, `X-Request-Id` and `traceparent` are believed.',
+      leaf('network', '', {}),
+      { default: [], max: 1000 },
+    ),
+    limits,
+    ...switches,
+    errors: map(
+      'Own pages for answers that Limpet makes itself, by status (`503`) or class (`5xx`); the status is nearer.',
+      page('', {}),
+      { keys: 'errorStatus', max: 200, default: {} },
+    ),
+    admin: offable('The admin API. `false`: none.', admin, { default: {} }),
+    log: offable('What is logged. `false`: nothing.', log, { default: {} }),
+    shutdown: block(
+      'What happens at SIGTERM and SIGINT.',
+      {
+        delay: leaf('duration', 'How long Limpet says that it is not ready before it stops accepting.', {
+          default: '0s',
+          min: 0,
+          max: HOUR,
+        }),
+        deadline: leaf('duration', 'How long running exchanges may take; then they are cut.', {
+          default: '30s',
+          min: 0,
+          max: 24 * HOUR,
+        }),
+      },
+      { default: {} },
+    ),
+  },
+  { required: true },
+);
+
+/** The config as read: units are numbers, defaults are in, short keys still stand beside long ones. */
+export type ReadConfig = Static<typeof configSchema>;
+export type ReadPool = NonNullable<ReadConfig['pools']>[string];
+export type ReadRoute = NonNullable<ReadConfig['routes']>[number];
+export type ReadUpstream = ReadPool['upstreams'][number];

@@ -1,0 +1,120 @@
+// Schema of a route: which requests it is for, and what becomes of them.
+import { bare, block, leaf, list, map, meaning } from './keys.ts';
+import { routeRetries, routeTimeouts, switches } from './timing.ts';
+
+const KIB = 1024;
+
+/** Limits that hold once the route is known. */
+const routeLimitKeys = {
+  body: leaf('size', 'Largest request body; then 413.', {
+    default: 'unlimited',
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    words: { unlimited: Number.POSITIVE_INFINITY },
+  }),
+  minRate: leaf('rate', 'A request body that stays slower than this over 10 seconds is refused with 408.', {
+    default: '240 B/s',
+    min: 1,
+    max: KIB ** 3,
+    words: { off: 0 },
+  }),
+  responseHead: leaf('size', "Largest head of an upstream's answer; then 502.", {
+    default: '64KiB',
+    min: KIB,
+    max: KIB ** 2,
+  }),
+  buffer: leaf('size', 'Most that is held for a slow reader, each direction.', {
+    default: '64KiB',
+    min: 4 * KIB,
+    max: 16 * KIB ** 2,
+  }),
+};
+
+const headLimitKeys = {
+  requestLine: leaf('size', 'Longest request line; then 414.', { default: '8KiB', min: 256, max: KIB ** 2 }),
+  head: leaf('size', 'Largest request head; then 431.', { default: '32KiB', min: KIB, max: KIB ** 2 }),
+  fields: leaf('count', 'Most fields of a request; then 431.', { default: 100, min: 10, max: 1000 }),
+  connections: leaf('count', 'Most client connections; `auto`: from the limit of descriptors.', {
+    default: 'auto',
+    min: 1,
+    max: 10_000_000,
+    words: { auto: 0 },
+  }),
+};
+
+export const limits = block(
+  'Bounds against hostile and broken peers.',
+  { ...headLimitKeys, ...routeLimitKeys },
+  { default: {} },
+);
+
+const fields = map('', leaf('fieldValue', '', {}), { keys: 'fieldName', max: 100, default: {} });
+const edits = (where: string) =>
+  block(
+    where,
+    {
+      set: meaning(fields, 'Fields written instead of those of the same name.'),
+      add: meaning(fields, 'Fields written beside those of the same name.'),
+      remove: list('Fields dropped.', leaf('fieldName', '', {}), { default: [], max: 100 }),
+    },
+    { default: {} },
+  );
+
+export const route = block(
+  'A rule for some requests. The most specific host wins, then the longest path; their order never matters.',
+  {
+    host: leaf(
+      'host',
+      'Host that was asked for: a name, or `*.example.com` for every name below it. Default: any.',
+      {},
+    ),
+    path: leaf('routePath', 'Path that was asked for.', { default: '/' }),
+    methods: list('Methods. Default: all.', leaf('method', '', {}), { min: 1, max: 50 }),
+    pool: leaf('name', 'Pool that serves it.', {}),
+    redirect: block(
+      'Sends the client elsewhere.',
+      {
+        to: leaf(
+          'redirect',
+          'Where to. `{path}` is the path, `{query}` the query with its `?` (or nothing), `{host}` the host that was asked.',
+          { required: true },
+        ),
+        status: leaf('count', 'One of 301, 302, 303, 307, 308.', { default: 308, min: 300, max: 399 }),
+      },
+      {},
+    ),
+    respond: block(
+      'Answers by itself.',
+      {
+        status: leaf('count', 'Status of the answer.', { default: 200, min: 200, max: 599 }),
+        body: leaf('text', 'Body of the answer, at most 64KiB.', { default: '', json: { maxLength: 65536 } }),
+        headers: map('Fields of the answer.', leaf('fieldValue', '', {}), {
+          keys: 'fieldName',
+          max: 50,
+          default: {},
+        }),
+      },
+      {},
+    ),
+    headers: block(
+      'Changes fields on their way. Fields that frame a message or belong to one connection cannot be touched.',
+      { request: edits('Towards the upstream.'), response: edits('Towards the client.') },
+      { default: {} },
+    ),
+    rewrite: block(
+      'Changes the path that the upstream sees.',
+      {
+        stripPrefix: leaf('path', 'Taken off the front; sent as `X-Forwarded-Prefix`.', {}),
+        addPrefix: leaf('path', 'Put in front, after `stripPrefix`.', {}),
+        path: leaf('path', 'Instead of the whole path; the query stays.', {}),
+      },
+      { default: {} },
+    ),
+    affinity: leaf('flag', '`false`: this route neither reads nor sets affinity.', { default: true }),
+    timeouts: routeTimeouts,
+    retries: routeRetries,
+    limits: block("The route's own limits, instead of those at the top.", bare(routeLimitKeys), {}),
+    ...bare(switches),
+  },
+  {},
+);

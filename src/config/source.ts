@@ -1,0 +1,150 @@
+// The text of a config as a YAML document whose every node knows its place, with the environment filled in.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
+import { type Document, isAlias, isScalar, LineCounter, type Node, parseDocument, Scalar, visit } from 'yaml';
+import type { Findings, Span } from './problem.ts';
+
+/** Largest file that is read. */
+export const CONFIG_BYTES_MAX = 1024 * 1024;
+/** Aliases in a document: each is looked up by walking it, and each repeats what it stands for. */
+const ALIASES_MAX = 100;
+
+/** A config's text, parsed. */
+export class Source {
+  readonly text: string;
+  readonly lines = new LineCounter();
+  readonly document: Document.Parsed;
+  /** Scalars that got their text from the environment: it is never printed. */
+  readonly fromEnvironment = new Set<Node>();
+  /** Scalars already blamed: nothing more is said of them. */
+  readonly broken = new Set<Node>();
+  /** Spans that hold secrets. */
+  readonly secrets: Span[] = [];
+  /** True when the YAML itself is broken, and nothing in it is to be trusted. */
+  readonly unreadable: boolean;
+
+  constructor(text: string, env: NodeJS.ProcessEnv, findings: Findings) {
+    this.text = text;
+    // Duplicate keys are found by the reader, in linear time.
+    this.document = parseDocument(text, {
+      lineCounter: this.lines,
+      prettyErrors: false,
+      uniqueKeys: false,
+      stringKeys: false,
+      logLevel: 'silent',
+    });
+    for (const error of this.document.errors) {
+      const [start, end] = error.pos;
+      const deep = error.message.includes('call stack');
+      findings.error(
+        { start, end },
+        '',
+        deep ? 'this is nested too deeply' : plain(error.message),
+        HINTS[error.code] ?? '',
+      );
+    }
+    for (const warning of this.document.warnings) {
+      findings.error({ start: warning.pos[0], end: warning.pos[1] }, '', plain(warning.message));
+    }
+    this.unreadable = findings.failed;
+    if (!this.unreadable) this.#prepare(env, findings);
+  }
+
+  /** Where a node stands; null for a node that the config does not hold, such as a default. */
+  spanOf(node: Node | null | undefined): Span | null {
+    const range = node?.range;
+    return range ? { start: range[0], end: Math.max(range[0], range[1]) } : null;
+  }
+
+  /** The node itself, or what an alias stands for; null when that is nothing. */
+  resolve(node: unknown): Node | null {
+    if (isAlias(node)) return node.resolve(this.document) ?? null;
+    return (node ?? null) as Node | null;
+  }
+
+  #prepare(env: NodeJS.ProcessEnv, findings: Findings): void {
+    let aliases = 0;
+    visit(this.document, {
+      Alias: (_key, node) => {
+        aliases++;
+        const span = this.spanOf(node);
+        if (aliases > ALIASES_MAX) {
+          findings.error(span, '', `the file has more than ${ALIASES_MAX} aliases`, 'write the values out');
+          return visit.BREAK;
+        }
+        if (node.resolve(this.document) === undefined) {
+          findings.error(span, '', `no anchor \`&${node.source}\` stands before this alias`);
+          this.broken.add(node);
+        }
+        return undefined;
+      },
+      Scalar: (key, node) => {
+        if (key !== 'key' && typeof node.value === 'string' && node.value.includes('${')) {
+          this.#substitute(node as Scalar<string>, env, findings);
+        }
+      },
+    });
+  }
+
+  /** Puts the environment's values in: `${NAME}`, `${NAME:-default}`; `$${` stands for `${` itself. */
+  #substitute(node: Scalar<string>, env: NodeJS.ProcessEnv, findings: Findings): void {
+    let used = false;
+    let failed = false;
+    const text = node.value.replace(/\$\$\{|\$\{([^}]*)(\}?)/g, (whole, inner?: string, close?: string) => {
+      if (inner === undefined) return '${';
+      used = true;
+      const match = close === '' ? null : /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s.exec(inner);
+      const blame = (message: string, hint: string): string => {
+        failed = true;
+        findings.error(this.#spanWithin(node, whole), '', message, hint);
+        return '';
+      };
+      if (match === null) {
+        return blame(
+          close === '' ? 'this `${` is not closed' : 'this is not the name of an environment variable',
+          '${NAME} or ${NAME:-default}; a literal `${` is written `$${`',
+        );
+      }
+      const name = match[1]!;
+      const value = env[name];
+      if (value !== undefined && (value !== '' || match[2] === undefined)) return value;
+      if (match[2] !== undefined) return match[2];
+      return blame(`the environment has no ${name}`, `set ${name}, or write \${${name}:-default}`);
+    });
+    node.value = text;
+    if (used) this.fromEnvironment.add(node);
+    if (failed) this.broken.add(node);
+  }
+
+  #spanWithin(node: Node, part: string): Span | null {
+    const span = this.spanOf(node);
+    if (span === null) return null;
+    const at = this.text.slice(span.start, span.end).indexOf(part);
+    return at < 0 ? span : { start: span.start + at, end: span.start + at + part.length };
+  }
+}
+
+/** The library's sentence without its capital, its full stop and its advice to programmers. */
+function plain(message: string): string {
+  if (message.includes('multiple documents')) return 'the file holds more than one document';
+  const first = message.split('\n')[0]!.replace(/[.:]$/, '');
+  return first.charAt(0).toLowerCase() + first.slice(1);
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  TAB_AS_INDENT: 'indent with spaces',
+  MULTIPLE_DOCS: 'one document, without a second `---`',
+  BAD_INDENT: 'keys of one block begin in the same column',
+};
+
+/** A scalar's YAML type by its text alone, for plain scalars that came from the environment. */
+export function coreValue(text: string): unknown {
+  if (/^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?$/.test(text)) return Number(text);
+  if (/^(true|True|TRUE)$/.test(text)) return true;
+  if (/^(false|False|FALSE)$/.test(text)) return false;
+  return text;
+}
+
+/** True when nothing but the environment's text stands in a scalar without quotes. */
+export function isPlain(node: Node): boolean {
+  return isScalar(node) && node.type === Scalar.PLAIN;
+}
