@@ -243,12 +243,10 @@ export class HealthBoard {
   /** Works out the standings of a pool anew, writes what changed, then tells it. */
   #publish(pool: PoolEntry): void {
     const signs = pool.entries.map((entry) => entry.health.signs());
-    // Those that are hung don't count as company for each other, so first all are taken for company but they.
-    const company = pool.entries.map(
-      (entry, i) =>
-        entry.wanted === 'ready' && signs[i]!.hung === null && takesUsers(standingOf(signs[i]!, false)),
-    );
-    const companions = company.filter((is) => is).length;
+    // Two passes: who is company is judged as if nobody were lonely, so those that are hung are no company for each other.
+    const companions = pool.entries.filter(
+      (entry, i) => entry.wanted === 'ready' && takesUsers(standingOf(signs[i]!, false)),
+    ).length;
     const alwaysOut = (pool.pool.health.passive?.maxEjected ?? 0) >= 1;
     const changes: HealthChange[] = [];
     for (let i = 0; i < pool.entries.length; i++) {

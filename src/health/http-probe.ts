@@ -7,6 +7,7 @@ import {
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
+import type { Timer } from '../base/timers.ts';
 import type { StatusRange } from './options.ts';
 import {
   errorCode,
@@ -20,6 +21,9 @@ import {
 
 /** How much of a body is read in search of the text, bytes; more is neither read nor kept. */
 export const BODY_BYTES_MAX = 64 * 1024;
+
+/** A server that sends no 100 gets the content after this time, ms: some answer nothing before they have it. */
+const CONTENT_AFTER_MS = 10;
 
 /** What is asked, and what is a good answer. */
 export interface HttpQuestion {
@@ -58,8 +62,10 @@ export function startHttpProbe(
     return { cancel: () => verdict.drop() };
   }
   let connected = false;
+  let contentTimer: Timer | null = null;
   const end = (): void => {
     timer.cancel();
+    contentTimer?.cancel();
     request.destroy();
   };
   const timer = time.timers.after(question.timeoutMs, () => {
@@ -98,9 +104,10 @@ export function startHttpProbe(
     else if (!judgeStatus(status)) end();
     else readBody(answer, status);
   });
-  // With `Expect` the content is never sent: the 100, or the answer instead of it, is all that is wanted.
-  if (expectsContinue(question)) request.flushHeaders();
-  else request.end();
+  if (expectsContinue(question)) {
+    request.flushHeaders();
+    contentTimer = time.timers.after(CONTENT_AFTER_MS, () => request.end('\n'));
+  } else request.end();
   return {
     cancel: () => {
       verdict.drop();

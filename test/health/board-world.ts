@@ -51,8 +51,13 @@ export interface BoardWorld {
   succeed(slot: number): void;
 }
 
-/** A started board over `count` upstreams in slots 0 …, on imagined ports 1000 …, in one pool. */
-export function boardWorld(count: number, options: Partial<HealthOptions> = {}, slowStartMs = 0): BoardWorld {
+/** A started board over `count` upstreams in slots 0 …, on imagined ports 1000 …, in one pool. Not `resolved`: their names have no address yet. */
+export function boardWorld(
+  count: number,
+  options: Partial<HealthOptions> = {},
+  slowStartMs = 0,
+  resolved = true,
+): BoardWorld {
   const clock = new HandClock();
   const timers = new HandTimers(clock);
   const prober = new FakeProber(timers);
@@ -61,10 +66,9 @@ export function boardWorld(count: number, options: Partial<HealthOptions> = {}, 
   const whys: string[] = [];
   const warnings: string[] = [];
   const unreachable: number[] = [];
-  const addresses: (Address | null)[] = Array.from({ length: count }, (_, i) => ({
-    host: '127.0.0.1',
-    port: 1000 + i,
-  }));
+  const addresses: (Address | null)[] = Array.from({ length: count }, (_, i) =>
+    resolved ? { host: '127.0.0.1', port: 1000 + i } : null,
+  );
   const board = new HealthBoard({
     table,
     clock,

@@ -79,6 +79,18 @@ t.test('a refused request alone ejects nobody who accepts again', async (t) => {
   t.equal(w.prober.count('connect'), 2);
 });
 
+t.test('a thousand failures a second cost fifty looks at the most', async (t) => {
+  const w = boardWorld(2);
+  w.board.start();
+  for (let ms = 0; ms < 1000; ms++) {
+    w.fail(0, 'reset');
+    w.succeed(0);
+    w.timers.advance(1);
+  }
+  t.ok(w.prober.count('connect') <= 51, `${w.prober.count('connect')} looks`);
+  t.same(w.told, []);
+});
+
 t.test('who is killed comes back as soon as it accepts, with a clean sheet', async (t) => {
   const w = boardWorld(3);
   w.board.start();
@@ -346,6 +358,19 @@ t.test('a name without an address is down and says why, and is checked as soon a
   w.board.setResolved(0, true, 'app is 127.0.0.2');
   w.timers.advance(5);
   t.equal(w.observed(0), 'up');
+});
+
+t.test('who only waited for the first look-up of its name was never away, and is not cold', async (t) => {
+  const w = boardWorld(2, {}, 10_000, false);
+  t.equal(w.table.observed[0], OBSERVED.down, 'nobody dials what has no address');
+  w.board.start();
+  w.addresses[0] = { host: '127.0.0.2', port: 1000 };
+  w.board.setResolved(0, true, 'app is 127.0.0.2');
+  t.equal(w.observed(0), 'up');
+  t.equal(w.table.weight[0], 256);
+  w.board.setResolved(0, false, 'app does not resolve');
+  w.board.setResolved(0, true, 'app is 127.0.0.2');
+  t.equal(w.table.weight[0], 26, 'the second time it was away');
 });
 
 t.test('a new address is looked at at once', async (t) => {
