@@ -19,7 +19,7 @@ switch ("{$_SERVER['REQUEST_METHOD']} $path") {
     case 'GET /me':
         session_start();
         $user = $_SESSION['user'] ?? null;
-        $json(['app' => $name, 'user' => $user], $user ? 200 : 401);
+        $json(['app' => $name, 'user' => $user, 'cookie' => $_SERVER['HTTP_COOKIE'] ?? ''], $user ? 200 : 401);
         break;
     case 'POST /upload':
         $body = file_get_contents('php://input');

@@ -37,7 +37,7 @@ class App(BaseHTTPRequestHandler):
         elif url.path == "/me":
             found = re.search(r"sid=([^;]*)", self.headers.get("Cookie", ""))
             user = sessions.get(found[1]) if found else None
-            self.answer({"app": name, "user": user}, 200 if user else 401)
+            self.answer({"app": name, "user": user, "cookie": self.headers.get("Cookie", "")}, 200 if user else 401)
         elif url.path == "/download":
             count = int(parse_qs(url.query)["bytes"][0])
             self.answer((b"limpet " * (count // 7 + 1))[:count])

@@ -17,7 +17,9 @@ app.post('/login', express.urlencoded(), (request, response) => {
 });
 app.get('/me', (request, response) => {
   const user = sessions.get(sessionOf(request));
-  response.status(user ? 200 : 401).json({ app: name, user: user ?? null });
+  response
+    .status(user ? 200 : 401)
+    .json({ app: name, user: user ?? null, cookie: request.headers.cookie ?? '' });
 });
 app.post('/upload', (request, response) => {
   const hash = createHash('sha256');

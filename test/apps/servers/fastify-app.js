@@ -24,7 +24,9 @@ app.post('/login', async (request, reply) => {
 });
 app.get('/me', async (request, reply) => {
   const user = sessions.get(sessionOf(request));
-  return reply.code(user ? 200 : 401).send({ app: name, user: user ?? null });
+  return reply
+    .code(user ? 200 : 401)
+    .send({ app: name, user: user ?? null, cookie: request.headers.cookie ?? '' });
 });
 app.post('/upload', async (request) => {
   const hash = createHash('sha256');

@@ -27,7 +27,7 @@ const routes = {
   },
   'GET /me': (request, response) => {
     const user = sessions.get(sessionOf(request));
-    json(response, { app: name, user: user ?? null }, user ? 200 : 401);
+    json(response, { app: name, user: user ?? null, cookie: request.headers.cookie ?? '' }, user ? 200 : 401);
   },
   'POST /upload': async (request, response) => {
     const body = await bodyOf(request);
