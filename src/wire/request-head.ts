@@ -1,7 +1,7 @@
 // A request's head as offsets: bytes in, positions or a named refusal out, with no socket in sight.
 import { latin1Bytes } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
-import { hostEnd, isEscape } from './authority.ts';
+import { hostEnd } from './authority.ts';
 import {
   hasTeTrailers,
   isContinueExpected,
@@ -12,24 +12,10 @@ import {
 import { FIELD } from './fields.ts';
 import { contentLength, framingFault } from './framing.ts';
 import { HeadFields, lineFeedAt, MARK, PARSE } from './head-fields.ts';
-import {
-  AT,
-  CLASS,
-  CR,
-  DOT,
-  isWord,
-  LF,
-  PERCENT,
-  QUESTION,
-  SLASH,
-  SP,
-  SPECIAL,
-  STRICT,
-  TARGET,
-  TCHAR,
-} from './octets.ts';
+import { AT, CLASS, CR, DOT, isWord, LF, QUESTION, SLASH, SP, SPECIAL, TARGET, TCHAR } from './octets.ts';
 import { REQUEST_REFUSAL as NO } from './refusals.ts';
 import { METHOD, methodId } from './request-method.ts';
+import { isStrictTarget } from './target.ts';
 
 /** How a target is written (RFC 9112 3.2). `authority` is seen only in refused requests. */
 export const FORM = { origin: 0, absolute: 1, asterisk: 2, authority: 3 } as const;
@@ -138,13 +124,12 @@ export class RequestHead {
       return this.#badLine(bytes, end, empty || ends ? NO.lineMalformed : NO.method);
     }
     const targetStart = ++i;
-    const allowed = this.#strict ? STRICT : TARGET;
     let query = -1;
     if (bytes[i] === SLASH) {
       let special = false;
       for (; i < end; i++) {
         const c = cls[bytes[i]!]!;
-        if ((c & allowed) === 0) break;
+        if ((c & TARGET) === 0) break;
         if ((c & SPECIAL) === 0) continue;
         if (bytes[i] === QUESTION) {
           query = i;
@@ -154,7 +139,7 @@ export class RequestHead {
       }
       this.pathSpecial = special;
     }
-    while (i < end && (cls[bytes[i]!]! & allowed) !== 0) i++;
+    while (i < end && (cls[bytes[i]!]! & TARGET) !== 0) i++;
     if (i >= end || bytes[i] !== SP) {
       const early = bytes[i] === CR || bytes[i] === 0x09;
       return this.#badLine(bytes, end, early ? NO.lineMalformed : NO.targetBytes);
@@ -171,7 +156,6 @@ export class RequestHead {
     if (this.method >= METHOD.TRACE) {
       return this.#refuse(this.method === METHOD.TRACE ? NO.methodTrace : NO.methodConnect);
     }
-    if (this.#strict && !hasWholeEscapes(bytes, targetStart, targetEnd)) return this.#refuse(NO.targetBytes);
     if (bytes[targetStart] === SLASH) {
       this.pathStart = targetStart;
       this.pathEnd = query < 0 ? targetEnd : query;
@@ -179,6 +163,9 @@ export class RequestHead {
     } else {
       const why = this.#readTarget(bytes);
       if (why !== null) return this.#refuse(why);
+    }
+    if (this.#strict && this.form !== FORM.asterisk && !isStrictTarget(bytes, this.pathStart, targetEnd)) {
+      return this.#refuse(NO.targetBytes);
     }
     const fields = this.fields;
     const state = fields.read(bytes, lf + 1, end, lineStart + this.#headBytes);
@@ -360,9 +347,4 @@ export function isVersionSpelled(bytes: Uint8Array, at: number): boolean {
     bytes[at + 7]! >= 0x30 &&
     bytes[at + 7]! <= 0x39
   );
-}
-
-function hasWholeEscapes(bytes: Uint8Array, start: number, end: number): boolean {
-  for (let i = start; i < end; i++) if (bytes[i] === PERCENT && !isEscape(bytes, i, end)) return false;
-  return true;
 }

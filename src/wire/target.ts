@@ -1,7 +1,7 @@
 // Reads a path as an app behind us may read it, so that a route can't be dodged by writing the path in another way.
 import type { Fault } from '../base/fault.ts';
 import { isEscape } from './authority.ts';
-import { BACKSLASH, DOT, HEX_VALUE, PERCENT, SEMICOLON, SLASH } from './octets.ts';
+import { BACKSLASH, CLASS, DOT, HEX_VALUE, PERCENT, SEMICOLON, SLASH, STRICT } from './octets.ts';
 import { REQUEST_REFUSAL } from './refusals.ts';
 
 /**
@@ -44,6 +44,18 @@ export function readAsApp(bytes: Uint8Array, start: number, end: number): string
     }
   }
   return out.toString('latin1', 0, at);
+}
+
+/**
+ * Whether `bytes[start, end)`, a path with or without its query, holds nothing but what RFC 3986 3.3 and 3.4 allow, every `%`
+ * with its two hex digits (rule R5, `strictTarget`).
+ */
+export function isStrictTarget(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    const b = bytes[i]!;
+    if ((CLASS[b]! & STRICT) === 0 || (b === PERCENT && !isEscape(bytes, i, end))) return false;
+  }
+  return true;
 }
 
 /**

@@ -185,8 +185,10 @@ t.test('R5: a target holds visible ASCII but #; strictTarget holds it to RFC 398
   for (const bad of ['"', '<', '>', '\\', '^', '{', '}', '|', '`', '[', ']', '%', '%0', '%0g']) {
     t.equal(readRequest(line(`GET /${bad} HTTP/1.1`), undefined, strict), 'request.target.bytes', bad);
   }
-  const good = "/a-._~!$&'()*+,;=:@%7E/b?c/d?e%20";
-  t.match(readRequest(line(`GET ${good} HTTP/1.1`), undefined, strict), { target: good });
+  for (const good of ["/a-._~!$&'()*+,;=:@%7E/b?c/d?e%20", 'http://[::1]:80/x', 'http://b']) {
+    t.match(readRequest(line(`GET ${good} HTTP/1.1`), undefined, strict), { target: good });
+  }
+  t.match(readRequest(line('OPTIONS * HTTP/1.1'), undefined, strict), { target: '*' });
 });
 
 t.test('R6: a path that an app may read in another way is pointed out', async (t) => {

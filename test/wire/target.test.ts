@@ -1,6 +1,6 @@
 // How a path may be read by an app (rule R6), and what is never let through.
 import t from 'tap';
-import { decodedPathString, readAsApp } from '../../src/wire/target.ts';
+import { decodedPathString, isStrictTarget, readAsApp } from '../../src/wire/target.ts';
 import { bytesOf } from './every-cut.ts';
 
 const read = (path: string): string => {
@@ -74,4 +74,30 @@ t.test('a path for people is decoded as UTF-8 and not resolved', async (t) => {
   const show = (path: string): string => decodedPathString(bytesOf(path), 0, path.length);
   t.equal(show('/caf%C3%A9/../%zz'), '/café/../%zz');
   t.equal(show('/%ff'), '/\ufffd');
+});
+
+t.test('R5: a strict target is one that RFC 3986 allows', async (t) => {
+  const strict = (target: string): boolean => isStrictTarget(bytesOf(`${target}41`), 0, target.length);
+  for (const good of ['', '/', "/a-._~!$&'()*+,;=:@%7e/b?c/d?e=%20"]) t.equal(strict(good), true, good);
+  for (const bad of [
+    '"',
+    '<',
+    '>',
+    '\\',
+    '^',
+    '`',
+    '{',
+    '|',
+    '}',
+    '[',
+    ']',
+    '#',
+    ' ',
+    '\x80',
+    '%',
+    '%4',
+    '%zz',
+  ]) {
+    t.equal(strict(`/${bad}`), false, bad);
+  }
 });
