@@ -1,7 +1,8 @@
 // A config that was read and is being checked: what the checks share.
 
+import type { Places } from './places.ts';
 import type { Findings } from './problem.ts';
-import type { DocumentReader, Places } from './read.ts';
+import type { DocumentReader } from './read.ts';
 import type { ReadConfig } from './schema/root.ts';
 
 /** What a check may look at, and where it tells what it found. */

@@ -99,7 +99,7 @@ export function readLeaf(kind: Leaf, written: Written, meta: Meta, limits: TextL
   const words = meta.words ?? {};
   const word = written.value === false && 'off' in words ? 'off' : written.text;
   if (Object.hasOwn(words, word)) return { value: words[word] };
-  if (words['off'] === 0 && written.text === '0') return { value: 0 };
+  if (words.off === 0 && written.text === '0') return { value: 0 };
   if (typeof written.value === 'boolean' && kind !== 'flag' && kind !== 'fieldValue') {
     return { wrong: `${quote(written.text)} is not ${meta.takes}`, right: meta.takes };
   }

@@ -4,9 +4,11 @@ import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, type Scalar, typ
 import { invariant } from '../base/invariant.ts';
 import { readLeaf, type Written } from './leaves.ts';
 import { nearest } from './nearest.ts';
-import type { Findings, Span } from './problem.ts';
+import { Places } from './places.ts';
+import type { Findings } from './problem.ts';
 import { asSchema, type Key } from './schema/keys.ts';
-import type { KeySchema, Leaf, Meta } from './schema/meta.ts';
+import type { KeySchema, Leaf } from './schema/meta.ts';
+import { exampleOf, fits, rightFor } from './shape.ts';
 import { coreValue, isPlain, type Source } from './source.ts';
 import { type FileReader, readPage, readPem, readSecret } from './special.ts';
 import { isWrong, quote, type Reading } from './units.ts';
@@ -19,44 +21,6 @@ const DEFAULT = '\0';
 const DEPTH_MAX = 32;
 /** Keys that hold secrets, also when they are misspelt or in the wrong place. */
 const SENSITIVE = /secret|token|passw|credential|private|api-?key/i;
-
-/** Places of keys and values by path, for checks that come after reading. */
-export class Places {
-  readonly #values = new Map<string, Span | null>();
-  readonly #keys = new Map<string, Span | null>();
-
-  set(path: string, key: Span | null, value: Span | null): void {
-    this.#values.set(path, value);
-    this.#keys.set(path, key);
-  }
-
-  /** True when the key is written in the config. */
-  has(path: string): boolean {
-    return this.#values.has(path);
-  }
-
-  /** Where the value stands, or the nearest block around it. */
-  value(path: string): Span | null {
-    return this.#near(path, this.#values);
-  }
-
-  /** Where the key stands, or the nearest block around it. */
-  key(path: string): Span | null {
-    return this.#near(path, this.#keys) ?? this.value(path);
-  }
-
-  #near(path: string, places: ReadonlyMap<string, Span | null>): Span | null {
-    for (let at = path; at !== ''; at = parentOf(at)) {
-      const span = places.get(at);
-      if (span) return span;
-    }
-    return null;
-  }
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf('.'), path.lastIndexOf('[')));
-}
 
 /** Reads one document. */
 export class DocumentReader {
@@ -344,40 +308,4 @@ export class DocumentReader {
   #place(path: string, key: Node, value: Node): void {
     this.places.set(path, this.#source.spanOf(key), this.#source.spanOf(value));
   }
-}
-
-/** True when a node has the outer shape that a schema asks for. */
-function fits(schema: KeySchema, node: Node): boolean {
-  const kind = schema['x-limpet'].kind;
-  if (kind === 'block' || kind === 'map') return isMap(node);
-  if (kind === 'list') return isSeq(node);
-  if (kind === 'off') return isScalar(node) && node.value === false;
-  if (kind === 'either') return (schema.anyOf ?? []).some((shape) => fits(shape, node));
-  if (kind === 'secret')
-    return isScalar(node) || (isMap(node) && node.items.length === 1 && node.has('file'));
-  if (kind === 'choice') return isScalar(node) && typeof node.value !== 'boolean';
-  return isScalar(node);
-}
-
-function rightFor(meta: Meta, schema: KeySchema): string {
-  if (meta.takes !== '') return meta.takes;
-  return schema.default === undefined ? 'a block of keys' : '{} for its defaults, or leave the key out';
-}
-
-/** Something that may stand for a key, for hints. */
-function exampleOf(schema: KeySchema): string {
-  const examples: Partial<Record<Meta['kind'], string>> = {
-    bind: '8080',
-    address: 'http://127.0.0.1:3000',
-    redirect: 'https://example.com{path}{query}',
-    hashOn: 'address',
-    cookieName: 'session_id',
-    secret: '${SECRET}',
-    list: '[…]',
-    block: '{ … }',
-  };
-  const kind = schema['x-limpet'].kind;
-  if (kind === 'list' && schema.items !== undefined) return `[${exampleOf(schema.items)}]`;
-  if (kind === 'either' && schema.anyOf?.[0] !== undefined) return exampleOf(schema.anyOf[0]);
-  return examples[kind] ?? '…';
 }

@@ -203,8 +203,10 @@ function checkDuplicates(draft: Draft, routes: readonly RouteConfig[]): void {
   });
 }
 
+/** A route that names a method goes before one for all, so those two do not compete. */
 function overlap(a: readonly string[] | null, b: readonly string[] | null): boolean {
-  return a === null || b === null || a.some((method) => b.includes(method));
+  if (a === null || b === null) return a === b;
+  return a.some((method) => b.includes(method));
 }
 
 function checkUnused(draft: Draft, routes: readonly RouteConfig[]): void {

@@ -185,14 +185,13 @@ function clientTimeouts(draft: Draft, pools: readonly PoolConfig[]): TimeoutOpti
   const only = pools.find((pool) => pool.name === 'default') ?? (pools.length === 1 ? pools[0] : undefined);
   const top = places.has('timeouts');
   for (const pool of pools) {
-    const path = `pools.${pool.name}.timeouts.head`;
-    if (!places.has(path) || (pool === only && !top)) continue;
-    warn(
-      draft,
-      path,
-      'the head is read before the pool is known, so this does nothing',
-      'timeouts: { head } at the top',
-    );
+    if (pool === only && !top) continue;
+    for (const key of ['head', 'idle']) {
+      const path = `pools.${pool.name}.timeouts.${key}`;
+      if (!places.has(path)) continue;
+      const why = `\`${key}\` holds before a pool is known, so it does nothing here`;
+      draft.findings.warning(places.key(path), path, why, `timeouts: { ${key}: … } at the top`);
+    }
   }
   return only !== undefined && !top ? only.timeouts : resolveTimeouts(draft, read.timeouts ?? {});
 }

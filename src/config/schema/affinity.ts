@@ -1,4 +1,6 @@
 // Schema of affinity: how a user is kept on one upstream.
+import { BALANCER_KINDS } from '../../balance/kinds.ts';
+import type { BalanceOptions } from '../../balance/options.ts';
 import { block, choice, either, leaf, list, offable, secret } from './keys.ts';
 
 const DAY = 86_400_000;
@@ -83,10 +85,18 @@ export const affinity = offable(
   { default: false },
 );
 
+/** Balancers that need no more than their name. */
+const plainBalancers = (Object.keys(BALANCER_KINDS) as BalanceOptions['kind'][]).filter(
+  (kind) => kind !== 'hash',
+);
+const balancerWords = Object.entries(BALANCER_KINDS).map(
+  ([name, kind]) => `\`${name}\`: ${kind.description}`,
+);
+
 export const balance = either(
-  'How an upstream is chosen for a request without a home.',
+  `How an upstream is chosen for a request without a home. ${balancerWords.join(' ')}`,
   [
-    choice('', ['round-robin', 'least-connections', 'peak-ewma', 'random'], {
+    choice('', plainBalancers, {
       refused: { hash: { wrong: '`hash` needs to know what to hash', right: '{ hash: { on: address } }' } },
     }),
     block(

@@ -11,6 +11,15 @@ const clientTimeouts = {
     'From the first byte of a request until its head must be complete; then 408. Read before the route is known, so it holds for every listener.',
     { default: '10s', min: 1, max: HOUR },
   ),
+  idle: leaf(
+    'duration',
+    'How long a client connection is kept open without a request. Holds for every listener too.',
+    {
+      default: '60s',
+      min: 1,
+      max: DAY,
+    },
+  ),
 };
 
 const forwardTimeouts = {
@@ -23,23 +32,16 @@ const forwardTimeouts = {
     default: '30s',
     min: 1,
     max: DAY,
-    words: OFF,
   }),
   response: leaf(
     'duration',
     'From the last byte of the request to the head of the answer; then 504, or another try where that is allowed.',
-    { default: '60s', min: 1, max: DAY, words: OFF },
+    { default: '60s', min: 1, max: DAY },
   ),
-  idle: leaf('duration', 'How long a client connection is kept open without a request.', {
-    default: '60s',
-    min: 1,
-    max: DAY,
-  }),
   stream: leaf('duration', 'Silence in the middle of an answer; then the answer is cut.', {
     default: '5m',
     min: 1,
     max: 7 * DAY,
-    words: OFF,
   }),
   tunnel: leaf('duration', 'Silence of both sides of a WebSocket or another tunnel; then it is closed.', {
     default: '1h',
