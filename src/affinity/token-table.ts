@@ -1,5 +1,5 @@
 // A small table from tokens to numbers that finds by hash and believes only a comparison of every byte.
-import { mix } from '../base/hash.ts';
+import { mixSigned } from '../base/hash.ts';
 
 /** Where a token's own characters begin: the ones before stand for the pool and are the same in all. */
 const HASHED_FROM = 8;
@@ -77,5 +77,5 @@ function hashOf(bytes: Uint8Array, start: number, length: number): number {
   const b = start + length - 4;
   const head = bytes[a]! | (bytes[a + 1]! << 8) | (bytes[a + 2]! << 16) | (bytes[a + 3]! << 24);
   const tail = bytes[b]! | (bytes[b + 1]! << 8) | (bytes[b + 2]! << 16) | (bytes[b + 3]! << 24);
-  return mix(head ^ Math.imul(tail, 0x9e3779b1));
+  return mixSigned(head ^ Math.imul(tail, 0x9e3779b1));
 }

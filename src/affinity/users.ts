@@ -1,5 +1,5 @@
 // How many distinct users an upstream had in the last minutes, from a kilobyte a minute instead of a list of them.
-import { mix } from '../base/hash.ts';
+import { mixSigned } from '../base/hash.ts';
 import { USER_REGISTERS_LOG2, USER_WINDOWS } from '../upstream/upstream-table.ts';
 
 /** Registers of one window. */
@@ -23,8 +23,8 @@ export function noteUser(
   hashLo: number,
   seed: number,
 ): void {
-  const first = mix(hashLo ^ mix(hashHi ^ seed));
-  const second = mix((first ^ hashHi) + 1);
+  const first = mixSigned(hashLo ^ mixSigned(hashHi ^ seed));
+  const second = mixSigned(first ^ ~hashHi);
   const at = registersAt(slot, window) + (first >>> (32 - USER_REGISTERS_LOG2));
   const rank = Math.clz32(second) + 1;
   // Most users were seen before: then nothing is written, and the cache line stays shared.

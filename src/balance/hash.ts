@@ -1,5 +1,5 @@
 // Consistent hashing with bounded load: a key keeps its upstream while that is there and not overfull.
-import { mix } from '../base/hash.ts';
+import { mixSigned } from '../base/hash.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Avoid, Balancer, BalancerInput } from './balancer.ts';
 import { rendezvousCost, rendezvousSeed } from './rendezvous.ts';
@@ -63,7 +63,7 @@ export class ConsistentHash implements Balancer {
   /** The cheapest position for the bucket that is not avoided and, where `withTotal` > 0, has room beside `withTotal` − 1 in flight. */
   #best(bucket: number, avoid: Avoid | null, withTotal: number): number {
     const slots = this.#slots;
-    const key = mix(bucket);
+    const key = mixSigned(bucket);
     let best = -1;
     let bestCost = Number.POSITIVE_INFINITY;
     for (let i = 0; i < slots.length; i++) {

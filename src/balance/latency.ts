@@ -52,7 +52,8 @@ const P99_STEP = 0.1;
  * Feeds one response time into the running estimate of the 99th percentile; 0 means that there is none yet. A stochastic
  * quantile in one number (Robbins and Monro 1951; Ma, Muthukrishnan and Sandler, "Frugal streaming", 2013), with steps in
  * proportion to the estimate, so that it fits microseconds and minutes: a sample above lifts it by 9.9 %, one below lowers it by
- * 0.1 %. The two are in balance where one sample in a hundred lies above. A step up never passes the sample.
+ * 0.1 %. The two are in balance where one sample in a hundred lies above. A step up never passes the sample, so that where all
+ * samples are alike the estimate stays among them.
  * It wanders by some 10 %, and forgets an extreme in about 700 samples per factor of two. Hot: test/alloc/balance.test.ts.
  */
 export function feedP99(p99Ms: Float64Array, slot: number, sampleMs: number): void {

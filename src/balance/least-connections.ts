@@ -1,5 +1,5 @@
 // Weighted least connections: the upstream that would be least busy with this request, exact over all workers.
-import { mix } from '../base/hash.ts';
+import { mixSigned } from '../base/hash.ts';
 import type { Avoid, Balancer, BalancerInput } from './balancer.ts';
 import { smoothRotation } from './smooth-rotation.ts';
 
@@ -114,5 +114,5 @@ export class LeastConnections implements Balancer {
  * turn % ties would then meet only some of its values.
  */
 function spread(turn: number, ties: number): number {
-  return (mix(turn) >>> 1) % ties;
+  return (mixSigned(turn) >>> 1) % ties;
 }

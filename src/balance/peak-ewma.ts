@@ -12,6 +12,11 @@ const LATENCY_FLOOR_MS = 0.05;
  */
 const UNTRIED_COST_MS = 3_600_000;
 
+/** Places in the scratch array. */
+const NOW_MS = 0;
+const COST_A = 1;
+const COST_B = 2;
+
 /**
  * Peak EWMA (Finagle's `loadbalancer` documentation, 2015; linkerd): cost = latency x (in flight + 1) / weight, of two choices drawn by
  * weight the lower one. The latency is the peak-sensitive average of feedLatency, decayed by the time since it was fed: an
@@ -23,6 +28,8 @@ export class PeakEwma implements Balancer {
   readonly #load: LoadColumns;
   readonly #draw: WeightedDraw;
   readonly #nowMs: () => number;
+  /** The time of this pick and the costs of both choices, in an array because a call that takes or gives a fraction may box it. */
+  readonly #scratch = new Float64Array(3);
 
   constructor(input: BalancerInput) {
     this.#slots = Int32Array.from(input.candidates, (c) => c.slot);
@@ -38,19 +45,26 @@ export class PeakEwma implements Balancer {
     if (a < 0) return -1;
     const b = this.#draw.other(a, avoid);
     if (b < 0) return a;
-    const nowMs = this.#nowMs();
-    return this.#costMs(a, nowMs) <= this.#costMs(b, nowMs) ? a : b;
+    const scratch = this.#scratch;
+    scratch[NOW_MS] = this.#nowMs();
+    this.#weigh(a, COST_A);
+    this.#weigh(b, COST_B);
+    return scratch[COST_A]! <= scratch[COST_B]! ? a : b;
   }
 
-  #costMs(position: number, nowMs: number): number {
+  /** Writes what the candidate costs. */
+  #weigh(position: number, into: number): void {
     const slot = this.#slots[position]!;
-    const load = this.#load;
+    const { inFlight, latencyMs, latencyAtMs } = this.#load;
     const weight = this.#weights[position]!;
-    const requests = Math.max(0, load.inFlight[slot]!) + 1;
-    const fedMs = load.latencyMs[slot]!;
-    if (fedMs === 0) return requests === 1 ? 0 : (UNTRIED_COST_MS * requests) / weight;
-    const passedMs = Math.max(0, nowMs - load.latencyAtMs[slot]!);
-    const latencyMs = fedMs * Math.exp(-passedMs / LATENCY_DECAY_MS);
-    return (Math.max(LATENCY_FLOOR_MS, latencyMs) * requests) / weight;
+    const requests = Math.max(0, inFlight[slot]!) + 1;
+    const fedMs = latencyMs[slot]!;
+    if (fedMs === 0) {
+      this.#scratch[into] = requests === 1 ? 0 : (UNTRIED_COST_MS * requests) / weight;
+      return;
+    }
+    const passedMs = Math.max(0, this.#scratch[NOW_MS]! - latencyAtMs[slot]!);
+    const decayedMs = fedMs * Math.exp(-passedMs / LATENCY_DECAY_MS);
+    this.#scratch[into] = (Math.max(LATENCY_FLOOR_MS, decayedMs) * requests) / weight;
   }
 }

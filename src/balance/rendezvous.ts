@@ -1,5 +1,5 @@
 // Rendezvous hashing: key and upstream names alone decide who serves, so that every replica decides the same.
-import { hashString, mix } from '../base/hash.ts';
+import { hashString, mixSigned } from '../base/hash.ts';
 import type { Avoid, Candidate } from './balancer.ts';
 
 /** Keeps these hashes apart from other uses of the same names. */
@@ -18,7 +18,7 @@ export function rendezvousSeed(name: string): number {
  * distributed hash tables", 2005).
  */
 export function rendezvousCost(key: number, seed: number, weight: number): number {
-  const draw = mix((mix(key ^ seed) + seed) | 0);
+  const draw = mixSigned((mixSigned(key ^ seed) + seed) | 0) >>> 0;
   // The half keeps the logarithm's argument above 0 and below 1.
   return -Math.log((draw + 0.5) / 4294967296) / weight;
 }
@@ -33,7 +33,7 @@ export function rendezvous(
   candidates: readonly Candidate[],
   avoid: Avoid | null,
 ): number {
-  const key = mix(keyLo ^ mix(keyHi));
+  const key = mixSigned(keyLo ^ mixSigned(keyHi));
   let best = -1;
   let bestCost = Number.POSITIVE_INFINITY;
   let bestSeed = 0;

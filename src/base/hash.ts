@@ -14,12 +14,16 @@ export function hashString(text: string, seed = 0): number {
   return mix(h);
 }
 
-/** murmur3's 32-bit finaliser (Appleby 2008): every input bit changes every output bit about half of the time. */
+/** murmur3's 32-bit finaliser (Appleby 2008): every input bit changes every output bit about half of the time. Unsigned. */
 export function mix(h: number): number {
+  return mixSigned(h) >>> 0;
+}
+
+/** The same as a signed number: V8 keeps signed 32 bits in a register, and may box what is above 2^31. For hot paths. */
+export function mixSigned(h: number): number {
   h ^= h >>> 16;
   h = Math.imul(h, 0x85ebca6b);
   h ^= h >>> 13;
   h = Math.imul(h, 0xc2b2ae35);
-  h ^= h >>> 16;
-  return h >>> 0;
+  return h ^ (h >>> 16);
 }
