@@ -22,7 +22,7 @@ const limpet = await startLimpet({
     { path: '/stream', pool: 'default', timeouts: { stream: '500ms' } },
     { path: '/tunnel', pool: 'default', timeouts: { tunnel: '500ms' } },
     { path: '/total', pool: 'default', timeouts: { total: '700ms' }, retries },
-    { path: '/slow-body', pool: 'default', limits: { minRate: '10KiB' } },
+    { path: '/slow-body', pool: 'default', limits: { minRate: '10KiB/s' } },
   ],
 });
 const open = () => RawClient.open(limpet.port);
