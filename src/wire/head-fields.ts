@@ -73,7 +73,7 @@ export class HeadFields {
    * Reads field lines from `start`, which is the beginning of a line, up to and with the empty line (rules L1, L3-L6; RFC 9112
    * 5). `limitEnd`: the section may not reach beyond this offset. A line is judged only when its LF is there, and lines are
    * judged in their order, so that cutting the bytes anywhere changes nothing.
-   * Hot: guarded by the micro-benchmark in bench and by test/alloc.
+   * Hot: guarded by test/alloc/wire.test.ts.
    */
   read(bytes: Uint8Array, start: number, end: number, limitEnd: number): number {
     this.clear();
