@@ -29,11 +29,15 @@ export interface BalancerInput {
   readonly nowMs: () => number;
 }
 
-/** Slots that this request must not get again (tried, full or overloaded). Small, reused, never allocated per request. */
+/**
+ * Slots that this request must not get again (tried, full or overloaded). Small, reused, never allocated per request. Setting
+ * `count` back forgets what was added since.
+ */
 export class Avoid {
   readonly slots: Int32Array;
   count = 0;
-  #next = 0;
+  /** What a full list overwrites next. */
+  #oldest = 0;
 
   constructor(capacity = 64) {
     this.slots = new Int32Array(capacity);
@@ -46,14 +50,17 @@ export class Avoid {
 
   /** Remembers a slot; beyond capacity the oldest is overwritten. */
   add(slot: number): void {
-    this.slots[this.#next] = slot;
-    this.#next = this.#next + 1 === this.slots.length ? 0 : this.#next + 1;
-    if (this.count < this.slots.length) this.count++;
+    if (this.count < this.slots.length) {
+      this.slots[this.count++] = slot;
+      this.#oldest = 0;
+      return;
+    }
+    this.slots[this.#oldest] = slot;
+    this.#oldest = this.#oldest + 1 === this.slots.length ? 0 : this.#oldest + 1;
   }
 
   clear(): void {
     this.count = 0;
-    this.#next = 0;
   }
 }
 
