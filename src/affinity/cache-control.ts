@@ -21,17 +21,19 @@ const NO_STORE = latin1Bytes('no-store');
 export const PRIVATE_LINE = latin1Bytes('Cache-Control: private\r\n');
 
 /**
- * Fields that speak to shared caches over the head of `Cache-Control`: an answer that sets the cookie is sent without them (RFC 9213 section 2;
- * `Surrogate-Control` is W3C's Edge Architecture note of 2001).
+ * Fields that speak to shared caches over the head of `Cache-Control`: an answer that sets the cookie is sent without
+ * them (RFC 9213 section 2; `Surrogate-Control` is W3C's Edge Architecture note of 2001).
  */
 export const SHARED_CACHE_FIELDS: readonly string[] = ['cdn-cache-control', 'surrogate-control'];
 
 /**
- * Rewrites one `Cache-Control` value, `bytes[start, end)`, of an answer that sets the cookie: appends the line without the directives that
- * let shared caches store it (`public`, `s-maxage`; RFC 9111 sections 5.2.2.9 and 5.2.2.10), or no line when nothing is left.
+ * Rewrites one `Cache-Control` value, `bytes[start, end)`, of an answer that sets the cookie: appends the line
+ * without the directives that let shared caches store it (`public`, `s-maxage`; RFC 9111 sections 5.2.2.9 and
+ * 5.2.2.10), or no line when nothing is left.
  *
- * True when what was written already forbids it (`no-store`, or `private` without a list of fields; sections 5.2.2.5 and 5.2.2.7). When
- * that is true of none of the answer's `Cache-Control` fields, or there are none, append PRIVATE_LINE (what HAProxy's `nocache` is for).
+ * True when what was written already forbids it (`no-store`, or `private` without a list of fields; sections 5.2.2.5
+ * and 5.2.2.7). When that is true of none of the answer's `Cache-Control` fields, or there are none, append
+ * PRIVATE_LINE (what HAProxy's `nocache` is for).
  */
 export function writePrivateCacheControl(
   out: ByteWriter,

@@ -17,9 +17,10 @@ DIGITS.forEach((digit, value) => {
 });
 
 /**
- * Reads and writes the cookie of one pool. The token is the same for all users of an upstream (see HomeTokens); the nonce is 64 random
- * bits by which users are counted and, when their home is lost, spread anew. It is not signed: a user who changes it
- * changes nothing but where he goes himself. Holds no socket; one per pool and worker, made with each plan.
+ * Reads and writes the cookie of one pool. The token is the same for all users of an upstream (see HomeTokens); the
+ * nonce is 64 random bits by which users are counted and, when their home is lost, spread anew. It is not signed: a
+ * user who changes it changes nothing but where he goes himself. Holds no socket; one per pool and worker, made with
+ * each plan.
  */
 export class CookieAffinity {
   /** Set by `read` (after a position, or AFFINITY.lost) and by `draw`: the user's nonce, two signed 32-bit halves. */
@@ -39,8 +40,8 @@ export class CookieAffinity {
   readonly #tailSecure: Uint8Array;
 
   /**
-   * `options.secrets` must not be empty here; `upstreams`: the pool's upstream names, by position, those that are down or backup
-   * included; `wallMs`: now.
+   * `options.secrets` must not be empty here; `upstreams`: the pool's upstream names, by position, those that are
+   * down or backup included; `wallMs`: now.
    */
   constructor(options: CookieOptions, pool: string, upstreams: readonly string[], wallMs: number) {
     this.#tokens = new HomeTokens(options.secrets, pool, upstreams, options.maxAgeS, wallMs);
@@ -57,8 +58,8 @@ export class CookieAffinity {
   }
 
   /**
-   * The upstream's position that the cookie value `bytes[start, end)` names, or AFFINITY.none, forged or lost. Sets `renew`, and the
-   * nonce unless forged. Hot: test/alloc/affinity.test.ts.
+   * The upstream's position that the cookie value `bytes[start, end)` names, or AFFINITY.none, forged or lost. Sets
+   * `renew`, and the nonce unless forged. Hot: test/alloc/affinity.test.ts.
    */
   read(bytes: Uint8Array, start: number, end: number): number {
     this.renew = false;
@@ -80,8 +81,9 @@ export class CookieAffinity {
   }
 
   /**
-   * Appends the whole line `Set-Cookie: …` with its CRLF. `position`: the home; the nonce is the one that the exchange kept from
-   * `read` or `draw`; `secureChannel`: the client's side is TLS, which decides where `secure` is `auto`.
+   * Appends the whole line `Set-Cookie: …` with its CRLF. `position`: the home; the nonce is the one that the
+   * exchange kept from `read` or `draw`; `secureChannel`: the client's side is TLS, which decides where `secure` is
+   * `auto`.
    */
   write(out: ByteWriter, position: number, nonceHi: number, nonceLo: number, secureChannel: boolean): void {
     out.block(this.#head);
@@ -140,8 +142,9 @@ function writeNonce(out: ByteWriter, hi: number, lo: number): void {
 }
 
 /**
- * The attributes (RFC 6265 section 5.2; SameSite and Partitioned by its successor's draft). Browsers refuse `SameSite=None`
- * and `Partitioned` without `Secure`, so both are left out where the channel is plain: a user on such a channel keeps a home, too.
+ * The attributes (RFC 6265 section 5.2; SameSite and Partitioned by its successor's draft). Browsers refuse
+ * `SameSite=None` and `Partitioned` without `Secure`, so both are left out where the channel is plain: a user on such
+ * a channel keeps a home, too.
  */
 function attributes(options: CookieOptions, secure: boolean): string {
   let text = `; Path=${options.path}`;

@@ -1,8 +1,9 @@
 // A keyed 64-bit hash made of 32-bit steps: outsiders cannot aim at a row, and the table never holds a session's own value.
 
 /**
- * HalfSipHash-2-4 with a 64-bit result (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012, and its 32-bit sibling of 2016). A pseudo-random
- * function under a 64-bit key: right for a hash table that hostile input reaches, not for signatures.
+ * HalfSipHash-2-4 with a 64-bit result (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012, and its
+ * 32-bit sibling of 2016). A pseudo-random function under a 64-bit key: right for a hash table that hostile input
+ * reaches, not for signatures.
  */
 export class HalfSipHash {
   /** The result of the last `run`, two signed halves. */

@@ -53,8 +53,8 @@ interface Keyring {
 }
 
 /**
- * Length of the token that begins at `start` and ends before `end`, told by where its dot stands and by the room for a signature;
- * 0: none begins there.
+ * Length of the token that begins at `start` and ends before `end`, told by where its dot stands and by the room for
+ * a signature; 0: none begins there.
  */
 export function tokenLength(bytes: Uint8Array, start: number, end: number): number {
   const room = end - start;
@@ -89,8 +89,9 @@ export class HomeTokens {
   #checksFilledMs = 0;
 
   /**
-   * `secrets`: the first signs, all are accepted; at least one, none empty. `upstreams`: unique names; a position is an index into
-   * them. `maxAgeS`: life of a token, null for no end. Costs two HMACs per upstream, secret and epoch (5 µs each).
+   * `secrets`: the first signs, all are accepted; at least one, none empty. `upstreams`: unique names; a position is
+   * an index into them. `maxAgeS`: life of a token, null for no end. Costs two HMACs per upstream, secret and epoch
+   * (5 µs each).
    */
   constructor(
     secrets: readonly string[],
@@ -110,8 +111,8 @@ export class HomeTokens {
   }
 
   /**
-   * Brings the wall time, ms; call it about once a second. Makes the tokens of a new epoch when one has begun, and fills the
-   * allowance of signature checks.
+   * Brings the wall time, ms; call it about once a second. Makes the tokens of a new epoch when one has begun, and
+   * fills the allowance of signature checks.
    */
   tick(wallMs: number): void {
     this.#nowS = Math.floor(wallMs / 1000);

@@ -27,13 +27,14 @@ export interface LearnedMemory {
 }
 
 /**
- * From the value of the app's session cookie to the id of the upstream that gave it out. Holds a keyed hash of 64 bits, never the value itself. Fixed in size: it
- * remembers at least the last `entries` sessions or so (up to four times as many); a new one in a full window replaces the one unseen
- * for longest. A session unseen for the idle time is forgotten.
+ * From the value of the app's session cookie to the id of the upstream that gave it out. Holds a keyed hash of 64
+ * bits, never the value itself. Fixed in size: it remembers at least the last `entries` sessions or so (up to four
+ * times as many); a new one in a full window replaces the one unseen for longest. A session unseen for the idle time
+ * is forgotten.
  *
- * All workers write at once. The low hash is a row's lock: a writer swaps BUSY in, writes the rest, and puts the new hash last; a
- * reader believes a row only when the hash is the same before and after. So nobody is ever sent to another user's home. A
- * worker that dies between the two loses one row to all, and nothing else.
+ * All workers write at once. The low hash is a row's lock: a writer swaps BUSY in, writes the rest, and puts the new
+ * hash last; a reader believes a row only when the hash is the same before and after. So nobody is ever sent to
+ * another user's home. A worker that dies between the two loses one row to all, and nothing else.
  */
 export class LearnedTable {
   readonly #cells: Int32Array;
@@ -64,8 +65,8 @@ export class LearnedTable {
   }
 
   /**
-   * The id that was learned for the cookie value `bytes[start, end)`, or 0. `nowS`: monotonic seconds, integer ≥ 0, the same clock in all
-   * workers. Hot: test/alloc/affinity.test.ts.
+   * The id that was learned for the cookie value `bytes[start, end)`, or 0. `nowS`: monotonic seconds, integer ≥ 0,
+   * the same clock in all workers. Hot: test/alloc/affinity.test.ts.
    */
   find(bytes: Uint8Array, start: number, end: number, nowS: number): number {
     const cells = this.#cells;

@@ -11,12 +11,13 @@ export interface WeightedSlot {
  *
  *     ceil(maxOverload x (load of all + 1) x its weight / weight of all)
  *
- * where loads count the users of the last minutes, or requests in flight where users are not known. With `maxOverload` ≥ 1 these bounds add up to
- * more than the load of all, so there is always somebody below his: the rule never refuses everybody (the argument is that of consistent hashing with
- * bounded loads, Mirrokni et al. 2016). Users who have a home are not asked.
+ * where loads count the users of the last minutes, or requests in flight where users are not known. With
+ * `maxOverload` ≥ 1 these bounds add up to more than the load of all, so there is always somebody below his: the rule
+ * never refuses everybody (the argument is that of consistent hashing with bounded loads, Mirrokni et al. 2016).
+ * Users who have a home are not asked.
  *
- * Loads are measured once in a while; users assigned since are added one by one, so that a rush between two measurements is spread
- * as well. One per pool and worker.
+ * Loads are measured once in a while; users assigned since are added one by one, so that a rush between two
+ * measurements is spread as well. One per pool and worker.
  */
 export class OverloadRule {
   readonly #maxOverload: number;
@@ -31,8 +32,8 @@ export class OverloadRule {
   }
 
   /**
-   * Takes the loads anew: when the candidates changed, and about once a second. `loads`: by slot (in-flight counts, or estimates of
-   * users).
+   * Takes the loads anew: when the candidates changed, and about once a second. `loads`: by slot (in-flight counts,
+   * or estimates of users).
    */
   measure(candidates: readonly WeightedSlot[], loads: { readonly [slot: number]: number }): void {
     const n = candidates.length;

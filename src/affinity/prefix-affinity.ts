@@ -19,9 +19,10 @@ const FIELD = latin1Bytes('Set-Cookie: ');
 const CRLF = latin1Bytes('\r\n');
 
 /**
- * Reads the mark and writes it into the app's `Set-Cookie`. There is no nonce: the hash of the app's own value stands for the user. The mark lives
- * as long as the app's cookie does, so it has no time. A user whose home is lost keeps the old mark until the app sets its
- * cookie again; until then all his requests go to the same new home by rendezvous. One per pool and worker, made with each plan.
+ * Reads the mark and writes it into the app's `Set-Cookie`. There is no nonce: the hash of the app's own value stands
+ * for the user. The mark lives as long as the app's cookie does, so it has no time. A user whose home is lost keeps
+ * the old mark until the app sets its cookie again; until then all his requests go to the same new home by
+ * rendezvous. One per pool and worker, made with each plan.
  */
 export class PrefixAffinity {
   /** Set by `read`: 64 bits that stand for the user, two signed halves. */
@@ -48,9 +49,10 @@ export class PrefixAffinity {
   }
 
   /**
-   * The upstream's position that the app cookie's value `bytes[start, end)` is marked with; AFFINITY.none where it has no mark, else
-   * forged or lost. Sets `appStart` and the nonce. Whatever has the shape of a mark is cut, genuine or not, so that a change of
-   * secrets costs users their home but not their session. Hot: test/alloc/affinity.test.ts.
+   * The upstream's position that the app cookie's value `bytes[start, end)` is marked with; AFFINITY.none where it
+   * has no mark, else forged or lost. Sets `appStart` and the nonce. Whatever has the shape of a mark is cut, genuine
+   * or not, so that a change of secrets costs users their home but not their session. Hot:
+   * test/alloc/affinity.test.ts.
    */
   read(bytes: Uint8Array, start: number, end: number): number {
     const length = tokenLength(bytes, start, end);
@@ -63,9 +65,9 @@ export class PrefixAffinity {
   }
 
   /**
-   * Given the value of a `Set-Cookie` field, `bytes[start, end)`: when it sets the app's session cookie to something, appends the
-   * whole new line, marked for the upstream at `position`, and returns true. Else appends nothing and returns false, and the field
-   * is to be passed as it is (another cookie, or this one deleted by an empty value).
+   * Given the value of a `Set-Cookie` field, `bytes[start, end)`: when it sets the app's session cookie to something,
+   * appends the whole new line, marked for the upstream at `position`, and returns true. Else appends nothing and
+   * returns false, and the field is to be passed as it is (another cookie, or this one deleted by an empty value).
    */
   rewrite(out: ByteWriter, bytes: Uint8Array, start: number, end: number, position: number): boolean {
     const valueStart = this.#valueOf(bytes, start, end);
@@ -80,8 +82,8 @@ export class PrefixAffinity {
   }
 
   /**
-   * Where the value begins if the field sets our cookie to something, else −1. White space around name and value is as browsers
-   * take it (RFC 6265 section 5.2, steps 2 to 4).
+   * Where the value begins if the field sets our cookie to something, else −1. White space around name and value is
+   * as browsers take it (RFC 6265 section 5.2, steps 2 to 4).
    */
   #valueOf(bytes: Uint8Array, start: number, end: number): number {
     const name = this.#name;

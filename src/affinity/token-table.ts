@@ -5,9 +5,9 @@ import { mixSigned } from '../base/hash.ts';
 const HASHED_FROM = 8;
 
 /**
- * Open addressing over fixed rows, at most a quarter full. `find` allocates nothing; its comparison always looks at every byte, so that its
- * time does not tell how much of a guess was right. A full table forgets an old token for each new one.
- * Tokens are at least 24 bytes and at most `bytesMax`.
+ * Open addressing over fixed rows, at most a quarter full. `find` allocates nothing; its comparison always looks at
+ * every byte, so that its time does not tell how much of a guess was right. A full table forgets an old token for
+ * each new one. Tokens are at least 24 bytes and at most `bytesMax`.
  */
 export class TokenTable {
   readonly #bytesMax: number;
@@ -69,8 +69,8 @@ export class TokenTable {
 }
 
 /**
- * Four characters that stand for the upstream, and the last four of the signature, which differ by epoch and secret. Outsiders cannot choose
- * either for a token that is put in, so they cannot build long chains.
+ * Four characters that stand for the upstream, and the last four of the signature, which differ by epoch and secret.
+ * Outsiders cannot choose either for a token that is put in, so they cannot build long chains.
  */
 function hashOf(bytes: Uint8Array, start: number, length: number): number {
   const a = start + HASHED_FROM;

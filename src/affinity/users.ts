@@ -10,10 +10,11 @@ const ALPHA = 0.5 / Math.LN2;
 const POWERS = Float64Array.from({ length: 34 }, (_, rank) => 2 ** -rank);
 
 /**
- * Notes that a user was seen on the upstream in `slot` (HyperLogLog: Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog: the analysis of a near-optimal cardinality
- * estimation algorithm", 2007). `window`: 0 … USER_WINDOWS − 1, the current one. `hashHi`, `hashLo`: the user's nonce or 64-bit hash; `seed`: the affinity's
- * `userSeed`, the same in all workers, so that nobody outside can choose nonces that spoil the count.
- * Threads race without Atomics: a maximum that is lost is noted again by the user's next request. Hot: test/alloc/affinity.test.ts.
+ * Notes that a user was seen on the upstream in `slot` (HyperLogLog: Flajolet, Fusy, Gandouet, Meunier, "HyperLogLog:
+ * the analysis of a near-optimal cardinality estimation algorithm", 2007). `window`: 0 … USER_WINDOWS − 1, the
+ * current one. `hashHi`, `hashLo`: the user's nonce or 64-bit hash; `seed`: the affinity's `userSeed`, the same in
+ * all workers, so that nobody outside can choose nonces that spoil the count. Threads race without Atomics: a maximum
+ * that is lost is noted again by the user's next request. Hot: test/alloc/affinity.test.ts.
  */
 export function noteUser(
   registers: Uint8Array,
@@ -32,10 +33,10 @@ export function noteUser(
 }
 
 /**
- * Distinct users of the upstream in `slot` over all windows, estimated with a standard error of 1.04 / sqrt(registers) = 3.3 %, and nearly
- * exactly for a few dozen. The estimator is the improved one of Ertl ("New cardinality estimation algorithms for HyperLogLog sketches", 2017), which
- * corrects small counts without the bump of some 5 % that the original has where its two formulas meet. Costs some 5 µs: for
- * metrics, not for requests.
+ * Distinct users of the upstream in `slot` over all windows, estimated with a standard error of 1.04 /
+ * sqrt(registers) = 3.3 %, and nearly exactly for a few dozen. The estimator is the improved one of Ertl ("New
+ * cardinality estimation algorithms for HyperLogLog sketches", 2017), which corrects small counts without the bump of
+ * some 5 % that the original has where its two formulas meet. Costs some 5 µs: for metrics, not for requests.
  */
 export function estimateUsers(registers: Uint8Array, slot: number): number {
   let sum = 0;

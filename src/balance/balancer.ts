@@ -30,8 +30,8 @@ export interface BalancerInput {
 }
 
 /**
- * Slots that this request must not get again (tried, full or overloaded). Small, reused, never allocated per request. Setting
- * `count` back forgets what was added since.
+ * Slots that this request must not get again (tried, full or overloaded). Small, reused, never allocated per request.
+ * Setting `count` back forgets what was added since.
  */
 export class Avoid {
   readonly slots: Int32Array;

@@ -8,13 +8,15 @@ import { rendezvousCost, rendezvousSeed } from './rendezvous.ts';
 const BUCKETS_LOG2 = 16;
 
 /**
- * Each bucket belongs to an upstream by weighted rendezvous (see rendezvousCost), worked out when its first key comes and kept in a table.
- * Chosen over a ring of points (Karger et al. 1997): a look-up is one load and no search; shares are as good as 65,536 points and follow
- * weights exactly; and where a ring hands all of a leaver's or an overfull one's keys to its neighbour, here they spread over all others.
+ * Each bucket belongs to an upstream by weighted rendezvous (see rendezvousCost), worked out when its first key comes
+ * and kept in a table. Chosen over a ring of points (Karger et al. 1997): a look-up is one load and no search; shares
+ * are as good as 65,536 points and follow weights exactly; and where a ring hands all of a leaver's or an overfull
+ * one's keys to its neighbour, here they spread over all others.
  *
- * Bounded load (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads", 2016/2018): an upstream takes a request
- * only up to ceil(load x (all in flight + 1) x its share of the weights); else the key's next best takes it, which is the same
- * one each time. The bounds of all add up to more than there is in flight, so somebody is always below his.
+ * Bounded load (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads", 2016/2018): an upstream
+ * takes a request only up to ceil(load x (all in flight + 1) x its share of the weights); else the key's next best
+ * takes it, which is the same one each time. The bounds of all add up to more than there is in flight, so somebody is
+ * always below his.
  */
 export class ConsistentHash implements Balancer {
   readonly #slots: Int32Array;

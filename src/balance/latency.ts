@@ -20,10 +20,10 @@ function bounded(sampleMs: number): number {
 }
 
 /**
- * Feeds one response time into the peak-sensitive average of `slot`: a sample above the average replaces it at once, one below
- * pulls it down by how much time went by (Finagle's "Peak EWMA", 2015). So one slow answer steers requests away at
- * once, and trust comes back over seconds, however many requests these brought.
- * Samples are kept within 1 µs and an hour. Hot: test/alloc/balance.test.ts.
+ * Feeds one response time into the peak-sensitive average of `slot`: a sample above the average replaces it at once,
+ * one below pulls it down by how much time went by (Finagle's "Peak EWMA", 2015). So one slow answer steers requests
+ * away at once, and trust comes back over seconds, however many requests these brought. Samples are kept within 1 µs
+ * and an hour. Hot: test/alloc/balance.test.ts.
  */
 export function feedLatency(columns: LatencyColumns, slot: number, sampleMs: number, nowMs: number): void {
   const sample = bounded(sampleMs);
@@ -49,12 +49,12 @@ export function forgetLatency(columns: LatencyColumns, slot: number): void {
 const P99_STEP = 0.1;
 
 /**
- * Feeds one response time into the running estimate of the 99th percentile; 0 means that there is none yet. A stochastic
- * quantile in one number (Robbins and Monro 1951; Ma, Muthukrishnan and Sandler, "Frugal streaming", 2013), with steps in
- * proportion to the estimate, so that it fits microseconds and minutes: a sample above lifts it by 9.9 %, one below lowers it by
- * 0.1 %. The two are in balance where one sample in a hundred lies above. A step up never passes the sample, so that where all
- * samples are alike the estimate stays among them.
- * It wanders by some 10 %, and forgets an extreme in about 700 samples per factor of two. Hot: test/alloc/balance.test.ts.
+ * Feeds one response time into the running estimate of the 99th percentile; 0 means that there is none yet. A
+ * stochastic quantile in one number (Robbins and Monro 1951; Ma, Muthukrishnan and Sandler, "Frugal streaming",
+ * 2013), with steps in proportion to the estimate, so that it fits microseconds and minutes: a sample above lifts it
+ * by 9.9 %, one below lowers it by 0.1 %. The two are in balance where one sample in a hundred lies above. A step up
+ * never passes the sample, so that where all samples are alike the estimate stays among them. It wanders by some 10
+ * %, and forgets an extreme in about 700 samples per factor of two. Hot: test/alloc/balance.test.ts.
  */
 export function feedP99(p99Ms: Float64Array, slot: number, sampleMs: number): void {
   const sample = bounded(sampleMs);

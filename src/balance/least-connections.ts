@@ -4,12 +4,14 @@ import type { Avoid, Balancer, BalancerInput } from './balancer.ts';
 import { smoothRotation } from './smooth-rotation.ts';
 
 /**
- * Minimises (in flight + 1) / weight, compared by cross multiplication, so that no division rounds (weighted least-connection
- * scheduling: Wensong Zhang, "Linux Virtual Server for Scalable Network Services", 2000). Ties go to each of the tied equally.
+ * Minimises (in flight + 1) / weight, compared by cross multiplication, so that no division rounds (weighted
+ * least-connection scheduling: Wensong Zhang, "Linux Virtual Server for Scalable Network Services", 2000). Ties go to
+ * each of the tied equally.
  *
- * One exception: when the upstream whose turn it is in the weighted rotation is idle, it takes the request. With equal
- * weights that is a minimum anyway, found without a look at the others. With weights 100 and 99 and one request at a time, the
- * rule alone would never use the second; so a quiet pool keeps its weights too, and an idle upstream makes nobody wait.
+ * One exception: when the upstream whose turn it is in the weighted rotation is idle, it takes the request. With
+ * equal weights that is a minimum anyway, found without a look at the others. With weights 100 and 99 and one request
+ * at a time, the rule alone would never use the second; so a quiet pool keeps its weights too, and an idle upstream
+ * makes nobody wait.
  *
  * Cost: O(1) while the pool is quiet, else O(n), below a nanosecond a candidate: the counts lie in one typed array.
  */

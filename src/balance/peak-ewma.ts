@@ -18,9 +18,10 @@ const COST_A = 1;
 const COST_B = 2;
 
 /**
- * Peak EWMA (Finagle's `loadbalancer` documentation, 2015; linkerd): cost = latency x (in flight + 1) / weight, of two choices drawn by
- * weight the lower one. The latency is the peak-sensitive average of feedLatency, decayed by the time since it was fed: an
- * upstream that was slow and is left alone becomes attractive again and is tried by few requests.
+ * Peak EWMA (Finagle's `loadbalancer` documentation, 2015; linkerd): cost = latency x (in flight + 1) / weight, of
+ * two choices drawn by weight the lower one. The latency is the peak-sensitive average of feedLatency, decayed by the
+ * time since it was fed: an upstream that was slow and is left alone becomes attractive again and is tried by few
+ * requests.
  */
 export class PeakEwma implements Balancer {
   readonly #slots: Int32Array;

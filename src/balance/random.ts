@@ -3,9 +3,9 @@ import type { Avoid, Balancer, BalancerInput } from './balancer.ts';
 import { WeightedDraw } from './weighted-draw.ts';
 
 /**
- * The power of two choices (Mitzenmacher 1996, Azar et al. 1999): with one choice the fullest of n gets log n / log log n
- * above the mean, with two only log log n. Both are drawn by weight. The first takes the request when it is idle, so that a quiet
- * pool keeps its weights; else the smaller (in flight + 1) / weight wins.
+ * The power of two choices (Mitzenmacher 1996, Azar et al. 1999): with one choice the fullest of n gets log n / log
+ * log n above the mean, with two only log log n. Both are drawn by weight. The first takes the request when it is
+ * idle, so that a quiet pool keeps its weights; else the smaller (in flight + 1) / weight wins.
  */
 export class RandomOfTwo implements Balancer {
   readonly #slots: Int32Array;

@@ -11,11 +11,11 @@ export function rendezvousSeed(name: string): number {
 }
 
 /**
- * What it would cost to put `key` (32 bits) on the upstream with this seed: the cheapest one has it. Highest random weight
- * (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998): each pair of key and upstream draws its own number,
- * hence a leaver's keys spread over all others by weight and no other key moves. With weights: an exponential
- * variate of rate `weight`, since the least of such has odds in proportion to the rates (Schindelhauer and Schomaker, "Weighted
- * distributed hash tables", 2005).
+ * What it would cost to put `key` (32 bits) on the upstream with this seed: the cheapest one has it. Highest random
+ * weight (Thaler and Ravishankar, "Using name-based mappings to increase hit rates", 1998): each pair of key and
+ * upstream draws its own number, hence a leaver's keys spread over all others by weight and no other key moves. With
+ * weights: an exponential variate of rate `weight`, since the least of such has odds in proportion to the rates
+ * (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005).
  */
 export function rendezvousCost(key: number, seed: number, weight: number): number {
   const draw = mixSigned((mixSigned(key ^ seed) + seed) | 0) >>> 0;
@@ -24,8 +24,9 @@ export function rendezvousCost(key: number, seed: number, weight: number): numbe
 }
 
 /**
- * Position of the candidate where the user with the 64-bit `keyHi`, `keyLo` belongs, or −1 when all are avoided. The order of
- * the candidates does not matter. O(n) with a hash of each name: for the rare request whose home is lost, not for every one.
+ * Position of the candidate where the user with the 64-bit `keyHi`, `keyLo` belongs, or −1 when all are avoided. The
+ * order of the candidates does not matter. O(n) with a hash of each name: for the rare request whose home is lost,
+ * not for every one.
  */
 export function rendezvous(
   keyHi: number,

@@ -13,8 +13,9 @@ const ROUNDS_MAX = 24;
 export const NOISE_BYTES = 0.5;
 
 /**
- * Bytes that one call of `run` allocates, once it is compiled: the least of several rounds, since the compiler and other threads allocate
- * at times, too, and on a busy machine the best code may be late. `run` gets the call's number. Calls are few enough that no collection falls into a round of up to some 100 bytes a call.
+ * Bytes that one call of `run` allocates, once it is compiled: the least of several rounds, since the compiler and
+ * other threads allocate at times, too, and on a busy machine the best code may be late. `run` gets the call's
+ * number. Calls are few enough that no collection falls into a round of up to some 100 bytes a call.
  */
 export function bytesPerCall(run: (i: number) => void): number {
   for (let i = 0; i < WARM_UP; i++) run(i);
