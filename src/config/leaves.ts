@@ -44,7 +44,6 @@ export interface TextLimits {
 
 const readers: { readonly [K in Leaf]: Reader<LeafValues[K]> } = {
   text: (written, _meta, limits) => {
-    if (typeof written.value !== 'string') return notText(written);
     const { minLength = 0, maxLength = 65_536 } = limits;
     if (written.text.length < minLength) return { wrong: 'an empty text says nothing', right: 'some text' };
     if (Buffer.byteLength(written.text) > maxLength) {
@@ -110,11 +109,7 @@ export function readLeaf(kind: Leaf, written: Written, meta: Meta, limits: TextL
 }
 
 function text<T>(parse: (text: string) => Reading<T>): Reader<T> {
-  return (written) => (typeof written.value === 'string' ? parse(written.text) : notText(written));
-}
-
-function notText({ text: shown }: Written): { wrong: string; right: string } {
-  return { wrong: `${quote(shown)} is not a text`, right: `"${shown}"` };
+  return (written) => parse(written.text);
 }
 
 function boundsOf(meta: Meta): { min: number; max: number } {

@@ -93,7 +93,7 @@ export function findConfigFile(cwd: string): string | null {
 function readConfig(source: Source, file: string, findings: Findings, files: FileReader): Config | null {
   const root = source.document.contents as Node | null;
   if (root === null) {
-    findings.error(null, '', 'the file is empty', 'listen: 8080\n  upstreams: [http://127.0.0.1:3000]');
+    findings.error(null, '', 'the file is empty', 'listen: 8080, and upstreams: [http://127.0.0.1:3000]');
     return null;
   }
   const reader = new DocumentReader(source, findings, files, belongsTo);

@@ -5,10 +5,21 @@ import type { Span } from './problem.ts';
 export class Places {
   readonly #values = new Map<string, Span | null>();
   readonly #keys = new Map<string, Span | null>();
+  readonly #unread = new Set<string>();
 
   set(path: string, key: Span | null, value: Span | null): void {
     this.#values.set(path, value);
     this.#keys.set(path, key);
+  }
+
+  /** Notes that the value could not be read, and that something else stands in for it. */
+  markUnread(path: string): void {
+    for (let at = path; at !== ''; at = parentOf(at)) this.#unread.add(at);
+  }
+
+  /** True when the value or a part of it could not be read: what stands there is not what was meant. */
+  isUnread(path: string): boolean {
+    return this.#unread.has(path);
   }
 
   /** True when the key is written in the config. */

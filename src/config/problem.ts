@@ -17,7 +17,7 @@ export interface ConfigProblem {
   readonly column: number;
   /** The key, such as `pools.shop.upstreams[1].url`; empty for the whole file. */
   readonly path: string;
-  /** What is wrong. Holds no secret and no value of the environment. */
+  /** What is wrong. Holds no secret. */
   readonly message: string;
   /** What would be right; empty when the message says it all. */
   readonly hint: string;
@@ -52,6 +52,11 @@ export class Findings {
     this.#add({ severity: 'warning', span, path, message, hint });
   }
 
+  /** True when no more are kept: whoever finds more need not say it well. */
+  get full(): boolean {
+    return this.list.length >= FINDINGS_MAX;
+  }
+
   get failed(): boolean {
     return this.list.some((finding) => finding.severity === 'error');
   }
@@ -59,7 +64,7 @@ export class Findings {
   #add(finding: Finding): void {
     const mark = `${finding.span?.start} ${finding.message}`;
     if (this.#seen.has(mark)) return;
-    if (this.list.length >= FINDINGS_MAX) {
+    if (this.full) {
       this.left++;
       return;
     }

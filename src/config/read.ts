@@ -8,7 +8,7 @@ import { Places } from './places.ts';
 import type { Findings } from './problem.ts';
 import { asSchema, type Key } from './schema/keys.ts';
 import type { KeySchema, Leaf } from './schema/meta.ts';
-import { exampleOf, fits, rightFor } from './shape.ts';
+import { exampleOf, fits, rightFor, takenBy } from './shape.ts';
 import { coreValue, isPlain, type Source } from './source.ts';
 import { type FileReader, readPage, readPem, readSecret } from './special.ts';
 import { isWrong, quote, type Reading } from './units.ts';
@@ -20,6 +20,7 @@ const DEFAULT = '\0';
 /** Deeper than any schema; only a document whose aliases bite their own tail gets there. */
 const DEPTH_MAX = 32;
 /** Keys that hold secrets, also when they are misspelt or in the wrong place. */
+const CREDENTIAL_FIELD = /^(proxy-)?authorization$|^(set-)?cookie$/i;
 const SENSITIVE = /secret|token|passw|credential|private|api-?key/i;
 
 /** Reads one document. */
@@ -46,13 +47,13 @@ export class DocumentReader {
   /** Reads `node` as `schema` says. What is wrong is found, and read as its default. */
   read(schema: KeySchema, node: Node | null, path: string, depth = 0): unknown {
     const meta = schema['x-limpet'];
-    if (node !== null && this.#source.broken.has(node)) return this.fallback(schema, path);
+    if (node !== null && this.#source.broken.has(node)) return this.#unread(schema, path);
     const real = this.#source.resolve(node);
     if (depth > DEPTH_MAX)
       return this.#wrong(schema, node, path, 'this alias stands for something that holds it', '');
-    if (real !== null && this.#source.broken.has(real)) return this.fallback(schema, path);
+    if (real !== null && this.#source.broken.has(real)) return this.#unread(schema, path);
     if (real === null || (isScalar(real) && real.value === null)) {
-      return this.#wrong(schema, node, path, 'there is no value here', rightFor(meta, schema));
+      return this.#wrong(schema, node, path, 'there is no value here', rightFor(schema));
     }
     switch (meta.kind) {
       case 'block':
@@ -142,6 +143,9 @@ export class DocumentReader {
     for (const [name, pair] of written) {
       const inner = `${path}.${name}`;
       this.#place(inner, pair.key as Node, (pair.value ?? pair.key) as Node);
+      const span = this.#source.spanOf(pair.value as Node | null);
+      if (span !== null && (SENSITIVE.test(name) || CREDENTIAL_FIELD.test(name)))
+        this.#source.secrets.push(span);
       const reading = readLeaf(meta.keys ?? 'text', { value: name, text: name }, meta, {});
       if (isWrong(reading)) {
         this.#findings.error(this.#source.spanOf(pair.key as Node), path, reading.wrong, reading.right);
@@ -235,26 +239,30 @@ export class DocumentReader {
       : isSeq(real)
         ? 'a list'
         : this.#shown(real, this.#written(real as Scalar).text);
-    const meta = schema['x-limpet'];
-    const takes = meta.takes === '' ? 'a block of keys' : meta.takes;
-    return this.#wrong(schema, node, path, `${is} cannot stand here`, takes);
+    return this.#wrong(schema, node, path, `${is} cannot stand here`, takenBy(schema));
   }
 
   #wrong(schema: KeySchema, node: Node | null, path: string, message: string, hint: string): unknown {
     invariant(!path.endsWith(DEFAULT), `the default of ${path.slice(0, -1)} is sound: ${message}`);
     const span = this.#source.spanOf(node) ?? this.places.key(path);
     this.#findings.error(span, path, message, hint);
+    return this.#unread(schema, path);
+  }
+
+  /** Something stands in for what could not be read. */
+  #unread(schema: KeySchema, path: string): unknown {
+    this.places.markUnread(path);
     return this.fallback(schema, path);
   }
 
   #unknown(name: string, pair: Pair, properties: Readonly<Record<string, KeySchema>>, path: string): void {
     const key = this.#source.spanOf(pair.key as Node);
-    const likely = nearest(name, Object.keys(properties));
+    const likely = this.#findings.full ? null : nearest(name, Object.keys(properties));
     const value = this.#source.spanOf(pair.value as Node | null);
     if (value !== null && (SENSITIVE.test(name) || (likely !== null && SENSITIVE.test(likely)))) {
       this.#source.secrets.push(value);
     }
-    const belongs = likely === null ? this.#elsewhere(name) : null;
+    const belongs = likely === null && !this.#findings.full ? this.#elsewhere(name) : null;
     const hint = likely ?? belongs ?? `one of ${Object.keys(properties).join(', ')}`;
     this.#findings.error(key, path, `unknown key ${quote(name)}`, hint);
   }

@@ -109,12 +109,12 @@ function checkPrefix(draft: Draft, read: ReadCookie, path: string): void {
 /** RFC 6265bis: section 4.1.3 (name prefixes), 4.1.2.7 (`SameSite=None`); CHIPS (`Partitioned`). */
 function checkAttributes(draft: Draft, read: ReadCookie, path: string): void {
   const { name, secure, sameSite, partitioned, domain } = read;
-  if (sameSite === 'none') needSecure(draft, secure, `${path}.sameSite`, '`sameSite: none`', path);
-  if (partitioned) needSecure(draft, secure, `${path}.partitioned`, '`partitioned`', path);
+  if (sameSite === 'none') needSecure(draft, secure, `${path}.sameSite`, '`sameSite: none`');
+  if (partitioned) needSecure(draft, secure, `${path}.partitioned`, '`partitioned`');
   const lower = name.toLowerCase();
   const prefix = ['__host-', '__secure-'].find((start) => lower.startsWith(start));
   if (prefix !== undefined)
-    needSecure(draft, secure, `${path}.name`, `a name with \`${name.slice(0, prefix.length)}\``, path);
+    needSecure(draft, secure, `${path}.name`, `a name with \`${name.slice(0, prefix.length)}\``);
   if (prefix === '__host-') {
     if (read.path !== '/') blame(draft, `${path}.path`, 'a name with `__Host-` needs `path: /`', '/');
     if (domain !== undefined) {
@@ -131,18 +131,12 @@ function checkAttributes(draft: Draft, read: ReadCookie, path: string): void {
     warn(draft, `${path}.maxAge`, 'a cookie lives whole seconds', `${Math.floor(read.maxAge / 1000)}s`);
 }
 
-function needSecure(
-  draft: Draft,
-  secure: ReadCookie['secure'],
-  at: string,
-  what: string,
-  path: string,
-): void {
+function needSecure(draft: Draft, secure: ReadCookie['secure'], at: string, what: string): void {
   if (secure === true) return;
   if (secure === false) {
     blame(draft, at, `browsers refuse ${what} without \`secure\``, 'secure: true');
   } else {
     const why = `browsers refuse ${what} without \`secure\`, and \`auto\` leaves it out where the client came without TLS`;
-    draft.findings.warning(draft.places.value(at), path, why, 'secure: true');
+    warn(draft, at, why, 'secure: true');
   }
 }

@@ -96,7 +96,7 @@ function resolveRoute(
     action,
     requestFields: resolveEdits(draft, read.headers.request, `${path}.headers.request`, true),
     responseFields: resolveEdits(draft, read.headers.response, `${path}.headers.response`, false),
-    rewrite: resolveRewrite(draft, read, place, `${path}.rewrite`),
+    rewrite: resolveRewrite(draft, read, place, path),
     affinity: read.affinity,
     timeouts: overTimeouts(pool?.timeouts ?? resolveTimeouts(draft, top.timeouts ?? {}), read.timeouts ?? {}),
     limits: overLimits(resolveLimits(top.limits), read.limits),
@@ -158,23 +158,19 @@ function checkPoolKeys(draft: Draft, path: string, kind: string): void {
   }
 }
 
-function resolveRewrite(
-  draft: Draft,
-  read: ReadRoute,
-  place: RoutePath,
-  path: string,
-): RouteConfig['rewrite'] {
-  const { stripPrefix, addPrefix, path: whole } = read.rewrite;
-  if (whole !== undefined && (stripPrefix !== undefined || addPrefix !== undefined)) {
+function resolveRewrite(draft: Draft, read: ReadRoute, place: RoutePath, at: string): RouteConfig['rewrite'] {
+  const path = `${at}.rewrite`;
+  const { stripPrefix, addPrefix, path: instead } = read.rewrite;
+  if (instead !== undefined && (stripPrefix !== undefined || addPrefix !== undefined)) {
     const why = '`path` replaces the whole path, so `stripPrefix` and `addPrefix` would mean nothing';
     blameKey(draft, `${path}.path`, why, 'path alone, or the others');
   }
   const strip = trimmed(stripPrefix);
-  if (strip !== null && read.path !== undefined && !`${place.path}/`.startsWith(`${strip}/`)) {
+  if (strip !== null && !draft.places.isUnread(`${at}.path`) && !`${place.path}/`.startsWith(`${strip}/`)) {
     const why = `the route's path ${quote(place.path)} does not begin with ${quote(strip)}`;
     blame(draft, `${path}.stripPrefix`, why, place.path);
   }
-  return { stripPrefix: strip, addPrefix: trimmed(addPrefix), path: whole ?? null };
+  return { stripPrefix: strip, addPrefix: trimmed(addPrefix), path: instead ?? null };
 }
 
 /** A prefix without the `/` at its end; null where that leaves nothing. */
@@ -188,6 +184,7 @@ function checkDuplicates(draft: Draft, routes: readonly RouteConfig[]): void {
   const seen = new Map<string, [route: RouteConfig, path: string][]>();
   items(draft.read.routes, 'routes').forEach(([, path], i) => {
     const route = routes[i]!;
+    if (['host', 'path', 'methods'].some((part) => draft.places.isUnread(`${path}.${part}`))) return;
     const key = `${route.host} ${route.exact} ${route.path}`;
     const rivals = seen.get(key) ?? [];
     const rival = rivals.find(([other]) => overlap(other.methods, route.methods));

@@ -17,10 +17,22 @@ export function fits(schema: KeySchema, node: Node): boolean {
 }
 
 /** What a key without a value should have. */
-export function rightFor(meta: Meta, schema: KeySchema): string {
-  if (meta.takes !== '') return meta.takes;
-  return schema.default === undefined ? 'a block of keys' : '{} for its defaults, or leave the key out';
+export function rightFor(schema: KeySchema): string {
+  return schema['x-limpet'].takes === '' && schema.default !== undefined
+    ? '{} for its defaults, or leave the key out'
+    : takenBy(schema);
 }
+
+/** What a key takes. */
+export function takenBy(schema: KeySchema): string {
+  const { takes } = schema['x-limpet'];
+  if (takes !== '') return takes;
+  const keys = Object.keys(schema.properties ?? {});
+  const named = keys.slice(0, KEYS_SHOWN).join(', ') + (keys.length > KEYS_SHOWN ? ', …' : '');
+  return keys.length === 0 ? 'a block of keys' : `a block of keys: ${named}`;
+}
+
+const KEYS_SHOWN = 8;
 
 /** Something that may stand for a key, for hints. */
 export function exampleOf(schema: KeySchema): string {

@@ -30,11 +30,12 @@ export class Source {
       prettyErrors: false,
       uniqueKeys: false,
       stringKeys: false,
-      logLevel: 'silent',
+      // Nothing is printed by parseDocument; `silent` would also hide a second document.
+      logLevel: 'error',
     });
     for (const error of this.document.errors) {
       const [start, end] = error.pos;
-      const deep = error.message.includes('call stack');
+      const deep = /call stack|stack overflow/i.test(error.message);
       findings.error(
         { start, end },
         '',

@@ -36,23 +36,33 @@ const COUNT: Readonly<Record<string, number>> = { '': 1, k: 1e3, K: 1e3, M: 1e6 
 
 /** Milliseconds of `500ms`, `2s`, `1.5m`, `1h`, `1d`. A number without a unit is refused, but for 0. */
 export function parseDuration(text: string, bounds: Bounds): Reading<number> {
-  return measure(text, DURATION, bounds, 'a duration', '500ms, 2s, 5m, 1h or 1d', formatDuration, 's');
+  return measure(text, DURATION, bounds, 'a duration', '500ms, 2s, 5m, 1h or 1d', formatDuration, [
+    's',
+    100,
+    'ms',
+  ]);
 }
 
 /** Bytes of `100B`, `16KiB`, `10MB`. A number without a unit is refused, but for 0. */
 export function parseSize(text: string, bounds: Bounds): Reading<number> {
-  return measure(text, SIZE, bounds, 'a size', '100B, 16KiB, 1MiB or 10MB', formatSize, 'KiB');
+  return measure(text, SIZE, bounds, 'a size', '100B, 16KiB, 1MiB or 10MB', formatSize, ['KiB', 1024, 'B']);
 }
 
 /** Bytes a second of `240 B/s`, `1KiB/s`. */
 export function parseRate(text: string, bounds: Bounds): Reading<number> {
   const rate = /^(.*\S)\s*\/\s*s$/.exec(text);
   const example = '240 B/s or 1KiB/s';
+  const bare = /^\d+$/.test(text) && text !== '0';
+  if (bare) return { wrong: `${quote(text)} has no unit`, right: `${text} B/s` };
   if (rate === null && text !== '0') {
     return { wrong: `${quote(text)} is not a rate, since it does not end in \`/s\``, right: example };
   }
   const size = rate === null ? text : rate[1]!;
-  return measure(size, SIZE, bounds, 'a rate', example, (bytes) => `${formatSize(bytes)}/s`, 'B/s');
+  return measure(size, SIZE, bounds, 'a rate', example, (bytes) => `${formatSize(bytes)}/s`, [
+    ' B/s',
+    0,
+    ' B/s',
+  ]);
 }
 
 /** The share, 0 … 1, of `20%`. Bounds are shares too. */
@@ -62,7 +72,9 @@ export function parsePercent(text: string, bounds: Bounds): Reading<number> {
     const bare = /^\d{1,9}(\.\d{1,6})?$/.test(text);
     if (bare && Number(text) === 0 && bounds.min === 0) return { value: 0 };
     const why = bare ? 'has no unit' : 'is not a share';
-    return { wrong: `${quote(text)} ${why}`, right: bare ? `${text}%` : '20%' };
+    // Who writes 0.2 means a fifth, not a five-hundredth.
+    const likely = Number(text) <= 1 ? Number((Number(text) * 100).toFixed(6)) : text;
+    return { wrong: `${quote(text)} ${why}`, right: bare ? `${likely}%` : '20%' };
   }
   return bounded(Number(match[1]) / 100, bounds, text, formatPercent);
 }
@@ -95,13 +107,17 @@ function measure(
   what: string,
   examples: string,
   format: (value: number) => string,
-  likely: string,
+  likely: readonly [few: string, from: number, many: string],
 ): Reading<number> {
   const match = /^(\d{1,15}(?:\.\d{1,6})?)\s*([A-Za-z]{0,5})$/.exec(text);
   if (match === null) return { wrong: `${quote(text)} is not ${what}`, right: examples };
   const [, digits, unit] = match;
   if (unit === '') {
-    if (Number(digits) !== 0) return { wrong: `${quote(text)} has no unit`, right: `${digits}${likely}` };
+    if (Number(digits) !== 0)
+      return {
+        wrong: `${quote(text)} has no unit`,
+        right: `${digits}${Number(digits) < likely[1] ? likely[0] : likely[2]}`,
+      };
     return bounded(0, bounds, text, format);
   }
   const factor = Object.hasOwn(units, unit!) ? units[unit!] : undefined;
@@ -155,10 +171,24 @@ function largest(value: number, names: readonly string[], units: Readonly<Record
 export function quote(text: string): string {
   const masked = maskUserinfo(text.slice(0, 1000));
   const short = masked.length > 60 ? `${masked.slice(0, 57)}...` : masked;
-  return JSON.stringify(short).replace(/[\u007f-\u009f\u2028\u2029]/g, '?');
+  return JSON.stringify(short).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 }
 
-/** Blanks what stands before `@` in URLs of a text. */
+/** Blanks what stands before `@` in the URLs of a text. Linear in its length, since it also sees lines of nonsense. */
 export function maskUserinfo(text: string): string {
-  return text.replace(/:\/\/[^\s"']*@/g, '://***@');
+  let masked = '';
+  let at = 0;
+  for (;;) {
+    const start = text.indexOf('://', at) + 3;
+    if (start === 2) return masked + text.slice(at);
+    WORD_END.lastIndex = start;
+    const end = WORD_END.exec(text)?.index ?? text.length;
+    const sign = text.lastIndexOf('@', end - 1);
+    const hides = sign >= start;
+    masked += text.slice(at, start) + (hides ? '***' : '') + text.slice(hides ? sign : start, end);
+    at = end;
+  }
 }
+
+/** A URL may stand in any place of a YAML or JSON text. */
+const WORD_END = /[\s"']/g;

@@ -47,8 +47,7 @@ export function parseFieldValue(text: string): Reading<string> {
     if (code > 0xff)
       return { wrong: `a field value cannot hold ${quote(text[i]!)}`, right: 'characters of Latin-1' };
   }
-  if (text !== text.trim())
-    return { wrong: 'a field value does not begin or end with a space', right: text.trim() };
+  if (text !== text.trim()) return { wrong: 'a field value does not begin or end with a space', right };
   return { value: text };
 }
 

@@ -121,7 +121,7 @@ export function list<T, const O extends Options & { min?: number; max?: number; 
   const { min = 0, max = 1000, single = false } = options;
   const bounds = { items: item, minItems: min, maxItems: max };
   const json = single ? { ...bounds, anyOf: [item, { type: 'array' }] } : { ...bounds, type: 'array' };
-  const takes = `a list of ${takesOf(item)}${single ? ', or one alone' : ''}`;
+  const takes = `${single ? 'one or a list' : 'a list'}, each ${takesOf(item)}`;
   return make(json, { kind: 'list', takes, meaning, min, max, single }, options);
 }
 
@@ -163,10 +163,11 @@ export function bare<P extends Record<string, Key<unknown>>>(
   keys: P,
 ): { readonly [K in keyof P]: Key<(P[K] extends Key<infer T> ? T : never) | undefined> } {
   const entries = Object.entries(keys).map(([name, key]) => {
-    const { default: _, ...rest } = asSchema(key);
+    const { default: inherited, ...rest } = asSchema(key);
     const meta = rest['x-limpet'] as Meta;
     const takes = meta.takes === '' ? '' : ` Takes ${meta.takes}.`;
-    return [name, { ...rest, description: `${meta.meaning}${takes} Inherited when left out.` }];
+    const description = `${meta.meaning}${takes} Inherited when left out.`;
+    return [name, { ...rest, description, 'x-limpet': { ...meta, inherited } }];
   });
   // The entries are those of `keys`, so the mapped type holds; Object.fromEntries cannot say it.
   return Object.fromEntries(entries) as never;
@@ -212,7 +213,8 @@ export function either<T extends readonly Key<unknown>[], const O extends Option
 }
 
 function takesOf(key: Key<unknown>): string {
-  return asSchema(key)['x-limpet'].takes;
+  const { kind, takes } = asSchema(key)['x-limpet'];
+  return kind === 'block' || kind === 'map' ? 'a block of keys' : takes;
 }
 
 /** A key as what it is made of. Every Key is made by `make`, so the cast holds. */

@@ -80,7 +80,7 @@ const TAKES: { readonly [K in Leaf]: string } = {
   fieldValue: 'a field value',
   redirect: 'an address with `{path}`, `{query}` and `{host}` to fill in',
   token: 'a word',
-  name: 'a name of letters, digits, `-`, `_` and `.`',
+  name: 'a name of letters, digits and `-_.:/`',
   errorStatus: 'a status or a class `5xx`',
 };
 

@@ -65,6 +65,8 @@ export interface Meta {
   /** A list of which one item may be written alone. */
   readonly single?: boolean;
   readonly required?: boolean;
+  /** The default that holds where nothing is written on any level, for keys that are inherited. */
+  readonly inherited?: unknown;
   /** Kind of a map's keys. */
   readonly keys?: Leaf;
 }

@@ -13,7 +13,9 @@ const tls = block(
     verify: leaf('flag', 'Refuse an upstream whose certificate is not valid for its name.', {
       default: true,
     }),
-    serverName: leaf('host', "Name for SNI and for the certificate; without it, the upstream's host.", {}),
+    serverName: leaf('host', "Name for SNI and for the certificate; without it, the upstream's host.", {
+      takes: 'a host name',
+    }),
     ca: pem("Authorities that are trusted, instead of the system's.", {}),
     cert: pem('Certificate that Limpet shows.', {}),
     key: pem('Key of that certificate.', {}),

@@ -9,7 +9,7 @@ const routeLimitKeys = {
   body: leaf('size', 'Largest request body; then 413.', {
     default: 'unlimited',
     min: 0,
-    max: Number.MAX_SAFE_INTEGER,
+    max: KIB ** 5,
     words: { unlimited: Number.POSITIVE_INFINITY },
   }),
   minRate: leaf('rate', 'A request body that stays slower than this over 10 seconds is refused with 408.', {

@@ -63,7 +63,7 @@ const forwardTimeouts = {
 };
 
 const TIMEOUTS =
-  'How long each step of an exchange may take. One coarse tick serves all of them, so they are exact to about 100ms.';
+  'How long each step of an exchange may take. One coarse tick serves all of them: they come some hundredths of a second late, never early.';
 
 /** All timeouts, each with its default. */
 export const timeouts = block(TIMEOUTS, { ...clientTimeouts, ...forwardTimeouts }, { default: {} });
