@@ -36,7 +36,7 @@ t.test('L1: a bare LF or a bare CR anywhere in a head is refused', (t) =>
     { name: 'CR within the target', bytes: 'GET /ba\rd HTTP/1.1\r\nHost: a.example\r\n\r\n' },
     { name: 'CR before the line end', bytes: `${head}X: a\r\r\n\r\n` },
     { name: 'CR before the blank line', bytes: `${head}\r\r\n` },
-    { name: 'CR as a line end', bytes: 'GET /bad HTTP/1.1\rHost: a.example\r\r' },
+    { name: 'CR as a line end', bytes: 'GET /bad HTTP/1.1\rHost: a.example\r\r\n' },
     { name: 'CR before the request line', bytes: `\r${head}\r\n` },
   ]),
 );

@@ -242,7 +242,7 @@ t.test('T6: a request has at most "attempts" tries after its first', async (t) =
 
 t.test('T6: retries stay within the budget of the pool', async (t) => {
   const began = performance.now();
-  const count = 60;
+  const count = 100;
   const answers = await Promise.all(
     Array.from({ length: count }, () => askOnce(limpet.port, get('/thrifty'))),
   );
@@ -253,8 +253,8 @@ t.test('T6: retries stay within the budget of the pool', async (t) => {
   );
   const retried = hits() - count;
   t.ok(retried >= 1, `the floor allows some (${retried})`);
-  // The floor is 3 a second; a window that turns over meanwhile may give one second's more.
-  t.ok(retried <= 3 * (seconds + 1), `${retried} retries in ${seconds} s stay near the floor`);
+  // Three a second over a window of 10 s; 200 retries were wanted.
+  t.ok(retried <= 3 * (10 + seconds), `${retried} retries in ${seconds} s stay at the floor`);
 });
 
 t.test('Limpet wrote well-formed requests only', async (t) => {
