@@ -1,5 +1,5 @@
 // From a file to a Config, or to everything that is wrong with it, in one go.
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Node } from 'yaml';
 import type { Config } from './config.ts';
@@ -111,11 +111,19 @@ function place(source: Source, offset: number | undefined): { line: number; colu
   return line === 0 ? { line: 1, column: 1 } : { line, column: col };
 }
 
-/** A text file of at most `bytesMax` bytes; a RangeError beyond that. Not read at all when it is larger or no plain file. */
+/** A text of at most `bytesMax` bytes; a RangeError beyond that. Reads no further, since a pipe or a device says no size. */
 function readBounded(path: string, bytesMax: number): string {
-  const { size } = statSync(path);
-  if (size > bytesMax) throw new RangeError(path);
-  const bytes = readFileSync(path);
-  if (bytes.length > bytesMax) throw new RangeError(path);
-  return new TextDecoder().decode(bytes);
+  const descriptor = openSync(path, 'r');
+  try {
+    const bytes = Buffer.allocUnsafe(bytesMax + 1);
+    let length = 0;
+    for (;;) {
+      const count = readSync(descriptor, bytes, length, bytes.length - length, null);
+      length += count;
+      if (length > bytesMax) throw new RangeError(path);
+      if (count === 0) return new TextDecoder().decode(bytes.subarray(0, length));
+    }
+  } finally {
+    closeSync(descriptor);
+  }
 }

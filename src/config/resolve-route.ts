@@ -28,7 +28,7 @@ export function resolveRoutes(draft: Draft, pools: readonly PoolConfig[]): Route
       resolveRoute(draft, route, path, pools),
     );
     checkDuplicates(draft, routes);
-    checkUnused(draft, routes);
+    checkUnused(draft);
     return routes;
   }
   const names = poolNames(draft);
@@ -206,11 +206,11 @@ function overlap(a: readonly string[] | null, b: readonly string[] | null): bool
   return a.some((method) => b.includes(method));
 }
 
-function checkUnused(draft: Draft, routes: readonly RouteConfig[]): void {
-  const used = new Set(routes.map((route) => (route.action.kind === 'pool' ? route.action.pool : '')));
+function checkUnused(draft: Draft): void {
+  const used = new Set(items(draft.read.routes, 'routes').map(([route]) => route.pool));
   const known = poolNames(draft);
   // A route that leads nowhere was probably meant for one of them.
-  if (routes.some((route) => route.action.kind === 'pool' && !known.includes(route.action.pool))) return;
+  if ([...used].some((name) => name !== undefined && !known.includes(name))) return;
   for (const name of known) {
     if (used.has(name)) continue;
     const path = draft.places.has(`pools.${name}`) ? `pools.${name}` : 'upstreams';

@@ -148,18 +148,12 @@ function checkBinds(draft: Draft, listeners: readonly ListenerConfig[], admin: A
     binds.push(['admin.bind', admin.bind]);
     if (admin.probes !== null) binds.push(['admin.probes', admin.probes]);
   }
-  binds.forEach(([path, bind], i) => {
-    const rival = binds.slice(0, i).find(([, other]) => collide(bind, other));
-    if (rival === undefined) return;
-    const [first] = rival;
-    const at = draft.places.has(path) ? path : first;
-    const other = at === path ? first : path;
-    blame(
-      draft,
-      at,
-      `${formatBind(bind)} is taken by \`${other}\` (${formatBind(rival[1])})`,
-      'another port',
-    );
+  binds.forEach((later, i) => {
+    const earlier = binds.slice(0, i).find(([, other]) => collide(later[1], other));
+    if (earlier === undefined) return;
+    // What is not written cannot be blamed: the admin API's default address gives way to no one, but stands nowhere.
+    const [[path, bind], [first, taken]] = draft.places.has(later[0]) ? [later, earlier] : [earlier, later];
+    blame(draft, path, `${formatBind(bind)} is taken by \`${first}\` (${formatBind(taken)})`, 'another port');
   });
 }
 

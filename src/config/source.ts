@@ -35,13 +35,7 @@ export class Source {
     });
     for (const error of this.document.errors) {
       const [start, end] = error.pos;
-      const deep = /call stack|stack overflow/i.test(error.message);
-      findings.error(
-        { start, end },
-        '',
-        deep ? 'this is nested too deeply' : plain(error.message),
-        HINTS[error.code] ?? '',
-      );
+      findings.error({ start, end }, '', plain(error.message), HINTS[error.code] ?? '');
     }
     for (const warning of this.document.warnings) {
       findings.error({ start: warning.pos[0], end: warning.pos[1] }, '', plain(warning.message));
@@ -124,12 +118,22 @@ export class Source {
   }
 }
 
-/** The library's sentence without its capital, its full stop and its advice to programmers. */
+/** What the YAML library says, in the words of someone who writes a config. */
 function plain(message: string): string {
-  if (message.includes('multiple documents')) return 'the file holds more than one document';
+  for (const [said, meant] of SAID) if (said.test(message)) return message.replace(said, meant);
   const first = message.split('\n')[0]!.replace(/[.:]$/, '');
   return first.charAt(0).toLowerCase() + first.slice(1);
 }
+
+const SAID: readonly (readonly [said: RegExp, meant: string])[] = [
+  [/^.*(call stack|stack overflow).*$/is, 'this is nested too deeply'],
+  [/^.*multiple documents.*$/s, 'the file holds more than one document'],
+  [/^Missing closing ["']quote$/, 'a quotation mark before this is not closed'],
+  [/^Flow (sequence|map) .*(?:with|by) a ([\]}])$/, 'a list or map before this is not closed by `$2`'],
+  [/^Implicit (map )?keys need to be followed by map values$/, 'this is no key, since no `:` follows'],
+  [/^All mapping items must start at the same column$/, 'this key does not begin where those before it do'],
+  [/^Unresolved tag.*$/s, 'a tag means nothing here'],
+];
 
 const HINTS: Readonly<Record<string, string>> = {
   TAB_AS_INDENT: 'indent with spaces',
