@@ -155,7 +155,7 @@ const answers: readonly (readonly [name: string, bytes: string, wanted: RegExp, 
   ['a length', `${ok}Content-Length: 5\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n\r\nhello`, /hello/],
   [
     'chunks',
-    `${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n00B;x=y\r\n, you there!\r\n0\r\n\r\n`,
+    `${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n00C;x=y\r\n, you there!\r\n0\r\n\r\n`,
     /hello, you there!/,
   ],
   [
