@@ -1,14 +1,11 @@
 // The line that a problem is about, with its secrets masked, and where the caret goes under it.
 import type { ConfigProblem, Span } from './problem.ts';
+import { maskUserinfo, secretValueAt } from './sensitive.ts';
 import type { Source } from './source.ts';
-import { maskUserinfo } from './units.ts';
 
 /** Longest part of a line that is shown. */
 const COLUMNS_MAX = 160;
 const MASK = '***';
-/** A key whose value is a secret, in text that may not be YAML at all. */
-const SECRET_KEY = /(?:secret|token|passw|credential|private|api-?key)[\w-]*["']?\s*:/i;
-
 /** The excerpt for a span; null without one. */
 export function excerptOf(source: Source, span: Span | null): ConfigProblem['excerpt'] {
   if (span === null) return null;
@@ -67,15 +64,15 @@ function clip(line: string, caret: number, width: number): ConfigProblem['excerp
  */
 function guessSecrets(text: string, from: number, to: number): Span[] {
   const line = text.slice(from, to);
-  const own = SECRET_KEY.exec(line);
-  if (own !== null) return [{ start: from + own.index + own[0].length, end: to }];
+  const own = secretValueAt(line);
+  if (own >= 0) return [{ start: from + own, end: to }];
   const indent = line.search(/\S/);
   let end = from - 1;
   // Backwards to the line that opens the block; a text without any is walked once.
   while (end > 0) {
     const start = text.lastIndexOf('\n', end - 1) + 1;
     const above = text.slice(start, end);
-    if (SECRET_KEY.test(above)) {
+    if (secretValueAt(above) >= 0) {
       const inside = indent > above.search(/\S/) || /^\s*[-\]}]/.test(line);
       return inside ? [{ start: from + Math.max(0, indent), end: to }] : [];
     }

@@ -63,7 +63,16 @@ export function loadConfigText(
   const problems = findings.list.map((finding): ConfigProblem => {
     const { severity, span, path, message, hint } = finding;
     const { line, column } = place(source, span?.start);
-    return { severity, file, line, column, path, message, hint, excerpt: excerptOf(source, span) };
+    return {
+      severity,
+      file,
+      line,
+      column,
+      path,
+      message: source.redact(message),
+      hint: source.redact(hint),
+      excerpt: excerptOf(source, span),
+    };
   });
   problems.sort((a, b) => a.line - b.line || a.column - b.column);
   if (findings.left > 0) {

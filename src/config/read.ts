@@ -8,6 +8,7 @@ import { Places } from './places.ts';
 import type { Findings } from './problem.ts';
 import { asSchema, type Key } from './schema/keys.ts';
 import type { KeySchema, Leaf } from './schema/meta.ts';
+import { isSensitiveKey } from './sensitive.ts';
 import { exampleOf, fits, rightFor, takenBy } from './shape.ts';
 import { coreValue, isPlain, type Source } from './source.ts';
 import { type FileReader, readPage, readPem, readSecret } from './special.ts';
@@ -19,9 +20,6 @@ const NOTHING = undefined;
 const DEFAULT = '\0';
 /** Deeper than any schema; only a document whose aliases bite their own tail gets there. */
 const DEPTH_MAX = 32;
-/** Keys that hold secrets, also when they are misspelt or in the wrong place. */
-const CREDENTIAL_FIELD = /^(proxy-)?authorization$|^(set-)?cookie$/i;
-const SENSITIVE = /secret|token|passw|credential|private|api-?key/i;
 
 /** Reads one document. */
 export class DocumentReader {
@@ -71,9 +69,10 @@ export class DocumentReader {
       case 'choice':
         return this.#choice(schema, node, real, path);
       case 'secret': {
-        const span = this.#source.spanOf(node);
-        if (span !== null) this.#source.secrets.push(span);
-        return this.#special(schema, node, path, readSecret(real, this.#source, this.#files));
+        this.#source.hideScalars(node);
+        const reading = readSecret(real, this.#source, this.#files);
+        if (!isWrong(reading)) this.#source.hide(reading.value, '***');
+        return this.#special(schema, node, path, reading);
       }
       case 'pem':
         return this.#special(schema, node, path, readPem(real, this.#files));
@@ -143,9 +142,6 @@ export class DocumentReader {
     for (const [name, pair] of written) {
       const inner = `${path}.${name}`;
       this.#place(inner, pair.key as Node, (pair.value ?? pair.key) as Node);
-      const span = this.#source.spanOf(pair.value as Node | null);
-      if (span !== null && (SENSITIVE.test(name) || CREDENTIAL_FIELD.test(name)))
-        this.#source.secrets.push(span);
       const reading = readLeaf(meta.keys ?? 'text', { value: name, text: name }, meta, {});
       if (isWrong(reading)) {
         this.#findings.error(this.#source.spanOf(pair.key as Node), path, reading.wrong, reading.right);
@@ -258,10 +254,7 @@ export class DocumentReader {
   #unknown(name: string, pair: Pair, properties: Readonly<Record<string, KeySchema>>, path: string): void {
     const key = this.#source.spanOf(pair.key as Node);
     const likely = this.#findings.full ? null : nearest(name, Object.keys(properties));
-    const value = this.#source.spanOf(pair.value as Node | null);
-    if (value !== null && (SENSITIVE.test(name) || (likely !== null && SENSITIVE.test(likely)))) {
-      this.#source.secrets.push(value);
-    }
+    if (likely !== null && isSensitiveKey(likely)) this.#source.hideScalars(pair.value as Node | null);
     const belongs = likely === null && !this.#findings.full ? this.#elsewhere(name) : null;
     const hint = likely ?? belongs ?? `one of ${Object.keys(properties).join(', ')}`;
     this.#findings.error(key, path, `unknown key ${quote(name)}`, hint);

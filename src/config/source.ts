@@ -1,12 +1,30 @@
 // The text of a config as a YAML document whose every node knows its place, with the environment filled in.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
-import { type Document, isAlias, isScalar, LineCounter, type Node, parseDocument, Scalar, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  Scalar,
+  visit,
+} from 'yaml';
 import type { Findings, Span } from './problem.ts';
+import { holdsSecret, isSensitiveKey } from './sensitive.ts';
 
 /** Largest file that is read. */
 export const CONFIG_BYTES_MAX = 1024 * 1024;
 /** Aliases in a document: each is looked up by walking it, and each repeats what it stands for. */
 const ALIASES_MAX = 100;
+/** Lines with broken YAML that are told. */
+const SYNTAX_LINES_MAX = 10;
+/** Keys beside a secret that say what it is. */
+const BESIDE_SECRETS = new Set(['name', 'access', 'file']);
+/** Shorter values stand in messages by chance, and are no secrets that could be kept. */
+const HIDDEN_MIN = 4;
 
 /** A config's text, parsed. */
 export class Source {
@@ -17,6 +35,8 @@ export class Source {
   readonly fromEnvironment = new Set<Node>();
   /** Scalars already blamed: nothing more is said of them. */
   readonly broken = new Set<Node>();
+  /** Values that no message may hold, and what is shown in their stead. */
+  readonly hidden = new Map<string, string>();
   /** Spans that hold secrets. */
   readonly secrets: Span[] = [];
   /** True when the YAML itself is broken, and nothing in it is to be trusted. */
@@ -33,9 +53,16 @@ export class Source {
       // Nothing is printed by parseDocument; `silent` would also hide a second document.
       logLevel: 'error',
     });
+    // One mistake makes the parser stumble often: the first of a line says it, and the first lines matter.
+    const lines = new Set<number>();
     for (const error of this.document.errors) {
       const [start, end] = error.pos;
-      findings.error({ start, end }, '', plain(error.message), HINTS[error.code] ?? '');
+      const { line } = this.lines.linePos(start);
+      if (lines.has(line) || lines.size >= SYNTAX_LINES_MAX) continue;
+      lines.add(line);
+      // What is not closed has the code of what is badly indented.
+      const hint = error.message.startsWith('Flow') ? '' : HINTS[error.code];
+      findings.error({ start, end }, '', plain(error.message), hint ?? '');
     }
     for (const warning of this.document.warnings) {
       findings.error({ start: warning.pos[0], end: warning.pos[1] }, '', plain(warning.message));
@@ -56,6 +83,36 @@ export class Source {
     return (node ?? null) as Node | null;
   }
 
+  /** Keeps the scalars at and below a node out of every excerpt; names beside secrets stay. */
+  hideScalars(node: Node | null): void {
+    if (isScalar(node)) {
+      const span = this.spanOf(node);
+      if (span !== null) this.secrets.push(span);
+    } else if (isSeq(node)) {
+      for (const item of node.items) this.hideScalars(item as Node);
+    } else if (isMap(node)) {
+      for (const pair of node.items) {
+        const name = isScalar(pair.key) ? String(pair.key.value) : '';
+        if (!BESIDE_SECRETS.has(name)) this.hideScalars(pair.value as Node | null);
+      }
+    }
+  }
+
+  /** Keeps a value out of every message. */
+  hide(value: string, shown: string): void {
+    if (value.length >= HIDDEN_MIN) this.hidden.set(value, shown);
+  }
+
+  /** A message without hidden values, as they are or as they stand in a quotation. */
+  redact(text: string): string {
+    let redacted = text;
+    // Longest first, since one may hold another.
+    for (const [value, shown] of [...this.hidden].sort(([a], [b]) => b.length - a.length)) {
+      redacted = redacted.replaceAll(value, shown).replaceAll(JSON.stringify(value).slice(1, -1), shown);
+    }
+    return redacted;
+  }
+
   #prepare(env: NodeJS.ProcessEnv, findings: Findings): void {
     let aliases = 0;
     visit(this.document, {
@@ -72,7 +129,12 @@ export class Source {
         }
         return undefined;
       },
+      Pair: (_key, pair) => {
+        if (isScalar(pair.key) && isSensitiveKey(String(pair.key.value)))
+          this.hideScalars(pair.value as Node | null);
+      },
       Scalar: (key, node) => {
+        if (typeof node.value === 'string' && holdsSecret(node.value)) this.hideScalars(node);
         if (key !== 'key' && typeof node.value === 'string' && node.value.includes('${')) {
           this.#substitute(node as Scalar<string>, env, findings);
         }
@@ -101,7 +163,10 @@ export class Source {
       }
       const name = match[1]!;
       const value = env[name];
-      if (value !== undefined && (value !== '' || match[2] === undefined)) return value;
+      if (value !== undefined && (value !== '' || match[2] === undefined)) {
+        this.hide(value, whole);
+        return value;
+      }
       if (match[2] !== undefined) return match[2];
       return blame(`the environment has no ${name}`, `set ${name}, or write \${${name}:-default}`);
     });
@@ -121,7 +186,7 @@ export class Source {
 /** What the YAML library says, in the words of someone who writes a config. */
 function plain(message: string): string {
   for (const [said, meant] of SAID) if (said.test(message)) return message.replace(said, meant);
-  const first = message.split('\n')[0]!.replace(/[.:]$/, '');
+  const first = message.split('\n')[0]!.replace(/[.:]$|: ".*$/, '');
   return first.charAt(0).toLowerCase() + first.slice(1);
 }
 
@@ -133,6 +198,8 @@ const SAID: readonly (readonly [said: RegExp, meant: string])[] = [
   [/^Implicit (map )?keys need to be followed by map values$/, 'this is no key, since no `:` follows'],
   [/^All mapping items must start at the same column$/, 'this key does not begin where those before it do'],
   [/^Unresolved tag.*$/s, 'a tag means nothing here'],
+  // It quotes the text, which may be a secret.
+  [/^Unexpected .*$/s, 'this does not belong here'],
 ];
 
 const HINTS: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 // Values with a unit, from text to number: durations, sizes, rates, shares, counts and statuses.
 import type { StatusRange } from '../health/options.ts';
+import { masked } from './sensitive.ts';
 
 /** What came of reading a value: the value, or what is wrong with it and what would be right. */
 export type Reading<T> = { readonly value: T } | Wrong;
@@ -169,26 +170,7 @@ function largest(value: number, names: readonly string[], units: Readonly<Record
  * which may hold a password, blanked.
  */
 export function quote(text: string): string {
-  const masked = maskUserinfo(text.slice(0, 1000));
-  const short = masked.length > 60 ? `${masked.slice(0, 57)}...` : masked;
+  const safe = masked(text.slice(0, 1000));
+  const short = safe.length > 60 ? `${safe.slice(0, 57)}...` : safe;
   return JSON.stringify(short).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 }
-
-/** Blanks what stands before `@` in the URLs of a text. Linear in its length, since it also sees lines of nonsense. */
-export function maskUserinfo(text: string): string {
-  let masked = '';
-  let at = 0;
-  for (;;) {
-    const start = text.indexOf('://', at) + 3;
-    if (start === 2) return masked + text.slice(at);
-    WORD_END.lastIndex = start;
-    const end = WORD_END.exec(text)?.index ?? text.length;
-    const sign = text.lastIndexOf('@', end - 1);
-    const hides = sign >= start;
-    masked += text.slice(at, start) + (hides ? '***' : '') + text.slice(hides ? sign : start, end);
-    at = end;
-  }
-}
-
-/** A URL may stand in any place of a YAML or JSON text. */
-const WORD_END = /[\s"']/g;

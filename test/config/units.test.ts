@@ -3,7 +3,6 @@ import t from 'tap';
 import {
   formatDuration,
   formatSize,
-  maskUserinfo,
   parseCount,
   parseDuration,
   parsePercent,
@@ -125,9 +124,4 @@ t.test('a quoted value is short, shows no password and moves no cursor', async (
   t.equal(quote('a\u001b[31m\u009b\u202e'), '"a\\u001b[31m??"');
   t.equal(quote('x'.repeat(100)).length, 62);
   t.equal(quote(`http://me:${'p'.repeat(200)}@host`), '"http://***@host"');
-});
-
-t.test('users of URLs are masked wherever they stand', async (t) => {
-  t.equal(maskUserinfo('["http://a:b@c", https://d:e@f/?g@h]'), '["http://***@c", https://***@h]');
-  t.equal(maskUserinfo('a@b http://c'), 'a@b http://c');
 });

@@ -73,6 +73,7 @@ export interface Meta {
 
 export interface KeySchema extends TSchema {
   readonly 'x-limpet': Meta;
+  readonly description?: string;
   readonly type?: string;
   readonly default?: unknown;
   readonly properties?: Readonly<Record<string, KeySchema>>;
