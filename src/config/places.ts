@@ -22,6 +22,11 @@ export class Places {
     return this.#unread.has(path);
   }
 
+  /** True when the key is written in the config, though it may be misspelt or its value be wrong. */
+  isMeant(path: string): boolean {
+    return this.has(path) || this.isUnread(path);
+  }
+
   /** True when the key is written in the config. */
   has(path: string): boolean {
     return this.#values.has(path);

@@ -119,12 +119,9 @@ export class DocumentReader {
         this.#place(inner, pair.key as Node, (pair.value ?? pair.key) as Node);
         values[name] = this.read(property, pair.value as Node | null, inner, depth + 1);
       } else if (property['x-limpet'].required) {
-        this.#findings.error(
-          this.#source.spanOf(node),
-          path,
-          `\`${name}\` is missing`,
-          `${name}: ${exampleOf(property)}`,
-        );
+        if (this.places.isUnread(inner)) continue;
+        const right = `${name}: ${exampleOf(property)}`;
+        this.#findings.error(this.#source.spanOf(node), path, `\`${name}\` is missing`, right);
       } else {
         values[name] = this.fallback(property, inner);
       }
@@ -256,6 +253,8 @@ export class DocumentReader {
     const likely = this.#findings.full ? null : nearest(name, Object.keys(properties));
     if (likely !== null && isSensitiveKey(likely)) this.#source.hideScalars(pair.value as Node | null);
     const belongs = likely === null && !this.#findings.full ? this.#elsewhere(name) : null;
+    // What was meant is not missing too.
+    if (likely !== null) this.places.markUnread(path === '' ? likely : `${path}.${likely}`);
     const hint = likely ?? belongs ?? `one of ${Object.keys(properties).join(', ')}`;
     this.#findings.error(key, path, `unknown key ${quote(name)}`, hint);
   }

@@ -22,7 +22,7 @@ export function resolveAffinity(
   const hasLearned = draft.places.has(`${path}.learned`);
   if (hasCookie && hasLearned) {
     blameKey(draft, `${path}.learned`, '`cookie` and `learned` are two ways to find a home', 'one of them');
-  } else if (!hasCookie && !hasLearned) {
+  } else if (!['cookie', 'learned'].some((key) => draft.places.isMeant(`${path}.${key}`))) {
     blame(
       draft,
       path,
@@ -68,7 +68,7 @@ function resolveCookie(draft: Draft, read: ReadCookie, path: string): CookieOpti
 
 function checkSecrets(draft: Draft, secrets: readonly string[], path: string): void {
   const at = `${path}.secrets`;
-  if (!draft.places.has(at)) {
+  if (!draft.places.isMeant(at)) {
     draft.findings.warning(
       draft.places.key(path),
       path,
@@ -90,7 +90,7 @@ function checkSecrets(draft: Draft, secrets: readonly string[], path: string): v
 
 /** The app makes the cookie in `prefix` mode, so its attributes are the app's. */
 function checkPrefix(draft: Draft, read: ReadCookie, path: string): void {
-  if (read.of === undefined && !draft.places.has(`${path}.of`)) {
+  if (read.of === undefined && !draft.places.isMeant(`${path}.of`)) {
     blame(draft, path, "`mode: prefix` needs the name of the app's own cookie", 'of: session_id');
   }
   const own = ['name', 'maxAge', 'path', 'domain', 'sameSite', 'secure', 'httpOnly', 'partitioned', 'hide'];

@@ -112,8 +112,10 @@ function nameOf(host: string | undefined, place: RoutePath, methods: readonly st
 }
 
 function resolveAction(draft: Draft, read: ReadRoute, path: string): RouteAction {
-  const kinds = ['pool', 'redirect', 'respond'].filter((key) => draft.places.has(`${path}.${key}`));
-  if (kinds.length === 0) {
+  const actions = ['pool', 'redirect', 'respond'];
+  const kinds = actions.filter((key) => draft.places.has(`${path}.${key}`));
+  const meant = actions.some((key) => draft.places.isMeant(`${path}.${key}`));
+  if (!meant) {
     blame(draft, path, 'this route does not say what becomes of its requests', 'pool, redirect or respond');
   } else if (kinds.length > 1) {
     const why = `a route has one of \`pool\`, \`redirect\` and \`respond\`, not ${kinds.length} of them`;

@@ -26,7 +26,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
   const { read } = draft;
   const pools = resolvePools(draft);
   const routes = resolveRoutes(draft, pools);
-  if (!['upstreams', 'pools', 'routes'].some((key) => draft.places.has(key))) {
+  if (!['upstreams', 'pools', 'routes'].some((key) => draft.places.isMeant(key))) {
     draft.findings.error(
       { start: 0, end: 0 },
       '',
@@ -65,7 +65,7 @@ function resolveListeners(draft: Draft): ListenerConfig[] {
       'one of them',
     );
   }
-  if (!short && !places.has('listeners')) {
+  if (!places.isMeant('listen') && !places.isMeant('listeners')) {
     draft.findings.error({ start: 0, end: 0 }, '', 'there is nothing to listen on', 'listen: 8080');
   }
   const listeners: ListenerConfig[] = [];
@@ -122,10 +122,10 @@ function resolveAdmin(draft: Draft): AdminConfig | null {
     names.add(name);
     tokens.push({ name, token: long.token, access: long.access });
   }
-  if (!isLoopback(admin.bind) && !draft.places.has('admin.tokens')) {
+  if (!isLoopback(admin.bind) && !draft.places.isMeant('admin.tokens')) {
     const why = 'the admin API listens beyond this machine, where it needs `tokens`';
     blame(draft, 'admin.bind', why, 'tokens: ["${LIMPET_ADMIN_TOKEN}"], or bind: 127.0.0.1:9090');
-  } else if (!isLoopback(admin.bind) && admin.tokens.length === 0) {
+  } else if (!isLoopback(admin.bind) && admin.tokens.length === 0 && !draft.places.isUnread('admin.tokens')) {
     blame(
       draft,
       'admin.tokens',
