@@ -46,6 +46,9 @@ export async function withPeers<T>(
   work: (running: readonly RunningPeer[]) => Promise<T>,
 ): Promise<T> {
   const dir = mkdtempSync(join(tmpdir(), 'limpet-bench-'));
+  // Ctrl-C ends the process without the `finally` below.
+  const sweep = (): void => rmSync(dir, { recursive: true, force: true });
+  process.once('exit', sweep);
   const upstreams = task.upstreamPorts === undefined ? await startUpstreams(run) : null;
   const running: RunningPeer[] = [];
   try {
@@ -65,7 +68,8 @@ export async function withPeers<T>(
   } finally {
     await Promise.all(running.map((peer) => peer.stop()));
     if (upstreams !== null) await stopProcess(upstreams.child);
-    rmSync(dir, { recursive: true, force: true });
+    process.off('exit', sweep);
+    sweep();
   }
 }
 

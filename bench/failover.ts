@@ -12,6 +12,8 @@ import { type Column, type Measurement, type Report, rowsOf } from './report.ts'
 
 const RATE = 1000;
 const USERS = 200;
+/** With a slow upstream more, since each of its users waits 2 s: with too few of them the load would be theirs to bound. */
+const SLOW_USERS = 1000;
 const SECONDS = 8;
 /** What the proxies wait for an answer's head. */
 const RESPONSE_MS = 3000;
@@ -43,7 +45,7 @@ export async function failover(run: BenchRun, fault: DrillSpec['fault']): Promis
   }
   return {
     name: `failover-${fault}`,
-    title: `${TITLES[fault]}; ${RATE} requests/s, ${USERS} users`,
+    title: `${TITLES[fault]}; ${RATE} requests/s, ${fault === 'slow' ? SLOW_USERS : USERS} users`,
     columns: COLUMNS,
     ratioOf: '',
     rows: rowsOf(measured, ''),
@@ -67,7 +69,7 @@ async function drill(run: BenchRun, peer: Peer, fault: DrillSpec['fault']): Prom
           fault,
           port: running!.port,
           rate: RATE,
-          users: USERS,
+          users: fault === 'slow' ? SLOW_USERS : USERS,
           seconds: SECONDS,
           postEvery: fault === 'slow' ? 0 : 10,
           core: run.loadCore,

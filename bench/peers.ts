@@ -1,5 +1,5 @@
 // The proxies that are measured, each set up to do the same work over the same upstreams on one core.
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { existsSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,6 +41,23 @@ export interface Peer {
 const NGINX = '/usr/sbin/nginx';
 const HAPROXY = '/usr/sbin/haproxy';
 
+/** Null when `path` is there, or could be installed from Debian's package `name` (root only); else why not. */
+function missingPackage(name: string, path: string): string | null {
+  if (existsSync(path)) return null;
+  if (process.getuid?.() !== 0) return `no ${path}; install the package ${name}`;
+  try {
+    process.stderr.write(`${name} is missing: apt-get install ${name}\n`);
+    execFileSync('apt-get', ['install', '-y', '--no-install-recommends', name], {
+      stdio: 'ignore',
+      // Runlevel 1 keeps the package from starting its service.
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+    });
+  } catch {
+    return `no ${path}, and apt-get could not install it`;
+  }
+  return existsSync(path) ? null : `the package ${name} has no ${path}`;
+}
+
 function running(name: string, port: number, child: ChildProcess): RunningPeer {
   return { name, port, pid: child.pid!, stop: () => stopProcess(child) };
 }
@@ -66,7 +83,7 @@ export const nginx: Peer = {
   name: 'nginx',
   affinity: 'hash',
   hasAccessLog: true,
-  missing: () => (existsSync(NGINX) ? null : `no ${NGINX}`),
+  missing: () => missingPackage('nginx', NGINX),
   async start(task) {
     const port = await freePort();
     const file = join(task.dir, 'nginx.conf');
@@ -105,7 +122,7 @@ export const haproxy: Peer = {
   name: 'haproxy',
   affinity: 'cookie',
   hasAccessLog: true,
-  missing: () => (existsSync(HAPROXY) ? null : `no ${HAPROXY}`),
+  missing: () => missingPackage('haproxy', HAPROXY),
   async start(task) {
     const port = await freePort();
     const statsPort = await freePort();
