@@ -21,6 +21,8 @@ export const CONFIG_BYTES_MAX = 1024 * 1024;
 const ALIASES_MAX = 100;
 /** Lines with broken YAML that are told. */
 const SYNTAX_LINES_MAX = 10;
+/** A scalar of nothing but variables, without defaults. */
+const VARIABLES = /^["']?(\$\{[A-Za-z_][A-Za-z0-9_]*\})+["']?$/;
 /** Keys beside a secret that say what it is. */
 const BESIDE_SECRETS = new Set(['name', 'access', 'file']);
 /** Shorter values stand in messages by chance, and are no secrets that could be kept. */
@@ -87,7 +89,8 @@ export class Source {
   hideScalars(node: Node | null): void {
     if (isScalar(node)) {
       const span = this.spanOf(node);
-      if (span !== null) this.secrets.push(span);
+      // A variable's name is no secret, and tells where to look.
+      if (span !== null && !VARIABLES.test(this.text.slice(span.start, span.end))) this.secrets.push(span);
     } else if (isSeq(node)) {
       for (const item of node.items) this.hideScalars(item as Node);
     } else if (isMap(node)) {
