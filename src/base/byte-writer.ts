@@ -63,6 +63,11 @@ export class ByteWriter {
     this.copy(source, 0, source.length);
   }
 
+  /** Drops everything after the first `length` bytes. */
+  truncate(length: number): void {
+    this.length = length;
+  }
+
   /** Appends a string's low bytes (latin1). For short values; constants are prepared as blocks. */
   latin1(text: string): void {
     if (!this.ensure(text.length)) return;
@@ -105,6 +110,16 @@ export class ByteWriter {
     this.length = at;
   }
 
+  /**
+   * Gives the memory away to a write that the kernel has not finished, and goes on with fresh memory. What `view` returned stays
+   * the old memory's.
+   */
+  detach(): void {
+    this.bytes = new Uint8Array(Math.min(this.bytes.length, 1 << 16));
+    this.length = 0;
+    this.#view = null;
+  }
+
   /** What was written so far, as a view that is good until the next append or reset. The last view is kept and reused. */
   view(): Uint8Array {
     const kept = this.#view;
@@ -120,4 +135,9 @@ const HEX = new Uint8Array([48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 97, 98, 99, 
 /** The bytes of a latin1 string, for constants. */
 export function latin1Bytes(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, 'latin1'));
+}
+
+/** `bytes[start, end)` as a latin1 string. */
+export function latin1Text(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }

@@ -1,10 +1,11 @@
 // How a pool's users find their home: the one way of affinity that the config chose, built for one worker.
-import { latin1Bytes } from '../base/byte-writer.ts';
+
 import { CookieAffinity } from '../affinity/cookie-affinity.ts';
 import { type LearnedMemory, LearnedTable } from '../affinity/learned.ts';
 import type { AffinityOptions } from '../affinity/options.ts';
 import { OverloadRule } from '../affinity/overload.ts';
 import { PrefixAffinity } from '../affinity/prefix-affinity.ts';
+import { latin1Bytes } from '../base/byte-writer.ts';
 
 /** Affinity of one pool in one worker. Exactly one of `cookie`, `prefix` and `learned` is there. */
 export class PoolAffinity {

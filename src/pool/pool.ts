@@ -155,7 +155,8 @@ export class Pool {
     const affinity = this.spec.affinity;
     if (affinity === null) return;
     const loads: Record<number, number> = {};
-    for (const { slot } of this.#set.candidates) loads[slot] = Math.max(users(slot), this.table.inFlight[slot]!);
+    for (const { slot } of this.#set.candidates)
+      loads[slot] = Math.max(users(slot), this.table.inFlight[slot]!);
     affinity.overload.measure(this.#set.candidates, loads);
   }
 

@@ -1,0 +1,83 @@
+// Fills in the access line of a request that is over, from what its exchange or its head still knows.
+import { latin1Text } from '../base/byte-writer.ts';
+import type { Fault } from '../base/fault.ts';
+import type { AccessEntry, AccessLog } from '../observe/access-log.ts';
+import type { RoutePlan } from '../plan/route-plan.ts';
+import type { RequestHead } from '../wire/request-head.ts';
+import type { Accountable } from './plane.ts';
+import { HOMED_NAMES } from './plane-metrics.ts';
+
+/** One a worker, where the access log is on. */
+export class AccessDesk {
+  readonly #log: AccessLog;
+
+  constructor(log: AccessLog) {
+    this.#log = log;
+  }
+
+  /** The line of a request that went to an upstream, or meant to. */
+  exchange(exchange: Accountable, durationMs: number): void {
+    const { fault, requestHead, mark } = exchange;
+    if (!this.#log.wants(exchange.status, fault !== null) || requestHead === null) return;
+    const bytes = requestHead.bytes;
+    let space = 0;
+    while (space < mark.targetEnd && bytes[space] !== 0x20) space++;
+    let pathEnd = space + 1;
+    while (pathEnd < mark.targetEnd && bytes[pathEnd] !== 0x3f) pathEnd++;
+    this.#log.write({
+      requestId: latin1Text(bytes, mark.idStart, mark.idEnd),
+      client: exchange.clientAddress,
+      method: latin1Text(bytes, 0, space),
+      host: mark.hostEnd > mark.hostStart ? latin1Text(bytes, mark.hostStart, mark.hostEnd) : undefined,
+      path: latin1Text(bytes, space + 1, pathEnd),
+      status: exchange.status,
+      route: exchange.plan?.name,
+      pool: exchange.pool?.name,
+      upstream: exchange.upstream?.name,
+      durationMs,
+      upstreamMs: exchange.upstreamMs < 0 ? undefined : exchange.upstreamMs,
+      bytesIn: exchange.bytesIn,
+      bytesOut: exchange.bytesOut,
+      attempts: exchange.attempts,
+      affinity: HOMED_NAMES[exchange.homed],
+      fault: fault?.code,
+      endedBy: fault?.side,
+    });
+  }
+
+  /** The line of a request that was answered here. */
+  here(
+    client: string,
+    head: RequestHead,
+    plan: RoutePlan | null,
+    status: number,
+    fault: Fault | null,
+    durationMs: number,
+  ): void {
+    if (!this.#log.wants(status, fault !== null)) return;
+    const bytes = head.fields.bytes;
+    const entry: AccessEntry = {
+      requestId: '',
+      client,
+      method: latin1Text(bytes, head.methodStart, head.methodEnd),
+      host:
+        head.authorityEnd > head.authorityStart
+          ? latin1Text(bytes, head.authorityStart, head.authorityEnd)
+          : undefined,
+      path: latin1Text(bytes, head.pathStart, head.pathEnd) || '/',
+      status,
+      route: plan?.name,
+      pool: undefined,
+      upstream: undefined,
+      durationMs,
+      upstreamMs: undefined,
+      bytesIn: 0,
+      bytesOut: 0,
+      attempts: 0,
+      affinity: undefined,
+      fault: fault?.code,
+      endedBy: fault?.side,
+    };
+    this.#log.write(entry);
+  }
+}

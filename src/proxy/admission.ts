@@ -1,0 +1,159 @@
+// Decides about a request whose head is there: answered here, refused, or given to an exchange.
+import { latin1Bytes } from '../base/byte-writer.ts';
+import type { Fault } from '../base/fault.ts';
+import type { RoutePlan } from '../plan/route-plan.ts';
+import { FIELD } from '../wire/fields.ts';
+import { REQUEST_REFUSAL } from '../wire/refusals.ts';
+import { FORM, FRAMING, type RequestHead } from '../wire/request-head.ts';
+import { METHOD } from '../wire/request-method.ts';
+import { isStrictTarget, readAsApp } from '../wire/target.ts';
+import type { Admission, ClientConnection, ConnectionHome } from './client-connection.ts';
+import { PROXY_FAULT } from './faults.ts';
+import type { Plane } from './plane.ts';
+import { maxForwardsOf } from './request-writer.ts';
+import { listHasVia } from './via.ts';
+
+/** Where answers of our own are told. */
+export interface AdmissionBooks {
+  answeredHere(
+    connection: ClientConnection,
+    plan: RoutePlan | null,
+    status: number,
+    fault: Fault | null,
+    startedMs: number,
+  ): void;
+}
+
+/** The first stage of every request. One a worker. */
+export class AdmissionDesk {
+  readonly #plane: Plane;
+  readonly #books: AdmissionBooks;
+
+  constructor(plane: Plane, books: AdmissionBooks) {
+    this.#plane = plane;
+    this.#books = books;
+  }
+
+  /** Looks at `plane.requestHead`. See ConnectionHome.admit. */
+  admit(home: ConnectionHome, connection: ClientConnection): Admission {
+    const plane = this.#plane;
+    const head = plane.requestHead;
+    const startedMs = performance.now();
+    if (head.form === FORM.asterisk || (head.method === METHOD.OPTIONS && maxForwardsOf(head) === 0)) {
+      return this.#here(connection, null, 204, startedMs, null);
+    }
+    const routes = plane.generation.routes;
+    const bytes = head.fields.bytes;
+    let plan = routes.find(
+      bytes,
+      head.methodStart,
+      head.methodEnd,
+      head.hostStart,
+      head.hostEnd,
+      head.pathEnd > head.pathStart ? bytes : ROOT,
+      head.pathEnd > head.pathStart ? head.pathStart : 0,
+      head.pathEnd > head.pathStart ? head.pathEnd : 1,
+    );
+    if (head.pathSpecial) {
+      const refusal = this.#readTwice(head, plan);
+      if (refusal !== null) return this.#refuse(connection, plan, refusal, startedMs);
+      plan = this.#found;
+    }
+    if (plan === null) {
+      const fault = routes.methodMismatch === null ? PROXY_FAULT.noRoute : PROXY_FAULT.methodNotAllowed;
+      return this.#here(connection, null, fault.status, startedMs, fault);
+    }
+    if (plan.http.strictTarget && !isStrictTarget(bytes, head.pathStart, head.targetEnd)) {
+      return this.#refuse(connection, plan, REQUEST_REFUSAL.targetBytes, startedMs);
+    }
+    if (head.contentLength > plan.limits.bodyBytes) {
+      return this.#refuse(connection, plan, PROXY_FAULT.bodyTooLarge, startedMs);
+    }
+    if (plan.via !== null && head.fields.first[FIELD.via]! >= 0 && listHasVia(head.fields, plan.via)) {
+      return this.#here(connection, plan, 508, startedMs, PROXY_FAULT.loop);
+    }
+    if (plan.pool === null) return this.#here(connection, plan, plan.fixed!.status, startedMs, null);
+    const exchange = home.takeExchange();
+    connection.begin(exchange);
+    exchange.begin(connection, head, plan, plan.pool, startedMs);
+    return 'begun';
+  }
+
+  /** The plan that `readTwice` agreed to. */
+  #found: RoutePlan | null = null;
+
+  /** Looks the route up again for the path as an app may read it (rule R6). */
+  #readTwice(head: RequestHead, plan: RoutePlan | null): Fault | null {
+    this.#found = plan;
+    const read = readAsApp(head.fields.bytes, head.pathStart, head.pathEnd);
+    if (typeof read !== 'string') return read;
+    const routes = this.#plane.generation.routes;
+    if (!routes.ambiguityMatters) return null;
+    const mismatch = routes.methodMismatch;
+    const path = latin1Bytes(read);
+    const other = routes.find(
+      head.fields.bytes,
+      head.methodStart,
+      head.methodEnd,
+      head.hostStart,
+      head.hostEnd,
+      path,
+      0,
+      path.length,
+    );
+    routes.methodMismatch = mismatch;
+    return other === plan ? null : REQUEST_REFUSAL.targetAmbiguous;
+  }
+
+  #refuse(connection: ClientConnection, plan: RoutePlan | null, fault: Fault, startedMs: number): Admission {
+    this.#books.answeredHere(connection, plan, fault.status, fault, startedMs);
+    connection.refuse(fault);
+    return 'closing';
+  }
+
+  /** Answers without an upstream. A request with a body is not read further: its connection closes. */
+  #here(
+    connection: ClientConnection,
+    plan: RoutePlan | null,
+    status: number,
+    startedMs: number,
+    fault: Fault | null,
+  ): Admission {
+    const plane = this.#plane;
+    const head = plane.requestHead;
+    const bodyless =
+      head.framing === FRAMING.none || (head.framing === FRAMING.length && head.contentLength === 0);
+    const keep = head.keepAlive && bodyless && !plane.stopping;
+    const to = {
+      requestId: '',
+      json: plane.replies.prefersJson(head),
+      toHead: head.method === METHOD.HEAD,
+      keep,
+      minor: head.minor,
+      pool: null,
+      allow: fault === PROXY_FAULT.methodNotAllowed ? this.#allowed() : '',
+    };
+    const out = plane.out;
+    if (fault !== null) {
+      plane.refused(fault);
+      plane.replies.fault(out, fault, to);
+    } else if (plan?.fixed != null) {
+      plane.replies.fixed(out, plan.fixed, head, to);
+    } else {
+      plane.replies.noContent(out, { ...to, allow: ALLOW_ALL });
+    }
+    connection.socket.write(out);
+    this.#books.answeredHere(connection, plan, status, fault, startedMs);
+    if (keep) return 'answered';
+    connection.close();
+    return 'closing';
+  }
+
+  #allowed(): string {
+    const mismatch = this.#plane.generation.routes.methodMismatch ?? [];
+    return [...new Set(mismatch.flatMap((route) => route.methods ?? []))].join(', ');
+  }
+}
+
+const ROOT = latin1Bytes('/');
+const ALLOW_ALL = 'GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH';

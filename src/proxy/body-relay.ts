@@ -1,0 +1,124 @@
+// One direction of one message's body: counts it off by its framing, and lays it out newly framed for the other side.
+import type { ByteWriter } from '../base/byte-writer.ts';
+import type { Fault } from '../base/fault.ts';
+import {
+  BODY_END,
+  CHUNK,
+  CHUNK_LIMITS,
+  ChunkedDecoder,
+  CRLF,
+  LAST_CHUNK,
+  writeChunkHead,
+} from '../wire/chunked.ts';
+import { BODY } from '../wire/response-head.ts';
+
+/** Decodes what comes and encodes what goes. Reused from message to message. */
+export class BodyRelay {
+  /** All of the body has been seen. */
+  done = true;
+  /** Payload bytes seen, without framing. */
+  payload = 0;
+  /** Why the body is malformed; null while it is not. */
+  fault: Fault | null = null;
+  #framing: number = BODY.none;
+  #remaining = 0;
+  #outChunked = false;
+  readonly #direction: 'request' | 'response';
+  #decoder: ChunkedDecoder | null = null;
+
+  constructor(direction: 'request' | 'response') {
+    this.#direction = direction;
+  }
+
+  /** Begins a body framed as `framing` (BODY), of `length` bytes where that is `length`; `outChunked`: written chunked. */
+  begin(framing: number, length: number, outChunked: boolean): void {
+    this.#framing = framing;
+    this.#remaining = length;
+    this.#outChunked = outChunked;
+    this.payload = 0;
+    this.fault = null;
+    this.done = framing === BODY.none || (framing === BODY.length && length === 0);
+    if (framing === BODY.chunked) {
+      this.#decoder ??= new ChunkedDecoder(this.#direction);
+      this.#decoder.reset(CHUNK_LIMITS);
+    }
+  }
+
+  /** Bytes of a length-framed body that have not come yet. */
+  get remaining(): number {
+    return this.#remaining;
+  }
+
+  /** Whether the end of the body is the end of the connection. */
+  get endsWithConnection(): boolean {
+    return this.#framing === BODY.close;
+  }
+
+  /**
+   * Takes `bytes[start, end)` as far as they are this body's, and lays what they mean out in `out`. Returns the offset behind the
+   * last byte taken. Afterwards see `done` and `fault`.
+   */
+  feed(out: ByteWriter, bytes: Uint8Array, start: number, end: number): number {
+    if (this.done || start === end) return start;
+    switch (this.#framing) {
+      case BODY.length: {
+        const n = Math.min(this.#remaining, end - start);
+        this.#put(out, bytes, start, start + n);
+        this.#remaining -= n;
+        if (this.#remaining === 0) this.done = true;
+        return start + n;
+      }
+      case BODY.chunked:
+        return this.#feedChunked(out, bytes, start, end);
+      default:
+        this.#put(out, bytes, start, end);
+        return end;
+    }
+  }
+
+  /** The connection has ended, and with it a close-delimited body. */
+  finish(out: ByteWriter): void {
+    this.done = true;
+    if (this.#outChunked) out.block(BODY_END);
+  }
+
+  #feedChunked(out: ByteWriter, bytes: Uint8Array, start: number, end: number): number {
+    const decoder = this.#decoder!;
+    let at = start;
+    for (;;) {
+      const state = decoder.next(bytes, at, end);
+      at = decoder.pos;
+      if (state === CHUNK.data) {
+        this.#put(out, bytes, decoder.dataStart, decoder.dataEnd);
+        continue;
+      }
+      if (state === CHUNK.done) {
+        this.done = true;
+        if (this.#outChunked) {
+          if (decoder.trailersLength === 0) {
+            out.block(BODY_END);
+          } else {
+            out.block(LAST_CHUNK);
+            out.copy(decoder.trailers, 0, decoder.trailersLength);
+            out.block(CRLF);
+          }
+        }
+      } else if (state === CHUNK.refused) {
+        this.fault = decoder.fault;
+      }
+      return at;
+    }
+  }
+
+  #put(out: ByteWriter, bytes: Uint8Array, start: number, end: number): void {
+    const n = end - start;
+    this.payload += n;
+    if (!this.#outChunked) {
+      out.copy(bytes, start, end);
+      return;
+    }
+    writeChunkHead(out, n);
+    out.copy(bytes, start, end);
+    out.block(CRLF);
+  }
+}

@@ -1,0 +1,448 @@
+// One client: reads its requests in order, one at a time, and closes the way the rules say.
+import { type Deadlines, LOOSE, type Timed } from '../base/deadlines.ts';
+import type { Fault } from '../base/fault.ts';
+import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';
+import type { UpstreamConnection } from '../upstream/connection.ts';
+import { hasLineEnd, PARSE } from '../wire/head-fields.ts';
+import { METHOD } from '../wire/request-method.ts';
+import { BodyPace } from './body-pace.ts';
+import type { ClientSide } from './client-side.ts';
+import type { Exchange, ExchangeClient } from './exchange.ts';
+import { PROXY_FAULT } from './faults.ts';
+import type { Plane } from './plane.ts';
+import { Tunnel } from './tunnel.ts';
+
+/** The listener that a connection came through, as the connection needs it. */
+export interface ConnectionHome {
+  readonly plane: Plane;
+  /** What is known of a peer, for its forwarding fields. */
+  sideOf(socket: ByteSocket): ClientSide;
+  takeExchange(): Exchange;
+  giveExchange(exchange: Exchange): void;
+  /** Decides about the request in `plane.requestHead`: begins the exchange, or has answered it (true: keep the connection). */
+  admit(connection: ClientConnection): Admission;
+  gone(connection: ClientConnection): void;
+}
+
+/** What became of a request that was read. */
+export type Admission = 'begun' | 'answered' | 'closing';
+
+const PHASE = { idle: 0, head: 1, exchange: 2, linger: 3, tunnel: 4, gone: 5 } as const;
+
+/** A refusal is followed by reading and dropping for so long, so that the client can read the answer. */
+const LINGER_MS = 2000;
+/** While lingering this much is read at the most. */
+const LINGER_BYTES_MAX = 256 * 1024;
+
+/** A client connection. What it holds while idle is this object and its socket, nothing more. */
+export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
+  readonly home: ConnectionHome;
+  readonly socket: ByteSocket;
+  deadlineMs = Number.POSITIVE_INFINITY;
+  wheelSlot: number = LOOSE;
+  wheelPrev: Timed | null = null;
+  wheelNext: Timed | null = null;
+  /** Neighbours in the listener's list. */
+  previous: ClientConnection | null = null;
+  next: ClientConnection | null = null;
+  #phase: number = PHASE.idle;
+  #side: ClientSide | null = null;
+  #exchange: Exchange | null = null;
+  #tunnel: Tunnel | null = null;
+  /** Bytes that came and are not used up: a head that is not complete, or what follows the request under way. */
+  #held: Uint8Array | null = null;
+  #heldLength = 0;
+  /** The client has sent its FIN. */
+  #ended = false;
+  #readingPaused = false;
+  #consuming = false;
+  #requestDeadlineMs = Number.POSITIVE_INFINITY;
+  #pace: BodyPace | null = null;
+  #lingered = 0;
+
+  constructor(home: ConnectionHome, socket: ByteSocket) {
+    this.home = home;
+    this.socket = socket;
+    socket.owner = this;
+    const plane = home.plane;
+    plane.deadlines.arm(this, plane.deadlines.nowMs + plane.generation.timeouts.idleMs);
+  }
+
+  get side(): ClientSide {
+    this.#side ??= this.home.sideOf(this.socket);
+    return this.#side;
+  }
+
+  get idle(): boolean {
+    return this.#phase === PHASE.idle;
+  }
+
+  get busy(): boolean {
+    return this.#phase === PHASE.exchange || this.#phase === PHASE.tunnel;
+  }
+
+  get #deadlines(): Deadlines {
+    return this.home.plane.deadlines;
+  }
+
+  onBytes(bytes: Uint8Array, start: number, end: number): void {
+    switch (this.#phase) {
+      case PHASE.exchange: {
+        let at = start;
+        const exchange = this.#exchange!;
+        if (!exchange.bodyDone) {
+          this.#pace?.note(end - start);
+          at = exchange.feed(bytes, start, end);
+          if (this.#phase !== PHASE.exchange || this.#exchange !== exchange) {
+            if (at < end) this.onBytes(bytes, at, end);
+            return;
+          }
+          if (exchange.bodyDone) this.#bodyIn();
+        }
+        if (at < end) this.#readAhead(bytes, at, end);
+        return;
+      }
+      case PHASE.tunnel:
+        this.#tunnel!.fromClient(bytes, start, end);
+        return;
+      case PHASE.linger:
+        this.#lingered += end - start;
+        if (this.#lingered > LINGER_BYTES_MAX) this.socket.destroy();
+        return;
+      case PHASE.gone:
+        return;
+      default:
+        if (this.#held === null && this.socket.pendingBytes === 0) this.#consume(bytes, start, end);
+        else this.#append(bytes, start, end);
+    }
+  }
+
+  /** More of a head whose beginning is held. */
+  #append(bytes: Uint8Array, start: number, end: number): void {
+    this.#hold(bytes, start, end);
+    const limits = this.home.plane.generation.limits;
+    if (this.socket.pendingBytes > 0) {
+      this.#boundReadAhead();
+      return;
+    }
+    const all = this.#heldLength;
+    if (all <= limits.requestLineBytes && !hasLineEnd(bytes, start, end)) return;
+    this.#consumeHeld();
+  }
+
+  #consumeHeld(): void {
+    const held = this.#held;
+    if (held === null) return;
+    const length = this.#heldLength;
+    this.#held = null;
+    this.#heldLength = 0;
+    this.#consume(held, 0, length);
+  }
+
+  /** Reads as many requests as can be answered at once; what is left is held. */
+  #consume(bytes: Uint8Array, start: number, end: number): void {
+    const plane = this.home.plane;
+    this.#consuming = true;
+    let at = start;
+    while (at < end && this.#phase <= PHASE.head && this.socket.pendingBytes === 0) {
+      const head = plane.requestHead;
+      const state = head.parse(bytes, at, end);
+      if (state === PARSE.more) {
+        if (this.#phase === PHASE.idle) {
+          this.#phase = PHASE.head;
+          plane.deadlines.arm(this, plane.deadlines.nowMs + plane.generation.timeouts.headMs);
+        }
+        break;
+      }
+      if (state === PARSE.refused) {
+        this.#consuming = false;
+        this.refuse(head.fault!);
+        return;
+      }
+      at = head.end;
+      this.#phase = PHASE.exchange;
+      plane.deadlines.disarm(this);
+      const admission = this.home.admit(this);
+      if (admission === 'closing') {
+        this.#consuming = false;
+        return;
+      }
+      if (admission === 'answered') {
+        this.#backToIdle();
+        continue;
+      }
+      at = this.#feedFirst(bytes, at, end);
+    }
+    this.#consuming = false;
+    if (this.#phase === PHASE.tunnel || this.#phase >= PHASE.linger) return;
+    if (at < end) {
+      this.#hold(bytes, at, end);
+      if (this.#phase === PHASE.exchange) this.#boundReadAhead();
+    }
+  }
+
+  /** The exchange has begun: it gets what there is of its body. Returns the offset behind that. */
+  #feedFirst(bytes: Uint8Array, start: number, end: number): number {
+    const exchange = this.#exchange;
+    if (exchange === null || this.#phase !== PHASE.exchange) return start;
+    if (exchange.bodyDone) return start;
+    this.#pace = new BodyPace(exchange.plan!.limits.minRateBytes, this.#deadlines.nowMs);
+    const at = start < end ? exchange.feed(bytes, start, end) : start;
+    if (this.#exchange !== exchange || this.#phase !== PHASE.exchange) return at;
+    if (exchange.bodyDone) this.#bodyIn();
+    else this.#armBody();
+    return at;
+  }
+
+  /** Takes the exchange that `admit` made. */
+  begin(exchange: Exchange): void {
+    this.#exchange = exchange;
+    this.#requestDeadlineMs = Number.POSITIVE_INFINITY;
+  }
+
+  #hold(bytes: Uint8Array, start: number, end: number): void {
+    const n = end - start;
+    const need = this.#heldLength + n;
+    let held = this.#held;
+    if (held === null || held.length < need) {
+      const grown = new Uint8Array(Math.max(512, held === null ? n : need * 2));
+      if (held !== null) grown.set(held.subarray(0, this.#heldLength));
+      held = grown;
+      this.#held = held;
+    }
+    held.set(bytes.subarray(start, end), this.#heldLength);
+    this.#heldLength = need;
+  }
+
+  /** Bytes behind the request under way: held up to a bound, then left in the socket (rules C2, C8). */
+  #readAhead(bytes: Uint8Array, start: number, end: number): void {
+    this.#hold(bytes, start, end);
+    this.#boundReadAhead();
+  }
+
+  #boundReadAhead(): void {
+    if (this.#heldLength >= this.home.plane.generation.limits.bufferBytes) this.#pause();
+  }
+
+  #pause(): void {
+    if (this.#readingPaused) return;
+    this.#readingPaused = true;
+    this.socket.pause();
+  }
+
+  #resume(): void {
+    if (!this.#readingPaused) return;
+    this.#readingPaused = false;
+    this.socket.resume();
+  }
+
+  pauseBody(): void {
+    this.#pace?.pause();
+    this.#pause();
+  }
+
+  resumeBody(): void {
+    this.#pace?.resume(this.#deadlines.nowMs);
+    this.#resume();
+  }
+
+  #armBody(): void {
+    const exchange = this.#exchange!;
+    const nowMs = this.#deadlines.nowMs;
+    const timeouts = exchange.plan!.timeouts;
+    let at = Math.min(this.#requestDeadlineMs, nowMs + timeouts.bodyIdleMs, this.#pace!.nextCheckMs);
+    if (exchange.expects) at = Math.min(at, nowMs + timeouts.expectMs);
+    this.#deadlines.arm(this, at);
+  }
+
+  /** The request's body is complete: from now on only its total time counts. */
+  #bodyIn(): void {
+    this.#pace = null;
+    if (this.#requestDeadlineMs === Number.POSITIVE_INFINITY) this.#deadlines.disarm(this);
+    else this.#deadlines.arm(this, this.#requestDeadlineMs);
+  }
+
+  armRequest(atMs: number): void {
+    this.#requestDeadlineMs = atMs;
+    this.#deadlines.arm(this, atMs);
+  }
+
+  onDeadline(nowMs: number): void {
+    switch (this.#phase) {
+      case PHASE.idle:
+        this.socket.end();
+        this.socket.destroy();
+        return;
+      case PHASE.head:
+        this.refuse(PROXY_FAULT.headTimeout);
+        return;
+      case PHASE.exchange:
+        this.#exchangeDeadline(nowMs);
+        return;
+      case PHASE.tunnel:
+        this.#tunnel!.onQuiet(nowMs);
+        return;
+      default:
+        this.socket.destroy();
+    }
+  }
+
+  #exchangeDeadline(nowMs: number): void {
+    const exchange = this.#exchange!;
+    if (nowMs >= this.#requestDeadlineMs) {
+      exchange.fail(PROXY_FAULT.totalTimeout);
+      return;
+    }
+    const pace = this.#pace;
+    if (exchange.bodyDone || pace === null) return;
+    if (exchange.expects) exchange.sendContinue();
+    const fault = pace.judge(nowMs, exchange.plan!.timeouts.bodyIdleMs);
+    if (fault === null) this.#armBody();
+    else if (exchange.draining) this.socket.destroy();
+    else exchange.fail(fault);
+  }
+
+  onEnd(): void {
+    this.#ended = true;
+    switch (this.#phase) {
+      case PHASE.exchange: {
+        const exchange = this.#exchange!;
+        const abortOnClose = exchange.plan?.http.abortOnClose ?? false;
+        // A complete request still gets its answer (rule C8); an incomplete one must not look complete upstream (F9).
+        if (!exchange.bodyDone || abortOnClose) this.#abandon();
+        return;
+      }
+      case PHASE.tunnel:
+        this.#tunnel!.clientEnded();
+        return;
+      case PHASE.linger:
+      case PHASE.idle:
+      case PHASE.head:
+        if (this.socket.pendingBytes > 0) this.socket.end();
+        else this.#closeNow();
+        return;
+      default:
+    }
+  }
+
+  #closeNow(): void {
+    this.socket.end();
+    this.socket.destroy();
+  }
+
+  #abandon(): void {
+    this.#exchange?.abort();
+    this.#dropExchange();
+    this.#phase = PHASE.linger;
+    this.socket.destroy();
+  }
+
+  onDrain(): void {
+    if (this.#phase === PHASE.tunnel) this.#tunnel!.clientDrained();
+    else if (this.#phase === PHASE.exchange) this.#exchange?.onClientDrain();
+    else if (this.#phase <= PHASE.head && this.#held !== null) this.#consumeHeld();
+    else if (this.#phase <= PHASE.head && this.#ended) this.#closeNow();
+  }
+
+  onClosed(): void {
+    const phase = this.#phase;
+    this.#phase = PHASE.gone;
+    this.#deadlines.drop(this);
+    if (phase === PHASE.exchange) this.#exchange?.abort();
+    if (phase === PHASE.tunnel) this.#tunnel!.clientGone();
+    this.#dropExchange();
+    this.#held = null;
+    this.home.gone(this);
+  }
+
+  /** From the exchange: the answer is with the client. */
+  onAnswered(keep: boolean): void {
+    this.#dropExchange();
+    if (!keep || this.home.plane.stopping) {
+      this.close();
+      return;
+    }
+    this.#backToIdle();
+    if (this.#consuming) return;
+    if (this.#held !== null && this.socket.pendingBytes === 0) this.#consumeHeld();
+    else if (this.#ended && this.socket.pendingBytes === 0 && this.#phase === PHASE.idle) this.#closeNow();
+  }
+
+  #backToIdle(): void {
+    const plane = this.home.plane;
+    this.#phase = PHASE.idle;
+    this.#requestDeadlineMs = Number.POSITIVE_INFINITY;
+    this.#pace = null;
+    this.#resume();
+    plane.deadlines.arm(this, plane.deadlines.nowMs + plane.generation.timeouts.idleMs);
+  }
+
+  #dropExchange(): void {
+    const exchange = this.#exchange;
+    if (exchange === null) return;
+    this.#exchange = null;
+    this.home.giveExchange(exchange);
+  }
+
+  /** Refuses what the client sends: answers with the fault's status and closes, lingering. */
+  refuse(fault: Fault): void {
+    const plane = this.home.plane;
+    plane.refused(fault);
+    plane.replies.fault(plane.out, fault, {
+      requestId: '',
+      json: false,
+      toHead: plane.requestHead.method === METHOD.HEAD,
+      keep: false,
+      minor: 1,
+      pool: null,
+      allow: '',
+    });
+    this.socket.write(plane.out);
+    this.close();
+  }
+
+  /** Closes once all has left: our FIN, then a while of reading and dropping, so that the answer is not lost to a reset. */
+  close(): void {
+    this.#phase = PHASE.linger;
+    this.#held = null;
+    this.#pace = null;
+    this.#resume();
+    this.socket.end();
+    if (this.#ended && this.socket.pendingBytes === 0) {
+      this.socket.destroy();
+      return;
+    }
+    this.#deadlines.arm(this, this.#deadlines.nowMs + LINGER_MS);
+  }
+
+  /** From the exchange: the answer is cut short. `hard`: only a reset tells the client so. */
+  cut(hard: boolean): void {
+    this.#dropExchange();
+    this.#phase = PHASE.linger;
+    if (hard) this.socket.reset();
+    else this.socket.destroy();
+  }
+
+  openTunnel(connection: UpstreamConnection, exchange: Exchange): void {
+    this.#phase = PHASE.tunnel;
+    this.#tunnel = new Tunnel(this, this.socket, connection, exchange, this.#deadlines);
+    this.#resume();
+    const held = this.#held;
+    if (held !== null) {
+      this.#held = null;
+      this.#tunnel.fromClient(held, 0, this.#heldLength);
+      this.#heldLength = 0;
+    }
+    this.#tunnel.arm();
+  }
+
+  /** The worker stops: an idle connection closes now, a busy one after its answer, a tunnel when told. */
+  drain(): void {
+    if (this.#phase === PHASE.idle && this.socket.pendingBytes === 0) this.#closeNow();
+  }
+
+  /** The deadline of the shutdown has come. */
+  kill(): void {
+    this.socket.destroy();
+  }
+}

@@ -1,0 +1,66 @@
+// What can go wrong on the client's side or in Limpet itself, beyond what the wire refuses and what upstreams do.
+import { type Fault, fault } from '../base/fault.ts';
+
+export const PROXY_FAULT = {
+  headTimeout: fault(
+    'request.timeout.head',
+    'client',
+    408,
+    'never',
+    'The request head did not arrive in time.',
+  ),
+  bodyTimeout: fault(
+    'request.timeout.body',
+    'client',
+    408,
+    'never',
+    'The request body stood still for too long.',
+  ),
+  bodyTooSlow: fault('request.timeout.rate', 'client', 408, 'never', 'The request body came too slowly.'),
+  totalTimeout: fault(
+    'request.timeout.total',
+    'limpet',
+    504,
+    'never',
+    'The request took longer than it may in all.',
+  ),
+  bodyTooLarge: fault(
+    'request.body.too-large',
+    'client',
+    413,
+    'never',
+    'The request body is larger than the limit.',
+  ),
+  clientGone: fault('client.gone', 'client', 0, 'never', 'The client left before its answer was complete.'),
+  clientStalled: fault('client.stalled', 'client', 0, 'never', 'The client stopped reading its answer.'),
+  noRoute: fault('route.none', 'client', 404, 'never', 'No route leads anywhere for this host and path.'),
+  methodNotAllowed: fault('route.method', 'client', 405, 'never', 'The route does not take this method.'),
+  loop: fault('route.loop', 'client', 508, 'never', 'The request has been here before.'),
+  noUpstream: fault('pool.none', 'limpet', 503, 'never', 'No instance is available to answer.'),
+  maintenance: fault('pool.maintenance', 'limpet', 503, 'never', 'This service is under maintenance.'),
+  homeLost: fault(
+    'affinity.lost',
+    'limpet',
+    503,
+    'never',
+    'The instance that this user lives on is gone, and the pool does not move users.',
+  ),
+  full: fault('pool.full', 'limpet', 503, 'never', 'Every instance is at its bound, and so is the line.'),
+  waitTimeout: fault('pool.wait-timeout', 'limpet', 503, 'never', 'No instance became free in time.'),
+  tooManyConnections: fault('listener.full', 'limpet', 503, 'never', 'The connection limit is reached.'),
+  switchUnasked: fault(
+    'response.switch.unasked',
+    'upstream',
+    502,
+    'never',
+    'The instance switched protocols without having been asked, or to another one.',
+  ),
+  interimMany: fault(
+    'response.interim.many',
+    'upstream',
+    502,
+    'never',
+    'The instance sent more than 32 interim answers.',
+  ),
+  shutdown: fault('limpet.shutdown', 'limpet', 503, 'never', 'Limpet is stopping.'),
+} as const satisfies Record<string, Fault>;

@@ -1,0 +1,308 @@
+// Where the user of a request lives: found in its cookies, kept if it serves, chosen anew if not, and written into the answer.
+
+import { AFFINITY } from '../affinity/home-tokens.ts';
+import { noteUser } from '../affinity/users.ts';
+import type { Avoid } from '../balance/balancer.ts';
+import { type ByteWriter, latin1Bytes, latin1Text } from '../base/byte-writer.ts';
+import type { Fault } from '../base/fault.ts';
+import type { RoutePlan } from '../plan/route-plan.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { PoolAffinity } from '../pool/pool-affinity.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { CookieCursor, joinCookies, joinCookiesWithout } from '../wire/cookies.ts';
+import { FIELD } from '../wire/fields.ts';
+import type { HeadFields } from '../wire/head-fields.ts';
+import type { RequestHead } from '../wire/request-head.ts';
+import type { ResponseHead } from '../wire/response-head.ts';
+import { balanceKey } from './balance-key.ts';
+import type { ClientSide } from './client-side.ts';
+import { CookieAnswer } from './cookie-answer.ts';
+import type { Plane } from './plane.ts';
+import { HOMED } from './plane-metrics.ts';
+import type { CookieWriter } from './request-writer.ts';
+import type { AnswerEditor } from './response-writer.ts';
+
+const COOKIE = latin1Bytes('Cookie: ');
+const CRLF = latin1Bytes('\r\n');
+/** Shared by a thread's exchanges: a walk over cookies never spans two calls. */
+const cursor = new CookieCursor();
+
+/** The affinity of one exchange; part of it, and reused with it. */
+export class Homing implements CookieWriter {
+  /** HOMED: what became of the user's home, for the books. */
+  result: number = HOMED.none;
+  /** The `Cookie` field must be written anew. */
+  edits = false;
+  /** The user has a home that cannot serve this request. */
+  lost = false;
+  /** The last `place` sent the user home: no other upstream will do while that one serves. */
+  bound = false;
+  clientAddress = '';
+  nonceHi = 0;
+  nonceLo = 0;
+
+  readonly #plane: Plane;
+  readonly #answer = new CookieAnswer();
+  #pool: Pool | null = null;
+  #affinity: PoolAffinity | null = null;
+  /** The user's home, serving or not; null: none, or it left the pool. */
+  #home: Upstream | null = null;
+  /** The cookie was read and names a home, even one that left. */
+  #known = false;
+  #forged = false;
+  #renew = false;
+  #secure = false;
+  #hides = false;
+  #cutStart = 0;
+  #cutEnd = 0;
+  #key = 0;
+  /** The home refused a connection: it is down, whatever the table says yet. */
+  #homeRefused = false;
+
+  constructor(plane: Plane) {
+    this.#plane = plane;
+  }
+
+  get failsWhenLost(): boolean {
+    return this.#affinity?.options.onLost === 'fail';
+  }
+
+  /** Reads what the request says of its user. Offsets into the request are used up before this returns or `writeCookie` is called. */
+  read(plan: RoutePlan, pool: Pool, head: RequestHead, side: ClientSide): void {
+    const fields = head.fields;
+    this.#pool = pool;
+    this.result = HOMED.none;
+    this.lost = false;
+    this.bound = false;
+    this.clientAddress = side.address;
+    this.#home = null;
+    this.#known = false;
+    this.#forged = false;
+    this.#renew = false;
+    this.#secure = false;
+    this.#hides = false;
+    this.#cutStart = 0;
+    this.#cutEnd = 0;
+    this.#homeRefused = false;
+    const cookies = fields.seen[FIELD.cookie]!;
+    this.edits = cookies > 1;
+    if (side.trusted) this.#readTrusted(fields, side);
+    if (pool.usesKey)
+      this.#key = balanceKey(pool.spec.balance.hash, head, this.clientAddress, this.#plane.random);
+    const affinity = plan.affinity ? pool.spec.affinity : null;
+    this.#affinity = affinity;
+    if (affinity !== null && cookies > 0) this.#readCookies(affinity, fields);
+  }
+
+  #readTrusted(fields: HeadFields, side: ClientSide): void {
+    const bytes = fields.bytes;
+    const forwarded: string[] = [];
+    for (let i = 0; i < fields.count; i++) {
+      if (fields.id[i] === FIELD.xForwardedFor) {
+        forwarded.push(latin1Text(bytes, fields.valueStart[i]!, fields.valueEnd[i]!));
+      }
+    }
+    if (forwarded.length > 0) {
+      this.clientAddress = this.#plane.generation.trustedProxies.clientOf(forwarded.join(','), side.address);
+    }
+    const proto = fields.first[FIELD.xForwardedProto]!;
+    this.#secure =
+      proto >= 0 &&
+      latin1Text(bytes, fields.valueStart[proto]!, fields.valueEnd[proto]!).toLowerCase() === 'https';
+  }
+
+  #readCookies(affinity: PoolAffinity, fields: HeadFields): void {
+    const { bytes, id, valueStart, valueEnd } = fields;
+    for (let i = fields.first[FIELD.cookie]!; i < fields.count; i++) {
+      if (id[i] !== FIELD.cookie) continue;
+      if (!cursor.find(bytes, valueStart[i]!, valueEnd[i]!, affinity.cookieName)) continue;
+      if (affinity.hides) {
+        this.#hides = true;
+        this.edits = true;
+      }
+      // The first one counts, as with most servers; further ones are hidden all the same.
+      if (this.#known || this.#forged) continue;
+      this.#take(affinity, bytes, cursor.valueStart, cursor.valueEnd);
+    }
+  }
+
+  #take(affinity: PoolAffinity, bytes: Uint8Array, start: number, end: number): void {
+    const pool = this.#pool!;
+    let position: number = AFFINITY.none;
+    if (affinity.cookie !== null) {
+      const cookie = affinity.cookie;
+      position = cookie.read(bytes, start, end);
+      this.nonceHi = cookie.nonceHi;
+      this.nonceLo = cookie.nonceLo;
+      this.#renew = cookie.renew;
+    } else if (affinity.prefix !== null) {
+      const prefix = affinity.prefix;
+      position = prefix.read(bytes, start, end);
+      this.nonceHi = prefix.nonceHi;
+      this.nonceLo = prefix.nonceLo;
+      if (prefix.appStart > start) {
+        this.#cutStart = start;
+        this.#cutEnd = prefix.appStart;
+        this.edits = true;
+      }
+    } else if (affinity.learned !== null) {
+      const slot =
+        affinity.learned.find(bytes, start, end, Math.floor(this.#plane.deadlines.nowMs / 1000)) - 1;
+      position = slot < 0 ? AFFINITY.none : pool.positionOf(slot);
+    }
+    if (position >= 0) {
+      this.#home = pool.upstreams[position]!;
+      this.#known = true;
+    } else if (position === AFFINITY.lost) {
+      this.#known = true;
+      this.lost = true;
+    } else if (position === AFFINITY.forged) {
+      this.#forged = true;
+    }
+  }
+
+  /** The upstream for this request, or null. `avoid`: tried already, or full. */
+  place(avoid: Avoid): Upstream | null {
+    const pool = this.#pool!;
+    const home = this.#home;
+    this.bound = false;
+    if (home !== null) {
+      if (home.serving && !avoid.has(home.slot)) {
+        this.bound = true;
+        return home;
+      }
+      this.lost = true;
+    }
+    if (this.#known) {
+      if (this.failsWhenLost) return null;
+      return pool.pickFor(this.nonceHi, this.nonceLo, avoid.count === 0 ? null : avoid);
+    }
+    if (this.#affinity === null) return pool.pick(this.#key, avoid.count === 0 ? null : avoid);
+    return pool.pickHome(this.#key, avoid);
+  }
+
+  /** An attempt at `upstream` failed by `fault`. */
+  failedAt(upstream: Upstream, fault: Fault): void {
+    if (upstream === this.#home && fault.retry === 'always') this.#homeRefused = true;
+  }
+
+  /** Whether the app is told that this user comes from elsewhere. */
+  movedTo(upstream: Upstream): boolean {
+    return this.#known && upstream !== this.#home;
+  }
+
+  writeCookie(out: ByteWriter, fields: HeadFields): void {
+    const mark = out.length;
+    out.block(COOKIE);
+    const start = out.length;
+    if (this.#hides) {
+      joinCookiesWithout(out, fields, this.#affinity!.cookieNames, cursor);
+    } else if (this.#cutEnd > this.#cutStart) {
+      this.#writeCut(out, fields);
+    } else {
+      joinCookies(out, fields);
+    }
+    if (out.length === start) out.truncate(mark);
+    else out.block(CRLF);
+  }
+
+  #writeCut(out: ByteWriter, fields: HeadFields): void {
+    let written = false;
+    for (let i = fields.first[FIELD.cookie]!; i < fields.count; i++) {
+      if (fields.id[i] !== FIELD.cookie) continue;
+      const from = fields.valueStart[i]!;
+      const to = fields.valueEnd[i]!;
+      if (from === to) continue;
+      if (written) out.latin1('; ');
+      written = true;
+      if (this.#cutStart >= from && this.#cutStart < to) {
+        out.copy(fields.bytes, from, this.#cutStart);
+        out.copy(fields.bytes, this.#cutEnd, to);
+      } else {
+        out.copy(fields.bytes, from, to);
+      }
+    }
+  }
+
+  /**
+   * The answer of `upstream` is there: settles where the user lives from now on, counts it, and returns what edits the answer's head; null
+   * where nothing is to be edited.
+   */
+  answerEditor(upstream: Upstream, head: ResponseHead): AnswerEditor | null {
+    const affinity = this.#affinity;
+    if (affinity === null) return null;
+    const sets = this.#settle(affinity, upstream, head);
+    if (this.result !== HOMED.none) this.#plane.metrics.homed(this.#pool!, this.result);
+    if (this.#known) {
+      const table = this.#plane.table;
+      noteUser(
+        table.userRegisters,
+        upstream.slot,
+        table.epoch[1]!,
+        this.nonceHi,
+        this.nonceLo,
+        affinity.userSeed,
+      );
+    }
+    const setsCookie = head.fields.first[FIELD.setCookie]! >= 0;
+    if (affinity.learned !== null) {
+      if (setsCookie) this.#learn(affinity, head, upstream);
+      return null;
+    }
+    const position = upstream.spec.position;
+    if (affinity.prefix !== null) {
+      return setsCookie ? this.#answer.forPrefix(affinity.prefix, position) : null;
+    }
+    return sets
+      ? this.#answer.forCookie(affinity.cookie!, position, this.nonceHi, this.nonceLo, this.#secure)
+      : null;
+  }
+
+  /** Whether our own cookie is set: for a new user, a moved one, or a token that should be renewed. */
+  #settle(affinity: PoolAffinity, upstream: Upstream, head: ResponseHead): boolean {
+    const home = this.#home;
+    if (upstream === home) {
+      this.result = HOMED.kept;
+      return this.#renew;
+    }
+    if (this.#known) {
+      // A home that only failed this once and serves stays the home: the next request goes there again.
+      if (home !== null && home.serving && !this.#homeRefused) return false;
+      this.result = HOMED.moved;
+      this.#plane.metrics.moved(this.#pool!, home === null ? '' : home.name);
+      this.#plane.reports.moved(this.#pool!.name, home === null ? '' : home.name, upstream.name);
+      return true;
+    }
+    this.result = this.#forged ? HOMED.forged : HOMED.fresh;
+    if (affinity.cookie === null) {
+      // Without a cookie of ours only an answer that sets the app's makes somebody live here.
+      if (!this.#forged && head.fields.first[FIELD.setCookie]! < 0) this.result = HOMED.none;
+      return false;
+    }
+    affinity.cookie.draw(this.#plane.randomBytes);
+    this.nonceHi = affinity.cookie.nonceHi;
+    this.nonceLo = affinity.cookie.nonceLo;
+    affinity.overload.assigned(this.#pool!.pickedAt);
+    return true;
+  }
+
+  #learn(affinity: PoolAffinity, head: ResponseHead, upstream: Upstream): void {
+    const fields = head.fields;
+    const name = affinity.cookieName;
+    const nowS = Math.floor(this.#plane.deadlines.nowMs / 1000);
+    for (let i = fields.first[FIELD.setCookie]!; i < fields.count; i++) {
+      if (fields.id[i] !== FIELD.setCookie) continue;
+      const start = fields.valueStart[i]!;
+      let end = start;
+      while (end < fields.valueEnd[i]! && fields.bytes[end] !== 0x3b) end++;
+      if (!cursor.find(fields.bytes, start, end, name)) continue;
+      affinity.learned!.learn(fields.bytes, cursor.valueStart, cursor.valueEnd, upstream.slot + 1, nowS);
+    }
+  }
+
+  reset(): void {
+    this.#pool = null;
+    this.#affinity = null;
+    this.#home = null;
+  }
+}

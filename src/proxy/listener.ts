@@ -1,0 +1,132 @@
+// One bound address of one worker: accepts, keeps its connections in a list, and refuses politely beyond the bound.
+import { createServer, type Server } from 'node:net';
+import type { Bind } from '../config/config.ts';
+import type { ByteSocket } from '../socket/byte-socket.ts';
+import { ClientConnection, type ConnectionHome } from './client-connection.ts';
+import { ClientSide } from './client-side.ts';
+import type { DataPlane } from './data-plane.ts';
+import type { Exchange } from './exchange.ts';
+import { PROXY_FAULT } from './faults.ts';
+
+/** Idle exchanges that are kept for the next requests. */
+const KEPT_EXCHANGES_MAX = 256;
+
+/** Listens for one worker. */
+export class Listener implements ConnectionHome {
+  readonly plane: DataPlane;
+  readonly name: string;
+  readonly bind: Bind;
+  readonly #server: Server;
+  readonly #connectionsCell: number;
+  readonly #exchanges: Exchange[] = [];
+  #port = 0;
+  #first: ClientConnection | null = null;
+  count = 0;
+
+  constructor(plane: DataPlane, name: string, bind: Bind) {
+    this.plane = plane;
+    this.name = name;
+    this.bind = bind;
+    this.#connectionsCell = plane.metrics.book.gauge('limpet_connections', { listener: name });
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false });
+  }
+
+  /** Binds. `shared`: other workers bind the same port (`reusePort`). Rejects with the system's error. */
+  listen(shared: boolean, backlog: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      const done = (): void => {
+        this.#server.off('error', reject);
+        // What fails later (EMFILE) concerns one accept; libuv tries again.
+        this.#server.on('error', () => {});
+        const address = this.#server.address();
+        this.#port = address !== null && typeof address === 'object' ? address.port : 0;
+        this.plane.sockets.accept(this.#server, (socket) => this.#accepted(socket));
+        resolve();
+      };
+      if (this.bind.kind === 'unix') {
+        this.#server.listen({ path: this.bind.path, backlog }, done);
+      } else {
+        const { host, port } = this.bind;
+        this.#server.listen({ host, port, backlog, ...(shared ? { reusePort: true } : {}) }, done);
+      }
+    });
+  }
+
+  /** The port that was bound; 0 for a unix socket. */
+  get port(): number {
+    return this.#port;
+  }
+
+  #accepted(socket: ByteSocket): void {
+    const plane = this.plane;
+    if (plane.stopping || !plane.mayAccept()) {
+      // Beyond the bound an answer is still owed, but not to everybody: a second bound is kept by closing at once.
+      if (plane.stopping || plane.refusing >= plane.refusingMax) {
+        socket.destroy();
+        return;
+      }
+      plane.refusing++;
+      const refused = this.#add(socket);
+      refused.refuse(PROXY_FAULT.tooManyConnections);
+      return;
+    }
+    this.#add(socket);
+  }
+
+  #add(socket: ByteSocket): ClientConnection {
+    const connection = new ClientConnection(this, socket);
+    connection.next = this.#first;
+    if (this.#first !== null) this.#first.previous = connection;
+    this.#first = connection;
+    this.count++;
+    this.plane.connections++;
+    this.plane.metrics.book.values[this.#connectionsCell]!++;
+    return connection;
+  }
+
+  gone(connection: ClientConnection): void {
+    if (connection.previous !== null) connection.previous.next = connection.next;
+    else if (this.#first === connection) this.#first = connection.next;
+    if (connection.next !== null) connection.next.previous = connection.previous;
+    connection.previous = null;
+    connection.next = null;
+    this.count--;
+    this.plane.connections--;
+    this.plane.metrics.book.values[this.#connectionsCell]!--;
+    this.plane.connectionGone();
+  }
+
+  sideOf(socket: ByteSocket): ClientSide {
+    return new ClientSide(socket.remoteAddress, this.#port, this.plane.generation.trustedProxies);
+  }
+
+  takeExchange(): Exchange {
+    return this.#exchanges.pop() ?? this.plane.newExchange();
+  }
+
+  giveExchange(exchange: Exchange): void {
+    if (this.#exchanges.length < KEPT_EXCHANGES_MAX) this.#exchanges.push(exchange);
+  }
+
+  admit(connection: ClientConnection) {
+    return this.plane.admission.admit(this, connection);
+  }
+
+  /** Stops accepting and closes what is idle. */
+  drain(): void {
+    this.#server.close();
+    for (const connection of this.#all()) connection.drain();
+  }
+
+  /** Closes every connection at once. */
+  kill(): void {
+    for (const connection of this.#all()) connection.kill();
+  }
+
+  #all(): ClientConnection[] {
+    const all: ClientConnection[] = [];
+    for (let c = this.#first; c !== null; c = c.next) all.push(c);
+    return all;
+  }
+}

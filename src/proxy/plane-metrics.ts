@@ -1,0 +1,89 @@
+// The data plane's counters, looked up once and then added to: one cell an event.
+import { type MetricBook, StatusCounter } from '../observe/metric-book.ts';
+import type { RoutePlan } from '../plan/route-plan.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+
+/** What became of a user's home in a request. */
+export const HOMED = { none: 0, fresh: 1, kept: 2, moved: 3, forged: 4 } as const;
+/** The words for HOMED, as the metric and the access log say them. */
+export const HOMED_NAMES = ['none', 'new', 'kept', 'moved', 'forged'] as const;
+
+/** Counters of one worker. */
+export class PlaneMetrics {
+  readonly book: MetricBook;
+  readonly #requests: (StatusCounter | undefined)[][] = [];
+  readonly #routeSeconds: number[] = [];
+  readonly #upstreamSeconds: number[] = [];
+  readonly #affinity = new Map<Pool, Int32Array>();
+  readonly #plans: readonly RoutePlan[];
+
+  constructor(book: MetricBook, plans: readonly RoutePlan[], pools: readonly Pool[]) {
+    this.book = book;
+    this.#plans = plans;
+    for (const plan of plans) {
+      this.#routeSeconds[plan.index] = book.histogram('limpet_request_seconds', { route: plan.name });
+      this.#requests[plan.index] = [];
+    }
+    for (const pool of pools) {
+      const cells = new Int32Array(HOMED_NAMES.length);
+      for (let i = 1; i < HOMED_NAMES.length; i++) {
+        cells[i] = book.counter('limpet_affinity_total', { pool: pool.name, result: HOMED_NAMES[i]! });
+      }
+      this.#affinity.set(pool, cells);
+      for (const upstream of pool.upstreams) {
+        this.#upstreamSeconds[upstream.slot] = book.histogram('limpet_upstream_seconds', {
+          pool: pool.name,
+          upstream: upstream.name,
+        });
+      }
+    }
+  }
+
+  /** One request is over. `plan` null: refused before a route was known. */
+  request(plan: RoutePlan | null, upstream: Upstream | null, status: number, seconds: number): void {
+    if (plan === null) return;
+    const row = this.#requests[plan.index]!;
+    const at = upstream === null ? 0 : upstream.slot + 1;
+    (row[at] ?? this.#firstOf(plan, upstream, row, at)).count(status);
+    this.book.observe(this.#routeSeconds[plan.index]!, seconds);
+  }
+
+  /** An upstream's answer has begun. */
+  answered(upstream: Upstream, seconds: number): void {
+    this.book.observe(this.#upstreamSeconds[upstream.slot]!, seconds);
+  }
+
+  /** What became of a user's home (HOMED, not none). */
+  homed(pool: Pool, result: number): void {
+    this.book.values[this.#affinity.get(pool)![result]!]!++;
+  }
+
+  moved(pool: Pool, from: string): void {
+    this.book.values[this.book.counter('limpet_moves_total', { pool: pool.name, upstream: from })]!++;
+  }
+
+  retry(pool: Pool, reason: string): void {
+    this.book.values[this.book.counter('limpet_retries_total', { pool: pool.name, reason })]!++;
+  }
+
+  refused(code: string): void {
+    this.book.values[this.book.counter('limpet_refused_total', { code })]!++;
+  }
+
+  #firstOf(
+    plan: RoutePlan,
+    upstream: Upstream | null,
+    row: (StatusCounter | undefined)[],
+    at: number,
+  ): StatusCounter {
+    const made = new StatusCounter(
+      this.book,
+      this.#plans[plan.index]!.name,
+      plan.pool === null ? '' : plan.pool.name,
+      upstream === null ? '' : upstream.name,
+    );
+    row[at] = made;
+    return made;
+  }
+}

@@ -1,0 +1,98 @@
+// The data plane of one worker: what all its connections share, and nothing that belongs to one of them.
+
+import type { ByteWriter } from '../base/byte-writer.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Deadlines } from '../base/deadlines.ts';
+import type { Fault } from '../base/fault.ts';
+import type { Random, RandomBytes } from '../base/random.ts';
+import type { WriterStock } from '../base/writer-stock.ts';
+import type { HttpSwitches, LimitOptions, TimeoutOptions } from '../config/config.ts';
+import type { AccessLog } from '../observe/access-log.ts';
+import type { RoutePlan } from '../plan/route-plan.ts';
+import type { RouteTable } from '../plan/route-table.ts';
+import type { TrustedProxies } from '../plan/trusted-proxies.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { SocketMaker } from '../socket/handle-socket.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import type { UpstreamTable } from '../upstream/upstream-table.ts';
+import type { RequestHead } from '../wire/request-head.ts';
+import type { ResponseHead } from '../wire/response-head.ts';
+import type { PlaneMetrics } from './plane-metrics.ts';
+import type { Replies } from './replies.ts';
+import type { RequestMark } from './request-writer.ts';
+
+/** Kinds of failure that a worker tells the main thread of; it decides what they mean. */
+export type FailureKind = 'refused' | 'reset' | 'timeout' | 'protocol' | 'status' | 'unresolved';
+
+/** What a worker tells the main thread about upstreams and users. */
+export interface PlaneReports {
+  failure(upstream: Upstream, kind: FailureKind): void;
+  success(upstream: Upstream): void;
+  suspect(upstream: Upstream): void;
+  /** A user was given a new home. For the log; bounded by the receiver. */
+  moved(poolName: string, from: string, to: string): void;
+}
+
+/** Everything of one generation of the config, compiled. */
+export interface Generation {
+  readonly number: number;
+  readonly routes: RouteTable<RoutePlan>;
+  readonly plans: readonly RoutePlan[];
+  readonly pools: readonly Pool[];
+  readonly trustedProxies: TrustedProxies;
+  /** Limits, timeouts and switches before a route is known. */
+  readonly limits: LimitOptions;
+  readonly timeouts: TimeoutOptions;
+  readonly http: HttpSwitches;
+}
+
+/** What the books and the log want to know of a request that is over. */
+export interface Accountable {
+  readonly plan: RoutePlan | null;
+  readonly pool: Pool | null;
+  readonly upstream: Upstream | null;
+  readonly status: number;
+  readonly attempts: number;
+  readonly startedMs: number;
+  /** −1 without an answer from an upstream. */
+  readonly upstreamMs: number;
+  readonly fault: Fault | null;
+  readonly method: number;
+  readonly bytesOut: number;
+  readonly bytesIn: number;
+  /** HOMED of plane-metrics. */
+  readonly homed: number;
+  readonly clientAddress: string;
+  /** The outgoing head with its marks, for the request's own words; null when none was laid out. */
+  readonly requestHead: ByteWriter | null;
+  readonly mark: RequestMark;
+}
+
+/** What connections share. */
+export interface Plane {
+  readonly worker: number;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly sockets: SocketMaker;
+  readonly random: Random;
+  readonly randomBytes: RandomBytes;
+  readonly table: UpstreamTable;
+  readonly writers: WriterStock;
+  /** The one writer that answers are laid out in; empty between calls. */
+  readonly out: ByteWriter;
+  readonly requestHead: RequestHead;
+  readonly responseHead: ResponseHead;
+  readonly replies: Replies;
+  readonly metrics: PlaneMetrics;
+  readonly accessLog: AccessLog | null;
+  readonly reports: PlaneReports;
+  generation: Generation;
+  /** Set when the worker stops: connections say so and close after their answer. */
+  stopping: boolean;
+  /** A request is over: counted, and told in the access log. */
+  account(exchange: Accountable): void;
+  /** A place became free in a pool that has a line. */
+  wakeLine(pool: Pool): void;
+  /** A client connection was refused or has ended for a fault before any route was known. */
+  refused(fault: Fault): void;
+}

@@ -1,0 +1,135 @@
+// Answers of Limpet's own: faults with their pages, redirects and fixed texts, laid out whole.
+import type { ByteWriter } from '../base/byte-writer.ts';
+import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
+import type { Fault } from '../base/fault.ts';
+import type { ErrorPage } from '../config/config.ts';
+import type { FixedAnswer } from '../plan/route-plan.ts';
+import type { Pool } from '../pool/pool.ts';
+import { FIELD } from '../wire/fields.ts';
+import { type DateField, prefersJson, writeLocalReply } from '../wire/local-reply.ts';
+import type { RequestHead } from '../wire/request-head.ts';
+
+/** What a reply must know of its request. */
+export interface ReplyTo {
+  readonly requestId: string;
+  readonly json: boolean;
+  readonly toHead: boolean;
+  /** The connection stays open. */
+  readonly keep: boolean;
+  /** Minor version of the client. */
+  readonly minor: number;
+  readonly pool: Pool | null;
+  /** Value of `Allow`; '' for none. */
+  readonly allow: string;
+}
+
+/** Seconds that a client is asked to wait when nobody can serve it. */
+const RETRY_AFTER_S = 2;
+
+/** Made once a generation. */
+export class Replies {
+  readonly #date: DateField;
+  readonly #pages: Readonly<Record<string, ErrorPage>>;
+  readonly #maintenance: ReadonlyMap<string, ErrorPage>;
+
+  /** `pages`: by status or class, as configured; `maintenance`: by pool name. */
+  constructor(
+    date: DateField,
+    pages: Readonly<Record<string, ErrorPage>>,
+    maintenance: ReadonlyMap<string, ErrorPage>,
+  ) {
+    this.#date = date;
+    this.#pages = pages;
+    this.#maintenance = maintenance;
+  }
+
+  /** Whether the client would rather read JSON. */
+  prefersJson(head: RequestHead): boolean {
+    const at = head.fields.first[FIELD.accept]!;
+    if (at < 0) return false;
+    return prefersJson(head.fields.bytes, head.fields.valueStart[at]!, head.fields.valueEnd[at]!);
+  }
+
+  /** Lays out the answer to a fault. */
+  fault(out: ByteWriter, fault: Fault, to: ReplyTo): void {
+    const status = fault.status;
+    const page =
+      (fault.code === 'pool.maintenance' && to.pool !== null
+        ? this.#maintenance.get(to.pool.name)
+        : undefined) ??
+      this.#pages[String(status)] ??
+      this.#pages[`${Math.floor(status / 100)}xx`];
+    writeLocalReply(out, this.#date, {
+      status,
+      code: fault.code,
+      text: fault.text,
+      requestId: to.requestId,
+      json: to.json,
+      toHead: to.toHead,
+      connection: connectionOf(to),
+      ...(status === 503 ? { retryAfterS: RETRY_AFTER_S } : {}),
+      ...(to.allow === '' ? {} : { allow: to.allow }),
+      ...(page === undefined ? {} : { page }),
+    });
+  }
+
+  /** Lays out a 204 with `Allow`, for `OPTIONS *` and requests that may go no further. */
+  noContent(out: ByteWriter, to: ReplyTo): void {
+    writeLocalReply(out, this.#date, {
+      status: 204,
+      code: '',
+      text: '',
+      requestId: '',
+      json: false,
+      toHead: to.toHead,
+      connection: connectionOf(to),
+      ...(to.allow === '' ? {} : { allow: to.allow }),
+    });
+  }
+
+  /** Lays out a redirect or a fixed answer of a route. */
+  fixed(out: ByteWriter, answer: FixedAnswer, head: RequestHead, to: ReplyTo): void {
+    let lines = answer.fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    if (answer.redirectTo !== null) lines = `Location: ${fillTemplate(answer.redirectTo, head)}\r\n`;
+    const type = answer.fields.find(([name]) => name.toLowerCase() === 'content-type')?.[1];
+    if (type !== undefined) {
+      lines = answer.fields
+        .filter(([name]) => name.toLowerCase() !== 'content-type')
+        .map(([name, value]) => `${name}: ${value}\r\n`)
+        .join('');
+    }
+    writeLocalReply(out, this.#date, {
+      status: answer.status,
+      code: '',
+      text: '',
+      requestId: '',
+      json: false,
+      toHead: to.toHead,
+      connection: connectionOf(to),
+      lines: latin1Bytes(lines),
+      page: { contentType: type ?? 'text/plain; charset=utf-8', body: answer.body },
+    });
+  }
+}
+
+function connectionOf(to: ReplyTo): '' | 'close' | 'keep-alive' {
+  if (!to.keep) return 'close';
+  return to.minor === 0 ? 'keep-alive' : '';
+}
+
+/**
+ * Fills `{path}`, `{query}` (with its `?`, or nothing) and `{host}` into a redirect. The request's bytes were checked by the
+ * parser: no control byte can be among them. A path of several slashes is folded into one, so that `//evil.example` never leads away.
+ */
+function fillTemplate(template: string, head: RequestHead): string {
+  const bytes = head.fields.bytes;
+  return template.replace(/\{(path|query|host)\}/g, (_, name: string) => {
+    if (name === 'path') {
+      const path = latin1Text(bytes, head.pathStart, head.pathEnd) || '/';
+      return path.replace(/^[/\\]+/, '/');
+    }
+    if (name === 'query')
+      return head.queryStart < 0 ? '' : latin1Text(bytes, head.queryStart, head.targetEnd);
+    return latin1Text(bytes, head.authorityStart, head.authorityEnd);
+  });
+}

@@ -1,0 +1,46 @@
+// One side's socket as the data plane sees it: bytes in by one callback, bytes out by one call, closed exactly once.
+import type { ByteWriter } from '../base/byte-writer.ts';
+
+/** Who a socket tells. One object a connection; no closures. */
+export interface SocketOwner {
+  /** Bytes came. `bytes[start, end)` is the reader's only during the call: copy what must stay. */
+  onBytes(bytes: Uint8Array, start: number, end: number): void;
+  /** The peer will send no more (FIN). Writing may still go on. */
+  onEnd(): void;
+  /** All that was written has left, after a `write` that answered false. */
+  onDrain(): void;
+  /** The socket is gone: the last call of all. `code` is the system's (`ECONNRESET`), or null for an orderly end. */
+  onClosed(code: string | null): void;
+}
+
+/** A connected byte stream. */
+export interface ByteSocket {
+  owner: SocketOwner;
+  /** Bytes handed over that have not left yet. */
+  readonly pendingBytes: number;
+  readonly destroyed: boolean;
+  /** Address of the peer without port, or '' for a unix socket. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /**
+   * Writes what `out` holds. True: all has left and `out` may be reused. False: some is still under way, `out` was given fresh
+   * memory, and `onDrain` follows. Either way `out` is empty afterwards.
+   */
+  write(out: ByteWriter): boolean;
+  pause(): void;
+  resume(): void;
+  /** Sends FIN after what is pending; reading goes on. */
+  end(): void;
+  /** Closes at once; what is pending is lost. */
+  destroy(): void;
+  /** Closes with a reset, so that the peer cannot take what it got for a complete message. */
+  reset(): void;
+}
+
+/** For a socket that has no owner yet, or no longer. */
+export const noOwner: SocketOwner = {
+  onBytes() {},
+  onEnd() {},
+  onDrain() {},
+  onClosed() {},
+};

@@ -1,0 +1,242 @@
+// ByteSocket over plain TCP and unix sockets, reading into one shared buffer and writing on the handle: no stream machinery per message.
+import { connect, type Server, Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
+import type { ByteWriter } from '../base/byte-writer.ts';
+import { type ByteSocket, noOwner, type SocketOwner } from './byte-socket.ts';
+import { findHandleIo, type HandleIo, handleOf, type StreamHandle, type WriteRequest } from './handle-io.ts';
+import { StreamSocket } from './stream-socket.ts';
+
+/** What one read may bring at the most. Also the size of the one buffer that every socket of a thread reads into. */
+export const READ_BYTES = 65536;
+
+/** Where a socket finds its ByteSocket, for the shared callbacks. */
+const OWNED = Symbol('ByteSocket');
+
+interface OwnedSocket extends Socket {
+  [OWNED]?: HandleSocket;
+}
+
+/** How a thread makes sockets: its read buffer, its spare write request, and whether handles can be written to directly. */
+export class SocketMaker {
+  readonly #io: HandleIo | null;
+  readonly #read = {
+    buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+    callback(this: OwnedSocket, count: number, bytes: Uint8Array): boolean {
+      const socket = this[OWNED];
+      if (socket !== undefined && !socket.gone) socket.owner.onBytes(bytes, 0, count);
+      return true;
+    },
+  };
+  /** A write request that no write holds: one is enough while writes finish at once. */
+  #spare: WriteRequest | null = null;
+
+  /** `direct` false: plain streams throughout, as on a Node whose handles are not as expected. */
+  constructor(direct = true) {
+    this.#io = direct ? findHandleIo() : null;
+  }
+
+  /** Whether writes go straight to the handle. */
+  get direct(): boolean {
+    return this.#io !== null;
+  }
+
+  /**
+   * Takes over a server's accepting, so that every client is read through the shared buffer. `onAccept` gets each new socket and
+   * names its owner. Where the server's handle is not as expected, its ordinary `connection` event serves.
+   */
+  accept(server: Server, onAccept: (socket: ByteSocket) => void): void {
+    const raw = (server as { _handle?: { onconnection?: unknown } })._handle;
+    if (this.#io !== null && raw !== undefined && raw !== null && typeof raw.onconnection === 'function') {
+      raw.onconnection = (error: unknown, handle: unknown) => {
+        // An accept that failed (EMFILE) is retried by libuv; the client waits in the backlog.
+        if (error || handle === undefined) return;
+        // Because: `handle` is an undocumented option of net.Socket; `accept` is only taken over where the server's handle was as expected.
+        const options = { handle, allowHalfOpen: true, onread: this.#read };
+        const socket = new Socket(options as unknown as SocketConstructorOpts);
+        onAccept(this.#wrap(socket, noOwner));
+      };
+    } else {
+      server.on('connection', (socket) => onAccept(new StreamSocket(socket, noOwner)));
+    }
+  }
+
+  /** Dials. `onConnect` is the owner's first news; a dial that fails ends in `onClosed` with the system's code. */
+  dial(
+    target: { host: string; port: number } | { path: string },
+    owner: SocketOwner,
+    onConnect: () => void,
+  ): ByteSocket {
+    const options = {
+      ...target,
+      allowHalfOpen: true,
+      noDelay: true,
+      autoSelectFamily: false,
+      onread: this.#read,
+    };
+    if (this.#io === null) {
+      const socket = connect({ ...target, allowHalfOpen: true, noDelay: true } as TcpNetConnectOpts);
+      socket.once('connect', onConnect);
+      return new StreamSocket(socket, owner);
+    }
+    const socket = connect(options as unknown as TcpNetConnectOpts);
+    const wrapped = this.#wrap(socket, owner);
+    socket.once('connect', () => {
+      wrapped.attach();
+      onConnect();
+    });
+    return wrapped;
+  }
+
+  #wrap(socket: OwnedSocket, owner: SocketOwner): HandleSocket {
+    const made = new HandleSocket(this, socket, owner);
+    socket[OWNED] = made;
+    return made;
+  }
+
+  /** One write on a handle. 0: left at once; 1: pending, `request` keeps `view` until `done`; negative: libuv's error. */
+  write(handle: StreamHandle, view: Uint8Array, socket: HandleSocket): number {
+    const io = this.#io!;
+    const request = this.#spare ?? io.newRequest();
+    this.#spare = request;
+    const error = handle.writeBuffer(request, view);
+    if (error !== 0) return error;
+    if (!io.lastWriteWasPending()) return 0;
+    request.buffer = view;
+    request.owner = socket;
+    request.oncomplete = onWriteComplete;
+    this.#spare = null;
+    return 1;
+  }
+}
+
+function onWriteComplete(this: WriteRequest, status: number): void {
+  const bytes = this.buffer === null ? 0 : this.buffer.length;
+  const socket = this.owner as HandleSocket; // set by `write` above, together with this callback
+  this.buffer = null;
+  socket.written(bytes, status);
+}
+
+/** A plain socket of one thread. Made by SocketMaker. */
+export class HandleSocket implements ByteSocket {
+  owner: SocketOwner;
+  pendingBytes = 0;
+  gone = false;
+  readonly #maker: SocketMaker;
+  readonly #socket: OwnedSocket;
+  #handle: StreamHandle | null;
+  #code: string | null = null;
+
+  constructor(maker: SocketMaker, socket: OwnedSocket, owner: SocketOwner) {
+    this.#maker = maker;
+    this.#socket = socket;
+    this.owner = owner;
+    this.#handle = handleOf(socket);
+    socket.on('end', onEnd);
+    socket.on('error', onError);
+    socket.on('close', onClose);
+    socket.resume();
+  }
+
+  /** The handle exists for certain once connected. */
+  attach(): void {
+    this.#handle = handleOf(this.#socket);
+  }
+
+  get destroyed(): boolean {
+    return this.gone || this.#socket.destroyed;
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress ?? '';
+  }
+
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+
+  write(out: ByteWriter): boolean {
+    const handle = this.#handle;
+    if (handle === null || this.gone || this.#socket.destroyed) {
+      out.reset();
+      return true;
+    }
+    const view = out.view();
+    const result = this.#maker.write(handle, view, this);
+    if (result === 0) {
+      out.reset();
+      return true;
+    }
+    if (result === 1) {
+      this.pendingBytes += view.length;
+      out.detach();
+      return false;
+    }
+    out.reset();
+    this.fail(result);
+    return true;
+  }
+
+  /** A pending write has ended. */
+  written(bytes: number, status: number): void {
+    this.pendingBytes -= bytes;
+    if (this.gone) return;
+    if (status < 0) this.fail(status);
+    else if (this.pendingBytes === 0 && !this.#socket.destroyed) this.owner.onDrain();
+  }
+
+  /** The kernel refused a write: the peer has reset. The owner hears of it by `onClosed`, never inside its own `write`. */
+  fail(status: number): void {
+    this.#code ??= status === -104 ? 'ECONNRESET' : 'EPIPE';
+    this.#socket.destroy();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  /** From the stream's `end`. */
+  ended(): void {
+    if (!this.gone && !this.#socket.destroyed) this.owner.onEnd();
+  }
+
+  /** From the stream's `error`; `close` follows. */
+  erred(code: string): void {
+    this.#code ??= code;
+  }
+
+  /** From the stream's `close`. */
+  closed(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.#handle = null;
+    this.owner.onClosed(this.#code);
+    this.owner = noOwner;
+  }
+}
+
+function onEnd(this: OwnedSocket): void {
+  this[OWNED]?.ended();
+}
+
+function onError(this: OwnedSocket, error: NodeJS.ErrnoException): void {
+  this[OWNED]?.erred(error.code ?? 'ERROR');
+}
+
+function onClose(this: OwnedSocket): void {
+  this[OWNED]?.closed();
+}

@@ -1,0 +1,87 @@
+// ByteSocket over any Node stream socket: TLS, and plain TCP where the handle cannot be reached.
+import type { Socket } from 'node:net';
+import type { ByteWriter } from '../base/byte-writer.ts';
+import type { ByteSocket, SocketOwner } from './byte-socket.ts';
+
+/** Wraps `socket`, which must have been made with allowHalfOpen. */
+export class StreamSocket implements ByteSocket {
+  owner: SocketOwner;
+  pendingBytes = 0;
+  readonly #socket: Socket;
+  #closed = false;
+  #code: string | null = null;
+
+  constructor(socket: Socket, owner: SocketOwner) {
+    this.#socket = socket;
+    this.owner = owner;
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.#closed) this.owner.onBytes(chunk, 0, chunk.length);
+    });
+    socket.on('end', () => {
+      if (!this.#closed) this.owner.onEnd();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#code = error.code ?? 'ERROR';
+    });
+    socket.on('close', () => {
+      if (this.#closed) return;
+      this.#closed = true;
+      this.owner.onClosed(this.#code);
+    });
+  }
+
+  get destroyed(): boolean {
+    return this.#closed || this.#socket.destroyed;
+  }
+
+  get remoteAddress(): string {
+    return this.#socket.remoteAddress ?? '';
+  }
+
+  get remotePort(): number {
+    return this.#socket.remotePort ?? 0;
+  }
+
+  write(out: ByteWriter): boolean {
+    if (this.destroyed) {
+      out.reset();
+      return true;
+    }
+    // Because: a stream may keep the chunk after `write` returned, so it gets bytes of its own.
+    const chunk = Buffer.from(out.view());
+    out.reset();
+    this.pendingBytes += chunk.length;
+    let now = true;
+    this.#socket.write(chunk, () => {
+      this.pendingBytes -= chunk.length;
+      if (!now && this.pendingBytes === 0 && !this.#closed) this.owner.onDrain();
+    });
+    now = false;
+    return this.pendingBytes === 0;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  reset(): void {
+    // A TLS socket has no reset of its own: its truncation is visible by the missing close_notify.
+    if (typeof this.#socket.resetAndDestroy === 'function' && !('encrypted' in this.#socket)) {
+      this.#socket.resetAndDestroy();
+    } else {
+      this.#socket.destroy();
+    }
+  }
+}

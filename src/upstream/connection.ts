@@ -1,0 +1,225 @@
+// One connection to an upstream: dialled, busy with one exchange, or idle; never reused after anything unexpected.
+import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
+import { type Deadlines, LOOSE, type Timed } from '../base/deadlines.ts';
+import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';
+import { noOwner } from '../socket/byte-socket.ts';
+import type { SocketMaker } from '../socket/handle-socket.ts';
+import { StreamSocket } from '../socket/stream-socket.ts';
+import type { Address, Upstream, UpstreamTls } from './upstream.ts';
+
+/** Who uses a connection: told of everything that happens on it while it is his. */
+export interface ConnectionUser {
+  onConnected(connection: UpstreamConnection): void;
+  onUpstreamBytes(connection: UpstreamConnection, bytes: Uint8Array, start: number, end: number): void;
+  /** The upstream sends no more. */
+  onUpstreamEnd(connection: UpstreamConnection): void;
+  onUpstreamDrain(connection: UpstreamConnection): void;
+  /** The connection is gone; `code` as of SocketOwner.onClosed. */
+  onUpstreamClosed(connection: UpstreamConnection, code: string | null): void;
+  /** The deadline that the user armed on the connection has come. */
+  onUpstreamDeadline(connection: UpstreamConnection): void;
+  /** The upstream was found hung while it owes this user an answer. */
+  onUpstreamHung(connection: UpstreamConnection): void;
+}
+
+/** Made once a thread: what connections share. */
+export interface ConnectionHost {
+  readonly sockets: SocketMaker;
+  readonly deadlines: Deadlines;
+}
+
+/** A connection. While idle it listens for the close, and for bytes that nobody asked for (A6). */
+export class UpstreamConnection implements SocketOwner, Timed {
+  readonly upstream: Upstream;
+  readonly host: ConnectionHost;
+  user: ConnectionUser | null;
+  connected = false;
+  /** Requests that it has carried to their end. */
+  served = 0;
+  readonly bornMs: number;
+  /** Whether the exchange on it is owed an answer (for Upstream.owed). */
+  owing = false;
+  busyNext: UpstreamConnection | null = null;
+  busyPrev: UpstreamConnection | null = null;
+  deadlineMs = Number.POSITIVE_INFINITY;
+  wheelSlot: number = LOOSE;
+  wheelPrev: Timed | null = null;
+  wheelNext: Timed | null = null;
+  socket: ByteSocket;
+  #gone = false;
+
+  private constructor(host: ConnectionHost, upstream: Upstream, user: ConnectionUser, address: Address) {
+    this.host = host;
+    this.upstream = upstream;
+    this.user = user;
+    this.bornMs = host.deadlines.nowMs;
+    upstream.linkBusy(this);
+    const tls = upstream.spec.tls;
+    this.socket =
+      tls === null ? host.sockets.dial(address, this, () => this.#onConnect()) : this.#dialTls(address, tls);
+  }
+
+  /** Dials `address` for `user`, who hears of `onConnected` or `onUpstreamClosed`, never inside this call. */
+  static dial(
+    host: ConnectionHost,
+    upstream: Upstream,
+    address: Address,
+    user: ConnectionUser,
+  ): UpstreamConnection {
+    return new UpstreamConnection(host, upstream, user, address);
+  }
+
+  get gone(): boolean {
+    return this.#gone || this.socket.destroyed;
+  }
+
+  /** Whether it served before: then a close without an answer may just be the upstream's idle timeout (T2). */
+  get reused(): boolean {
+    return this.served > 0;
+  }
+
+  #dialTls(address: Address, tls: UpstreamTls): ByteSocket {
+    const authority = this.upstream.spec.authority;
+    const host = authority === null ? null : hostOf(authority);
+    const servername = tls.serverName ?? (host !== null && !isAddress(host) ? host : '');
+    const options: ConnectionOptions & { allowHalfOpen: boolean } = {
+      ...address,
+      allowHalfOpen: true,
+      rejectUnauthorized: tls.verify,
+      ALPNProtocols: ['http/1.1'],
+      ...(servername === '' ? {} : { servername }),
+      ...(tls.ca === null ? {} : { ca: tls.ca }),
+      ...(tls.cert === null ? {} : { cert: tls.cert }),
+      ...(tls.key === null ? {} : { key: tls.key }),
+    };
+    const socket = tlsConnect(options);
+    socket.setNoDelay(true);
+    socket.once('secureConnect', () => this.#onConnect());
+    return new StreamSocket(socket, this);
+  }
+
+  #onConnect(): void {
+    if (this.#gone) return;
+    this.connected = true;
+    if (this.user !== null) this.user.onConnected(this);
+    else this.destroy();
+  }
+
+  /** Gives it to `user` for one exchange. */
+  use(user: ConnectionUser): void {
+    this.user = user;
+    this.upstream.linkBusy(this);
+  }
+
+  /** The request is on its way: an answer is owed from now on. */
+  owe(nowMs: number): void {
+    if (this.owing) return;
+    this.owing = true;
+    this.upstream.owe(nowMs);
+  }
+
+  /** A byte of the answer came, or the exchange has let go. */
+  settle(): void {
+    if (!this.owing) return;
+    this.owing = false;
+    this.upstream.owed--;
+  }
+
+  /**
+   * The exchange is over and everything of it was read and written: kept for the next if the bounds allow, else closed.
+   */
+  release(): void {
+    this.settle();
+    this.user = null;
+    this.upstream.unlinkBusy(this);
+    this.served++;
+    const bounds = this.upstream.spec.keepAlive;
+    const nowMs = this.host.deadlines.nowMs;
+    if (
+      this.gone ||
+      this.upstream.idle.length >= bounds.idle ||
+      this.served >= bounds.requests ||
+      nowMs - this.bornMs > bounds.maxAgeMs ||
+      this.upstream.address === null
+    ) {
+      this.destroy();
+      return;
+    }
+    this.upstream.idle.push(this);
+    this.host.deadlines.arm(this, nowMs + bounds.idleTimeoutMs);
+  }
+
+  /** Taken from the idle ones. False when it has died meanwhile. */
+  leaveIdle(): boolean {
+    this.host.deadlines.disarm(this);
+    return !this.gone;
+  }
+
+  /** Closes at once and tells nobody any more. */
+  destroy(): void {
+    const user = this.user;
+    this.user = null;
+    if (user !== null) this.upstream.unlinkBusy(this);
+    this.settle();
+    this.host.deadlines.drop(this);
+    this.#gone = true;
+    this.socket.owner = noOwner;
+    this.socket.destroy();
+  }
+
+  onBytes(bytes: Uint8Array, start: number, end: number): void {
+    this.upstream.heardMs = this.host.deadlines.nowMs;
+    if (this.user !== null) this.user.onUpstreamBytes(this, bytes, start, end);
+    else this.#dropIdle();
+  }
+
+  onEnd(): void {
+    if (this.user !== null) this.user.onUpstreamEnd(this);
+    else this.#dropIdle();
+  }
+
+  onDrain(): void {
+    if (this.user !== null) this.user.onUpstreamDrain(this);
+  }
+
+  onClosed(code: string | null): void {
+    this.#gone = true;
+    this.settle();
+    this.host.deadlines.drop(this);
+    const user = this.user;
+    this.user = null;
+    if (user !== null) {
+      this.upstream.unlinkBusy(this);
+      user.onUpstreamClosed(this, code);
+    } else {
+      this.#forgetIdle();
+    }
+  }
+
+  onDeadline(): void {
+    if (this.user !== null) this.user.onUpstreamDeadline(this);
+    else this.#dropIdle();
+  }
+
+  #dropIdle(): void {
+    this.#forgetIdle();
+    this.destroy();
+  }
+
+  #forgetIdle(): void {
+    const at = this.upstream.idle.indexOf(this);
+    if (at >= 0) this.upstream.idle.splice(at, 1);
+  }
+}
+
+/** Host of `host:port` or `[v6]:port`. */
+function hostOf(authority: string): string {
+  if (authority.startsWith('[')) return authority.slice(1, authority.indexOf(']'));
+  const colon = authority.lastIndexOf(':');
+  return colon < 0 ? authority : authority.slice(0, colon);
+}
+
+/** Whether a host is an address: those get no SNI (RFC 6066 section 3). */
+function isAddress(host: string): boolean {
+  return host.includes(':') || /^[0-9.]+$/.test(host);
+}

@@ -1,0 +1,121 @@
+// One instance as a worker sees it: its address, its idle connections and the requests that it owes an answer.
+import { latin1Bytes } from '../base/byte-writer.ts';
+import type { UpstreamConnection } from './connection.ts';
+import type { UpstreamTable } from './upstream-table.ts';
+
+/** Where to dial. */
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** TLS towards an upstream, with PEM texts already read. */
+export interface UpstreamTls {
+  readonly verify: boolean;
+  readonly serverName: string | null;
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+}
+
+/** Bounds of connection reuse. */
+export interface KeepAlive {
+  readonly idle: number;
+  readonly idleTimeoutMs: number;
+  readonly maxAgeMs: number;
+  readonly requests: number;
+}
+
+/** What an upstream is made from. */
+export interface UpstreamSpec {
+  readonly slot: number;
+  readonly position: number;
+  readonly poolName: string;
+  readonly name: string;
+  /** Host and port as configured, for `Host` and SNI; null for a unix socket. */
+  readonly authority: string | null;
+  readonly tls: UpstreamTls | null;
+  readonly maxConnections: number;
+  readonly backup: boolean;
+  readonly keepAlive: KeepAlive;
+}
+
+/** One instance, of one worker. Outlives balancers. */
+export class Upstream {
+  readonly spec: UpstreamSpec;
+  readonly slot: number;
+  readonly name: string;
+  readonly table: UpstreamTable;
+  /** `Host: authority CRLF`, for routes that don't keep the client's. */
+  readonly hostLine: Uint8Array;
+  /** Where to dial now; null while its name does not resolve. */
+  address: Address | null = null;
+  /** Connections without a request, last in first out. */
+  readonly idle: UpstreamConnection[] = [];
+  /** Connections with a request, newest first, linked through `busyNext`. */
+  busy: UpstreamConnection | null = null;
+  /** Requests of this worker fully or partly sent and not yet answered by a byte. */
+  owed = 0;
+  /** When `owed` last rose from none, ms. */
+  owedSinceMs = 0;
+  /** When bytes last came from it, ms, coarse. */
+  heardMs = 0;
+  /** When this worker last told the main thread that it suspects it, ms. */
+  toldMs = Number.NEGATIVE_INFINITY;
+  /** Whether this worker has counted failures that a success must clear. */
+  failing = false;
+
+  constructor(spec: UpstreamSpec, table: UpstreamTable) {
+    this.spec = spec;
+    this.slot = spec.slot;
+    this.name = spec.name;
+    this.table = table;
+    this.hostLine = latin1Bytes(`Host: ${spec.authority ?? 'localhost'}\r\n`);
+  }
+
+  get eligible(): boolean {
+    return this.table.eligible(this.slot);
+  }
+
+  get serving(): boolean {
+    return this.table.serving(this.slot);
+  }
+
+  /** The freshest idle connection, or null. It is the caller's from then on. */
+  takeIdle(): UpstreamConnection | null {
+    const idle = this.idle;
+    while (idle.length > 0) {
+      const connection = idle.pop()!;
+      if (connection.leaveIdle()) return connection;
+    }
+    return null;
+  }
+
+  /** Closes what is idle: its address changed, or it left. */
+  closeIdle(): void {
+    while (this.idle.length > 0) this.idle.pop()!.destroy();
+  }
+
+  linkBusy(connection: UpstreamConnection): void {
+    connection.busyNext = this.busy;
+    connection.busyPrev = null;
+    if (this.busy !== null) this.busy.busyPrev = connection;
+    this.busy = connection;
+  }
+
+  unlinkBusy(connection: UpstreamConnection): void {
+    if (connection.busyPrev !== null) connection.busyPrev.busyNext = connection.busyNext;
+    else if (this.busy === connection) this.busy = connection.busyNext;
+    if (connection.busyNext !== null) connection.busyNext.busyPrev = connection.busyPrev;
+    connection.busyNext = null;
+    connection.busyPrev = null;
+  }
+
+  /** One more answer is owed. */
+  owe(nowMs: number): void {
+    if (this.owed++ === 0) this.owedSinceMs = nowMs;
+  }
+
+  /** How long it has owed answers without a byte, ms; 0 when it owes none. */
+  silentMs(nowMs: number): number {
+    if (this.owed === 0) return 0;
+    return nowMs - Math.max(this.heardMs, this.owedSinceMs);
+  }
+}
