@@ -73,7 +73,7 @@ function specOf(slot: number, position: number, pool: PoolConfig, upstream: Upst
 }
 
 /** Host and port as a `Host` field says them: without the port where it is the scheme's own; null for a unix socket. */
-function authorityOf(upstream: UpstreamConfig): string | null {
+export function authorityOf(upstream: UpstreamConfig): string | null {
   if (upstream.host === null) return null;
   const bare = upstream.host.replace(/^\[|\]$/g, '');
   const host = bare.includes(':') ? `[${bare}]` : bare;

@@ -59,8 +59,8 @@ export class Upstream {
   heardMs = 0;
   /** When this worker last told the main thread that it suspects it, ms. */
   toldMs = Number.NEGATIVE_INFINITY;
-  /** Whether this worker has counted failures that a success must clear. */
-  failing = false;
+
+
 
   constructor(spec: UpstreamSpec, table: UpstreamTable) {
     this.spec = spec;
@@ -68,6 +68,11 @@ export class Upstream {
     this.name = spec.name;
     this.table = table;
     this.hostLine = latin1Bytes(`Host: ${spec.authority ?? 'localhost'}\r\n`);
+  }
+
+  /** Failures were counted, by whatever worker, that a success must clear. */
+  get failing(): boolean {
+    return this.table.failures[this.slot] !== 0;
   }
 
   get eligible(): boolean {

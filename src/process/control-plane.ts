@@ -1,0 +1,348 @@
+// The main thread put together: health, names, workers, log and admin side; it never touches a request.
+import { randomBytes } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import type { FastifyInstance } from 'fastify';
+import { listenOn } from '../admin/app.ts';
+import { buildProbes } from '../admin/probes.ts';
+import { buildAdmin } from '../admin/server.ts';
+import { LearnedTable } from '../affinity/learned.ts';
+import { turnWindow } from '../affinity/users.ts';
+import { systemClock } from '../base/clock.ts';
+import { systemRandom } from '../base/random.ts';
+import { systemTimers } from '../base/timers.ts';
+import type { Bind, Config } from '../config/config.ts';
+import { HealthBoard, type HealthChange } from '../health/health-board.ts';
+import { droppedLines, takeBatch } from '../observe/access-log.ts';
+import { LogSink } from '../observe/log-sink.ts';
+import { type Logger, makeLogger } from '../observe/logger.ts';
+import { MetricShelf } from '../observe/metric-shelf.ts';
+import { Exposition } from '../observe/prometheus.ts';
+import { authorityOf } from '../plan/compile.ts';
+import { assignSlots, rowsOf, type SlottedUpstream } from '../plan/slots.ts';
+import { Resolver } from '../pool/resolver.ts';
+import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
+import { canSharePorts, tryBind, urlOf } from './binding.ts';
+import { connectionBound } from './connection-bound.ts';
+import { ControlView } from './control-view.ts';
+import { BindError, Crew } from './crew.ts';
+import type { FromWorker } from './messages.ts';
+
+/** The file that a worker runs, of the same kind as this one: TypeScript in development, else what was built. */
+const WORKER_ENTRY = new URL(
+  import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js',
+  import.meta.url,
+);
+/** A window of the user count. */
+const WINDOW_MS = 60_000;
+/** Moves that are told one by one in a second; the rest is in the metric. */
+const MOVES_TOLD_PER_S = 20;
+/** Time for the log to be written at the end. */
+const LOG_CLOSE_MS = 1000;
+
+/** Why a start failed, for the reader; the exit code is 2. */
+export class StartError extends Error {
+  override name = 'StartError';
+}
+
+/** A process that runs: made by `start`, ended by `stop`. */
+export class ControlPlane {
+  readonly config: Config;
+  readonly workers: number;
+  readonly log: Logger;
+  readonly table: UpstreamTable;
+  readonly shelf: MetricShelf;
+  readonly board: HealthBoard;
+  readonly resolver: Resolver;
+  readonly crew: Crew;
+  readonly slots: readonly SlottedUpstream[];
+  readonly sink: LogSink;
+  readonly view: ControlView;
+  stopping = false;
+  readonly #apps: FastifyInstance[] = [];
+  readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
+  #windowTimer: NodeJS.Timeout | null = null;
+  #movesToldAtMs = 0;
+  #movesTold = 0;
+
+  private constructor(config: Config, workers: number, shared: boolean) {
+    this.config = config;
+    this.workers = workers;
+    this.sink = new LogSink({ fd: 1, format: config.log.format, isTerminal: process.stdout.isTTY === true });
+    this.log = makeLogger(config.log, this.sink);
+    this.slots = assignSlots(config);
+    this.table = new UpstreamTable(UpstreamTable.allocate(rowsOf(config), workers));
+    this.shelf = new MetricShelf({
+      workers,
+      onFull: (name) => this.log.warn({ metric: name }, 'no room for more series of metrics'),
+    });
+    this.resolver = this.#makeResolver();
+    this.board = this.#makeBoard();
+    const exposition = new Exposition({
+      shelf: this.shelf,
+      upstreams: () => this.view.gauges(),
+      generation: () => 1,
+      logDropped: () => this.#dropped(),
+      nowMs: systemClock.nowMs,
+    });
+    this.view = new ControlView(this, exposition);
+    this.crew = new Crew({
+      entry: WORKER_ENTRY,
+      workers,
+      shelf: this.shelf,
+      table: this.table,
+      init: {
+        config,
+        generation: 1,
+        workers,
+        table: this.table.memory,
+        learned: config.pools.flatMap((pool) => {
+          const learned = pool.affinity?.learned;
+          if (learned === null || learned === undefined) return [];
+          return [[pool.name, LearnedTable.allocate(learned.entries, learned.idleMs)] as const];
+        }),
+        connectionsMax: Math.max(1, Math.floor(connectionBound(config.limits.connections) / workers)),
+        shared,
+      },
+      addresses: () => this.slots.map(({ slot }) => this.resolver.address(slot)),
+      onMessage: (worker, message, account) => this.#hear(worker, message, account),
+      onDeath: (worker, why) => {
+        this.shelf.own.values[this.shelf.own.counter('limpet_worker_restarts_total', {})]!++;
+        this.log.error({ worker, why }, 'a worker died and is replaced');
+      },
+    });
+  }
+
+  /** Starts everything; resolves when every worker listens. Throws a StartError when an address cannot be bound. */
+  static async start(given: Config): Promise<ControlPlane> {
+    const config = withSecrets(await withPorts(given));
+    const wanted = config.workers ?? availableParallelism();
+    const shared = wanted > 1 && (await canSharePorts());
+    const workers = shared ? wanted : 1;
+    const plane = new ControlPlane(config, workers, shared);
+    if (wanted > 1 && !shared) {
+      plane.log.warn({ wanted }, 'this Node or system cannot share ports between workers: running with one');
+    }
+    try {
+      plane.resolver.start();
+      plane.board.start();
+      await plane.crew.start();
+      await plane.#openAdmin();
+    } catch (error) {
+      await plane.#close();
+      if (error instanceof BindError) throw new StartError(`listener ${error.listener}: ${error.message}`);
+      throw error;
+    }
+    plane.#windowTimer = setInterval(() => plane.#turnWindow(), WINDOW_MS);
+    plane.log.info(
+      {
+        listeners: config.listeners.map((listener) => urlOf(listener.bind)),
+        workers,
+        upstreams: plane.slots.length,
+        pools: config.pools.length,
+        routes: config.routes.length,
+      },
+      'listening',
+    );
+    return plane;
+  }
+
+  /** `limpet: listening on …`, the line that says that it is ready. */
+  readyLine(): string {
+    const where = this.config.listeners.map((listener) => urlOf(listener.bind)).join(', ');
+    const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+    return `limpet: listening on ${where} (${count(this.workers, 'worker')}, ${count(this.slots.length, 'upstream')})`;
+  }
+
+  /** Waits `shutdown.delay`, drains, and ends. */
+  async stop(why: string): Promise<void> {
+    if (this.stopping) return;
+    this.stopping = true;
+    const { delayMs, deadlineMs } = this.config.shutdown;
+    this.log.info({ why, delayMs, deadlineMs }, 'stopping');
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    const cut = await this.crew.drain(deadlineMs);
+    if (cut > 0) this.log.warn({ connections: cut }, 'the deadline came: connections were cut');
+    this.log.info({}, 'stopped');
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    if (this.#windowTimer !== null) clearInterval(this.#windowTimer);
+    this.board.stop();
+    this.resolver.stop();
+    await Promise.all(this.#apps.map((app) => app.close()));
+    await this.crew.end();
+    await this.sink.close(LOG_CLOSE_MS);
+  }
+
+  async #openAdmin(): Promise<void> {
+    const { admin } = this.config;
+    if (admin === null) return;
+    const logger = this.log;
+    const open = async (app: FastifyInstance, bind: Bind): Promise<void> => {
+      this.#apps.push(app);
+      try {
+        await listenOn(app, bind);
+      } catch (error) {
+        throw new StartError(`admin: ${(error as Error).message}`); // listen rejects with errors only
+      }
+    };
+    const { view } = this;
+    await open(
+      buildAdmin({ view, bind: admin.bind, tokens: admin.tokens, logger, nowMs: systemClock.nowMs }),
+      admin.bind,
+    );
+    if (admin.probes !== null) await open(buildProbes({ view, logger }), admin.probes);
+  }
+
+  #makeResolver(): Resolver {
+    return new Resolver({
+      upstreams: this.slots.map(({ slot, pool, upstream }) => ({
+        slot,
+        host: upstream.host,
+        port: upstream.port,
+        socketPath: upstream.socketPath,
+        resolveMs: pool.resolveMs,
+      })),
+      clock: systemClock,
+      timers: systemTimers,
+      onAddress: (slot, address, why) => {
+        this.board.setResolved(slot, address !== null, why);
+        this.crew.tell({ say: 'address', slot, address });
+        const { pool, upstream } = this.slots[slot]!;
+        const fields = { pool: pool.name, upstream: upstream.name, why };
+        if (address === null) this.log.warn(fields, 'the name of an upstream does not resolve');
+        else this.log.info(fields, 'an upstream has an address');
+      },
+    });
+  }
+
+  #makeBoard(): HealthBoard {
+    return new HealthBoard({
+      table: this.table,
+      clock: systemClock,
+      random: systemRandom(),
+      timers: systemTimers,
+      log: { warn: (fields, text) => this.log.warn(fields, text) },
+      onChange: (change) => this.#changed(change),
+      onUnreachable: (slot) => this.resolver.kick(slot),
+      pools: this.config.pools.map((pool, id) => ({
+        id,
+        name: pool.name,
+        health: pool.health,
+        slowStartMs: pool.slowStartMs,
+        upstreams: this.slots
+          .filter((slotted) => slotted.poolId === id)
+          .map(({ slot, upstream }) => ({
+            slot,
+            name: upstream.name,
+            weight: upstream.weight,
+            wanted: upstream.wanted,
+            tls: upstream.tls,
+            authority: authorityOf(upstream),
+            address: () => this.resolver.address(slot),
+          })),
+      })),
+    });
+  }
+
+  #changed(change: HealthChange): void {
+    const { pool, name, from, to, why } = change;
+    const bad = to === 'ejected' || to === 'down';
+    this.log[bad ? 'warn' : 'info'](
+      { pool, upstream: name, from, to, why },
+      'the health of an upstream changed',
+    );
+    if (to !== 'ejected') return;
+    const hung = from === 'suspected';
+    const own = this.shelf.own;
+    own.values[
+      own.counter('limpet_ejections_total', { pool, upstream: name, reason: hung ? 'hung' : 'failures' })
+    ]!++;
+    // What waits on it should not wait for its timeout.
+    if (hung) this.crew.tell({ say: 'hung', slot: change.slot });
+  }
+
+  #hear(worker: number, message: FromWorker, account: Int32Array<SharedArrayBuffer>): void {
+    switch (message.say) {
+      case 'access':
+        this.#accounts.set(worker, account);
+        takeBatch(message.batch, account, this.sink);
+        return;
+      case 'failure':
+        if (message.kind === 'unresolved' || message.kind === 'refused' || message.kind === 'timeout') {
+          this.resolver.kick(message.slot);
+        }
+        if (message.kind !== 'unresolved') this.board.reportFailure(message.slot, message.kind);
+        return;
+      case 'success':
+        this.board.reportSuccess(message.slot);
+        return;
+      case 'suspect':
+        this.board.reportSuspect(message.slot);
+        return;
+      case 'moved':
+        this.#tellMove(message.pool, message.from, message.to);
+        return;
+      default:
+    }
+  }
+
+  #tellMove(pool: string, from: string, to: string): void {
+    const nowMs = systemClock.nowMs();
+    if (nowMs - this.#movesToldAtMs >= 1000) {
+      this.#movesToldAtMs = nowMs;
+      this.#movesTold = 0;
+    }
+    if (this.#movesTold++ < MOVES_TOLD_PER_S) this.log.info({ pool, from, to }, 'a user was moved');
+  }
+
+  #turnWindow(): void {
+    const next = (this.table.epoch[1]! + 1) % USER_WINDOWS;
+    turnWindow(this.table.userRegisters, this.slots.length, next);
+    Atomics.store(this.table.epoch, 1, next);
+  }
+
+  #dropped(): number {
+    let dropped = this.sink.dropped;
+    for (const account of this.#accounts.values()) dropped += droppedLines(account);
+    return dropped;
+  }
+}
+
+/** The config with real ports in place of 0, after every address was found free. Throws a StartError naming the one that is not. */
+async function withPorts(config: Config): Promise<Config> {
+  const listeners = [];
+  for (const listener of config.listeners) {
+    const trial = await tryBind(listener.bind);
+    if (!trial.ok) throw new StartError(bindSentence(listener.bind, trial.code, trial.holder));
+    const { bind } = listener;
+    listeners.push(bind.kind === 'tcp' ? { ...listener, bind: { ...bind, port: trial.port } } : listener);
+  }
+  return { ...config, listeners };
+}
+
+function bindSentence(bind: Bind, code: string, holder: string | null): string {
+  const where = urlOf(bind);
+  if (code === 'EADDRINUSE') {
+    return `cannot listen on ${where}: it is in use${holder === null ? '' : ` by ${holder}`}`;
+  }
+  if (code === 'EACCES')
+    return `cannot listen on ${where}: not permitted (ports below 1024 need a privilege)`;
+  if (code === 'EADDRNOTAVAIL') return `cannot listen on ${where}: this machine has no such address`;
+  return `cannot listen on ${where}: ${code}`;
+}
+
+/** Secrets made for pools that have none: shared by the workers, gone with the process. */
+function withSecrets(config: Config): Config {
+  return {
+    ...config,
+    pools: config.pools.map((pool) => {
+      const cookie = pool.affinity?.cookie;
+      if (pool.affinity === null || cookie === null || cookie === undefined || cookie.secrets.length > 0)
+        return pool;
+      const secrets = [randomBytes(32).toString('base64url')];
+      return { ...pool, affinity: { ...pool.affinity, cookie: { ...cookie, secrets } } };
+    }),
+  };
+}

@@ -1,0 +1,135 @@
+// What the admin side sees and changes, answered from the shared table, the board and the shelf.
+import { readFileSync } from 'node:fs';
+import type { AdminView, Readiness, StatusView, UpstreamChange, UpstreamView } from '../admin/view.ts';
+import { estimateUsers } from '../affinity/users.ts';
+import type { Bind, Config } from '../config/config.ts';
+import type { HealthBoard } from '../health/health-board.ts';
+import type { MetricShelf } from '../observe/metric-shelf.ts';
+import type { Exposition, UpstreamGauges } from '../observe/prometheus.ts';
+import type { SlottedUpstream } from '../plan/slots.ts';
+import type { UpstreamTable } from '../upstream/upstream-table.ts';
+import { urlOf } from './binding.ts';
+
+/** The parts of the main thread that the view looks at. */
+export interface ViewSource {
+  readonly config: Config;
+  readonly workers: number;
+  readonly table: UpstreamTable;
+  readonly shelf: MetricShelf;
+  readonly board: HealthBoard;
+  readonly slots: readonly SlottedUpstream[];
+  readonly crew: { readonly listening: number };
+  readonly stopping: boolean;
+}
+
+/** One process's view of itself. */
+export class ControlView implements AdminView {
+  readonly #source: ViewSource;
+  readonly #exposition: Exposition;
+  readonly #startedMs = performance.now();
+  readonly #weights = new Map<number, number>();
+
+  constructor(source: ViewSource, exposition: Exposition) {
+    this.#source = source;
+    this.#exposition = exposition;
+  }
+
+  status(): StatusView {
+    const { config, shelf, table, slots, workers } = this.#source;
+    const inFlight = slots.reduce((sum, { slot }) => sum + table.inFlight[slot]!, 0);
+    return {
+      version: VERSION,
+      generation: 1,
+      workers,
+      uptimeS: Math.round((performance.now() - this.#startedMs) / 1000),
+      listeners: config.listeners.map(({ name, bind }: { name: string; bind: Bind }) => ({
+        name,
+        url: urlOf(bind),
+        connections: shelf.total('limpet_connections', { listener: name }),
+      })),
+      totals: {
+        requests: shelf.total('limpet_requests_total'),
+        failures: this.#failures(() => true),
+        refused: shelf.total('limpet_refused_total'),
+        retries: shelf.total('limpet_retries_total'),
+        inFlight,
+        connections: shelf.total('limpet_connections'),
+      },
+    };
+  }
+
+  upstreams(): readonly UpstreamView[] {
+    return this.#source.slots.map((slotted) => this.#describe(slotted));
+  }
+
+  patchUpstream(pool: string, name: string, change: UpstreamChange): UpstreamView | null {
+    const { slots, board } = this.#source;
+    const slotted = slots.find((s) => s.pool.name === pool && s.upstream.name === name);
+    if (slotted === undefined) return null;
+    if (change.wanted !== undefined) board.setWanted(slotted.slot, change.wanted);
+    if (change.weight !== undefined) {
+      board.setWeight(slotted.slot, change.weight);
+      this.#weights.set(slotted.slot, change.weight);
+    }
+    return this.#describe(slotted);
+  }
+
+  ready(): Readiness {
+    const { crew, workers, stopping } = this.#source;
+    if (stopping) return { ok: false, why: 'stopping' };
+    if (crew.listening === 0) return { ok: false, why: `0 of ${workers} workers listen` };
+    return { ok: true, why: '' };
+  }
+
+  metrics(): Promise<string> {
+    return this.#exposition.text();
+  }
+
+  /** The gauges that /metrics reads. */
+  *gauges(): Iterable<UpstreamGauges> {
+    const { slots, table } = this.#source;
+    for (const { slot, pool, upstream } of slots) {
+      yield {
+        pool: pool.name,
+        name: upstream.name,
+        up: table.serving(slot),
+        inFlight: table.inFlight[slot]!,
+        users: estimateUsers(table.userRegisters, slot),
+      };
+    }
+  }
+
+  #describe({ slot, pool, upstream }: SlottedUpstream): UpstreamView {
+    const { table, board, shelf } = this.#source;
+    const seen = board.describe(slot);
+    const where = { pool: pool.name, upstream: upstream.name };
+    return {
+      pool: pool.name,
+      name: upstream.name,
+      url: upstream.url,
+      wanted: seen?.wanted ?? 'ready',
+      observed: seen?.observed ?? 'starting',
+      why: seen?.why ?? '',
+      weight: this.#weights.get(slot) ?? upstream.weight,
+      inFlight: table.inFlight[slot]!,
+      latencyMs: Math.round(table.latencyMs[slot]! * 1000) / 1000,
+      requests: shelf.total('limpet_requests_total', where),
+      failures: this.#failures((labels) => labels.pool === where.pool && labels.upstream === where.upstream),
+      users: estimateUsers(table.userRegisters, slot),
+    };
+  }
+
+  /** Requests answered with 500 or more, or with nothing. */
+  #failures(counts: (labels: Readonly<Record<string, string>>) => boolean): number {
+    let failures = 0;
+    for (const { labels, cells } of this.#source.shelf.sums('limpet_requests_total')) {
+      const code = labels.code ?? '';
+      if (code >= '500' && counts(labels)) failures += cells[0]!;
+    }
+    return failures;
+  }
+}
+
+const VERSION = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version; // our own manifest, two folders up from src/process and from dist/process

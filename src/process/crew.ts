@@ -1,0 +1,177 @@
+// The workers: started together, listened to, and replaced when one dies.
+import { Worker } from 'node:worker_threads';
+import { makeAccessAccount } from '../observe/access-log.ts';
+import type { MetricShelf } from '../observe/metric-shelf.ts';
+import type { UpstreamTable } from '../upstream/upstream-table.ts';
+import type { FromWorker, ToWorker, WorkerInit } from './messages.ts';
+
+/** What of a worker's birth the crew fills in itself. */
+export type CrewInit = Omit<WorkerInit, 'worker' | 'book' | 'accessAccount' | 'addresses'>;
+
+export interface CrewInput {
+  /** The file that a worker runs. */
+  readonly entry: URL;
+  readonly workers: number;
+  readonly shelf: MetricShelf;
+  readonly table: UpstreamTable;
+  readonly init: CrewInit;
+  /** Addresses at this moment, by slot. */
+  readonly addresses: () => WorkerInit['addresses'];
+  /** Everything a worker says but `listening`, `unbound`, `metric` and `drained`. */
+  readonly onMessage: (worker: number, message: FromWorker, account: Int32Array<SharedArrayBuffer>) => void;
+  /** A worker died and is being replaced. */
+  readonly onDeath: (worker: number, why: string) => void;
+}
+
+/** Why a listener could not be bound. */
+export class BindError extends Error {
+  override name = 'BindError';
+  readonly listener: string;
+  readonly code: string;
+
+  constructor(listener: string, code: string, message: string) {
+    super(message);
+    this.listener = listener;
+    this.code = code;
+  }
+}
+
+interface Member {
+  thread: Worker;
+  readonly account: Int32Array<SharedArrayBuffer>;
+  listening: boolean;
+  drained: boolean;
+  cut: number;
+  onDrained: (() => void) | null;
+  bornMs: number;
+}
+
+/** A worker that dies sooner than this after its birth waits so long before it is replaced, so that a crash loop burns no core. */
+const LEAST_LIFE_MS = 1000;
+
+/** All workers of a process. Main thread. */
+export class Crew {
+  readonly #in: CrewInput;
+  readonly #members: Member[] = [];
+  #stopping = false;
+
+  constructor(input: CrewInput) {
+    this.#in = input;
+  }
+
+  /** Workers that listen now. */
+  get listening(): number {
+    return this.#members.filter((member) => member.listening).length;
+  }
+
+  /** Threads by worker number; for tests that kill one. */
+  get threads(): readonly Worker[] {
+    return this.#members.map((member) => member.thread);
+  }
+
+  /** Starts all; resolves when all listen. Rejects with a BindError. */
+  async start(): Promise<void> {
+    const starts = [];
+    for (let worker = 0; worker < this.#in.workers; worker++) starts.push(this.#hire(worker));
+    await Promise.all(starts);
+  }
+
+  /** Tells every worker. */
+  tell(message: ToWorker): void {
+    for (const member of this.#members) member.thread.postMessage(message);
+  }
+
+  /** Lets every worker finish what it has under way, `deadlineMs` at the most; resolves to how many connections were cut. */
+  async drain(deadlineMs: number): Promise<number> {
+    this.#stopping = true;
+    const waits = this.#members.map(
+      (member) =>
+        new Promise<void>((resolve) => {
+          if (member.drained) resolve();
+          else member.onDrained = resolve;
+        }),
+    );
+    this.tell({ say: 'drain', deadlineMs });
+    await Promise.all(waits);
+    return this.#members.reduce((sum, member) => sum + member.cut, 0);
+  }
+
+  /** Ends all threads at once. */
+  async end(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(this.#members.map((member) => member.thread.terminate()));
+  }
+
+  #hire(worker: number): Promise<void> {
+    const { entry, init, shelf, addresses } = this.#in;
+    const account = makeAccessAccount();
+    const data: WorkerInit = {
+      ...init,
+      worker,
+      book: shelf.memory(worker),
+      accessAccount: account,
+      addresses: addresses(),
+    };
+    const thread = new Worker(entry, { workerData: data, stdout: false, stderr: false });
+    const member: Member = {
+      thread,
+      account,
+      listening: false,
+      drained: false,
+      cut: 0,
+      onDrained: null,
+      bornMs: performance.now(),
+    };
+    this.#members[worker] = member;
+    return new Promise((resolve, reject) => {
+      let why = 'it ended';
+      thread.on('message', (message: FromWorker) => {
+        if (message.say === 'listening') {
+          member.listening = true;
+          resolve();
+        } else if (message.say === 'unbound') {
+          reject(new BindError(message.listener, message.code, message.message));
+        } else if (message.say === 'metric') {
+          shelf.declare(worker, message.declaration);
+        } else if (message.say === 'drained') {
+          member.cut = message.cut;
+          this.#isDrained(member);
+        } else {
+          this.#in.onMessage(worker, message, account);
+        }
+      });
+      thread.on('error', (error: Error) => {
+        why = error.stack ?? error.message;
+      });
+      thread.on('exit', () => {
+        member.listening = false;
+        this.#isDrained(member);
+        reject(new Error(why));
+        this.#lost(worker, member, why);
+      });
+    });
+  }
+
+  #isDrained(member: Member): void {
+    member.drained = true;
+    member.onDrained?.();
+    member.onDrained = null;
+  }
+
+  /** Gives back what the dead worker held, and hires another. */
+  #lost(worker: number, member: Member, why: string): void {
+    if (this.#stopping || this.#members[worker] !== member) return;
+    this.#in.table.releaseWorker(worker);
+    this.#in.shelf.retire(worker);
+    this.#in.onDeath(worker, why);
+    const livedMs = performance.now() - member.bornMs;
+    setTimeout(
+      () => {
+        if (this.#stopping) return;
+        // What goes wrong with the replacement is told by its own end, which comes here again.
+        this.#hire(worker).catch(() => {});
+      },
+      livedMs < LEAST_LIFE_MS ? LEAST_LIFE_MS : 0,
+    );
+  }
+}

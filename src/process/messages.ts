@@ -1,0 +1,40 @@
+// What the main thread and its workers say to each other; everything that is said often goes through shared memory instead.
+import type { LearnedMemory } from '../affinity/learned.ts';
+import type { Config } from '../config/config.ts';
+import type { MetricBookMemory, MetricDeclaration } from '../observe/metric-book.ts';
+import type { FailureKind } from '../proxy/plane.ts';
+import type { Address } from '../upstream/upstream.ts';
+import type { UpstreamTableMemory } from '../upstream/upstream-table.ts';
+
+/** What a worker is born with. Structured-cloneable. */
+export interface WorkerInit {
+  readonly config: Config;
+  readonly generation: number;
+  readonly worker: number;
+  readonly workers: number;
+  readonly table: UpstreamTableMemory;
+  readonly learned: readonly (readonly [pool: string, memory: LearnedMemory])[];
+  readonly book: MetricBookMemory;
+  readonly accessAccount: Int32Array<SharedArrayBuffer>;
+  /** Addresses known so far, by slot. */
+  readonly addresses: readonly (Address | null)[];
+  readonly connectionsMax: number;
+  /** Workers bind the same ports together. */
+  readonly shared: boolean;
+}
+
+export type ToWorker =
+  | { readonly say: 'address'; readonly slot: number; readonly address: Address | null }
+  | { readonly say: 'hung'; readonly slot: number }
+  | { readonly say: 'drain'; readonly deadlineMs: number };
+
+export type FromWorker =
+  | { readonly say: 'listening' }
+  | { readonly say: 'unbound'; readonly listener: string; readonly code: string; readonly message: string }
+  | { readonly say: 'metric'; readonly declaration: MetricDeclaration }
+  | { readonly say: 'access'; readonly batch: string }
+  | { readonly say: 'failure'; readonly slot: number; readonly kind: FailureKind }
+  | { readonly say: 'success'; readonly slot: number }
+  | { readonly say: 'suspect'; readonly slot: number }
+  | { readonly say: 'moved'; readonly pool: string; readonly from: string; readonly to: string }
+  | { readonly say: 'drained'; readonly cut: number };
