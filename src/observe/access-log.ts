@@ -36,7 +36,7 @@ export interface AccessEntry {
 }
 
 /** A batch is shipped once it is longer than this, in characters. */
-const BATCH_CHARS = 32 * 1024;
+const BATCH_CHARS = 128 * 1024;
 /** Most characters of one worker that may be on their way to the sink; what comes beyond is dropped and counted. */
 const UNDER_WAY_CHARS_MAX = 8 * 1024 * 1024;
 /** A sample is drawn as an integer below this. */

@@ -5,6 +5,9 @@ import { makePretty } from './pretty.ts';
 /** Most bytes that wait for whoever reads the log; what comes beyond is dropped and counted. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 
+/** The most that one write takes. */
+const WRITE_BYTES_MAX = 256 * 1024;
+
 export interface LogSinkOptions {
   /** Descriptor to write to; 1 is stdout. The sink's own from here on: `close` closes it, unless it is 1 or 2. */
   readonly fd: number;
@@ -37,6 +40,8 @@ export class LogSink {
       dest: options.fd,
       sync: false,
       minLength: 0,
+      // A worker's batch is one write; sonic-boom's own 16 KiB would make eight of it.
+      maxWrite: WRITE_BYTES_MAX,
       maxLength: options.waitingBytesMax ?? WAITING_BYTES_MAX,
     });
     this.#out.on('write', (bytes: number) => {

@@ -1,7 +1,7 @@
 // Fills in the access line of a request that is over, from what its exchange or its head still knows.
 import { latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
-import type { AccessEntry, AccessLog } from '../observe/access-log.ts';
+import { type AccessEntry, type AccessLog, logMs } from '../observe/access-log.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { Accountable } from './plane.ts';
@@ -34,8 +34,8 @@ export class AccessDesk {
       route: exchange.plan?.name,
       pool: exchange.pool?.name,
       upstream: exchange.upstream?.name,
-      durationMs,
-      upstreamMs: exchange.upstreamMs < 0 ? undefined : exchange.upstreamMs,
+      durationMs: logMs(durationMs),
+      upstreamMs: exchange.upstreamMs < 0 ? undefined : logMs(exchange.upstreamMs),
       bytesIn: exchange.bytesIn,
       bytesOut: exchange.bytesOut,
       attempts: exchange.attempts,
@@ -69,7 +69,7 @@ export class AccessDesk {
       route: plan?.name,
       pool: undefined,
       upstream: undefined,
-      durationMs,
+      durationMs: logMs(durationMs),
       upstreamMs: undefined,
       bytesIn: 0,
       bytesOut: 0,

@@ -22,6 +22,12 @@ export interface ConnectionUser {
   onUpstreamHung(connection: UpstreamConnection): void;
 }
 
+/**
+ * A connection beyond the bound of idle ones waits this long before it is closed. Without that, more clients than the bound, all busy,
+ * would close and dial connections at every ebb of a millisecond.
+ */
+const SURPLUS_MS = 100;
+
 /** Made once a thread: what connections share. */
 export interface ConnectionHost {
   readonly sockets: SocketMaker;
@@ -137,7 +143,7 @@ export class UpstreamConnection implements SocketOwner, Timed {
     const nowMs = this.host.deadlines.nowMs;
     if (
       this.gone ||
-      this.upstream.idle.length >= bounds.idle ||
+      bounds.idle === 0 ||
       this.served >= bounds.requests ||
       nowMs - this.bornMs > bounds.maxAgeMs ||
       this.upstream.address === null
@@ -146,7 +152,8 @@ export class UpstreamConnection implements SocketOwner, Timed {
       return;
     }
     this.upstream.idle.push(this);
-    this.host.deadlines.arm(this, nowMs + bounds.idleTimeoutMs);
+    const surplus = this.upstream.idle.length > bounds.idle;
+    this.host.deadlines.arm(this, nowMs + (surplus ? SURPLUS_MS : bounds.idleTimeoutMs));
   }
 
   /** Taken from the idle ones. False when it has died meanwhile. */
