@@ -29,6 +29,11 @@ export interface ByteSocket {
   write(out: ByteWriter): boolean;
   pause(): void;
   resume(): void;
+  /**
+   * Whether the peer has reset the connection, as far as the system tells without reading: for a socket whose reading is paused,
+   * which hears of nothing. A FIN is no reset. False where the system cannot be asked (unix sockets).
+   */
+  peerHasReset(): boolean;
   /** Sends FIN after what is pending; reading goes on. */
   end(): void;
   /** Closes at once; what is pending is lost. */

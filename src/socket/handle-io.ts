@@ -66,3 +66,15 @@ export function handleOf(socket: object): StreamHandle | null {
     ? (handle as StreamHandle)
     : null;
 }
+
+/**
+ * Whether the connection under `socket` was reset. Asks for the peer's address: a TCP socket that a reset has closed has no peer any
+ * more (getpeername: ENOTCONN on Linux, EINVAL elsewhere), even while bytes from before the reset wait to be read.
+ */
+export function peerHasReset(socket: object): boolean {
+  // Because: `_handle.getpeername` is undocumented, and net.Socket only gives out an answer from earlier. Without it nothing is claimed.
+  const handle = (socket as { _handle?: { getpeername?: (out: object) => unknown } | null })._handle;
+  if (handle === null || handle === undefined || typeof handle.getpeername !== 'function') return false;
+  const result = handle.getpeername({});
+  return typeof result === 'number' && result !== 0;
+}

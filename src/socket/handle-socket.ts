@@ -2,7 +2,14 @@
 import { connect, type Server, Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
 import type { ByteWriter } from '../base/byte-writer.ts';
 import { type ByteSocket, noOwner, type SocketOwner } from './byte-socket.ts';
-import { findHandleIo, type HandleIo, handleOf, type StreamHandle, type WriteRequest } from './handle-io.ts';
+import {
+  findHandleIo,
+  type HandleIo,
+  handleOf,
+  peerHasReset,
+  type StreamHandle,
+  type WriteRequest,
+} from './handle-io.ts';
 import { StreamSocket } from './stream-socket.ts';
 
 /** What one read may bring at the most. Also the size of the one buffer that every socket of a thread reads into. */
@@ -195,6 +202,10 @@ export class HandleSocket implements ByteSocket {
 
   resume(): void {
     this.#socket.resume();
+  }
+
+  peerHasReset(): boolean {
+    return !this.destroyed && peerHasReset(this.#socket);
   }
 
   end(): void {

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { ByteWriter } from '../base/byte-writer.ts';
 import type { ByteSocket, SocketOwner } from './byte-socket.ts';
+import { peerHasReset } from './handle-io.ts';
 
 /** Wraps `socket`, which must have been made with allowHalfOpen. */
 export class StreamSocket implements ByteSocket {
@@ -66,6 +67,10 @@ export class StreamSocket implements ByteSocket {
 
   resume(): void {
     this.#socket.resume();
+  }
+
+  peerHasReset(): boolean {
+    return !this.destroyed && peerHasReset(this.#socket);
   }
 
   end(): void {
