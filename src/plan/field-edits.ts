@@ -51,6 +51,8 @@ export function compileRequestEdits(spec: EditSpec, policy: RequestPolicy): Fiel
   actions[FIELD.cookie] = ACTION.special;
   actions[FIELD.host] = policy.keepHost ? ACTION.pass : ACTION.drop;
   actions[FIELD.maxForwards] = ACTION.special;
+  // Depends on whom the attempt reaches (rule C5), and is written with it.
+  actions[FIELD.expect] = ACTION.special;
   if (!policy.proxyAuth) actions[FIELD.proxyAuthorization] = ACTION.drop;
   const dropMarks = policy.dropUnderscores ? MARK.named | MARK.underscore : MARK.named;
   return withSpec(spec, actions, dropMarks);

@@ -6,11 +6,14 @@ import {
   CHUNK,
   CHUNK_LIMITS,
   ChunkedDecoder,
+  type ChunkLimits,
   CRLF,
   LAST_CHUNK,
   writeChunkHead,
 } from '../wire/chunked.ts';
 import { BODY } from '../wire/response-head.ts';
+
+const KEEPS_UNDERSCORES: ChunkLimits = { ...CHUNK_LIMITS, dropUnderscores: false };
 
 /** Decodes what comes and encodes what goes. Reused from message to message. */
 export class BodyRelay {
@@ -30,8 +33,11 @@ export class BodyRelay {
     this.#direction = direction;
   }
 
-  /** Begins a body framed as `framing` (BODY), of `length` bytes where that is `length`; `outChunked`: written chunked. */
-  begin(framing: number, length: number, outChunked: boolean): void {
+  /**
+   * Begins a body framed as `framing` (BODY), of `length` bytes where that is `length`; `outChunked`: written chunked;
+   * `dropUnderscores`: trailer fields with `_` in their names are dropped (rule L8).
+   */
+  begin(framing: number, length: number, outChunked: boolean, dropUnderscores: boolean): void {
     this.#framing = framing;
     this.#remaining = length;
     this.#outChunked = outChunked;
@@ -40,7 +46,7 @@ export class BodyRelay {
     this.done = framing === BODY.none || (framing === BODY.length && length === 0);
     if (framing === BODY.chunked) {
       this.#decoder ??= new ChunkedDecoder(this.#direction);
-      this.#decoder.reset(CHUNK_LIMITS);
+      this.#decoder.reset(dropUnderscores ? CHUNK_LIMITS : KEEPS_UNDERSCORES);
     }
   }
 
@@ -120,5 +126,16 @@ export class BodyRelay {
     writeChunkHead(out, n);
     out.copy(bytes, start, end);
     out.block(CRLF);
+  }
+}
+
+/** Lays out the data of `bytes[0, end)`, which is a whole chunked body of our own making, without its framing and trailers. */
+export function layUnchunked(out: ByteWriter, bytes: Uint8Array, end: number): void {
+  const decoder = new ChunkedDecoder('request');
+  decoder.reset(CHUNK_LIMITS);
+  let at = 0;
+  while (decoder.next(bytes, at, end) === CHUNK.data) {
+    out.copy(bytes, decoder.dataStart, decoder.dataEnd);
+    at = decoder.pos;
   }
 }

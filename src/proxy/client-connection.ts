@@ -7,10 +7,11 @@ import { hasLineEnd, PARSE } from '../wire/head-fields.ts';
 import { METHOD } from '../wire/request-method.ts';
 import { BodyPace } from './body-pace.ts';
 import type { ClientSide } from './client-side.ts';
-import type { Exchange, ExchangeClient } from './exchange.ts';
+import type { Exchange } from './exchange.ts';
+import type { ExchangeClient } from './exchange-client.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { Plane } from './plane.ts';
-import { Tunnel } from './tunnel.ts';
+import { Tunnel, type TunnelExchange } from './tunnel.ts';
 
 /** The listener that a connection came through, as the connection needs it. */
 export interface ConnectionHome {
@@ -31,7 +32,9 @@ const PHASE = { idle: 0, head: 1, exchange: 2, linger: 3, tunnel: 4, gone: 5 } a
 
 /** A refusal is followed by reading and dropping for so long, so that the client can read the answer. */
 const LINGER_MS = 2000;
-/** While lingering this much is read at the most. */
+/** A client whose reading is paused is looked at this often, for a reset is to be noticed within a second. */
+const WATCH_MS = 500;
+/** While lingering this much is read; what a client sends beyond it stays in the socket until the time is up. */
 const LINGER_BYTES_MAX = 256 * 1024;
 
 /** A client connection. What it holds while idle is this object and its socket, nothing more. */
@@ -58,6 +61,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   #consuming = false;
   #requestDeadlineMs = Number.POSITIVE_INFINITY;
   #pace: BodyPace | null = null;
+  /** When a client that waits for a 100 gets ours, ms. */
+  #expectUntilMs = 0;
   #lingered = 0;
 
   constructor(home: ConnectionHome, socket: ByteSocket) {
@@ -107,7 +112,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
         return;
       case PHASE.linger:
         this.#lingered += end - start;
-        if (this.#lingered > LINGER_BYTES_MAX) this.socket.destroy();
+        // Closing with bytes unread would be a reset, which takes the answer from a client that has not read it yet.
+        if (this.#lingered > LINGER_BYTES_MAX) this.socket.pause();
         return;
       case PHASE.gone:
         return;
@@ -186,11 +192,13 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     const exchange = this.#exchange;
     if (exchange === null || this.#phase !== PHASE.exchange) return start;
     if (exchange.bodyDone) return start;
-    this.#pace = new BodyPace(exchange.plan!.limits.minRateBytes, this.#deadlines.nowMs);
+    const plan = exchange.plan!;
+    this.#pace = new BodyPace(plan.limits.minRateBytes, this.#deadlines.nowMs);
+    this.#expectUntilMs = this.#deadlines.nowMs + plan.timeouts.expectMs;
     const at = start < end ? exchange.feed(bytes, start, end) : start;
     if (this.#exchange !== exchange || this.#phase !== PHASE.exchange) return at;
     if (exchange.bodyDone) this.#bodyIn();
-    else this.#armBody();
+    else this.#armExchange();
     return at;
   }
 
@@ -228,6 +236,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     if (this.#readingPaused) return;
     this.#readingPaused = true;
     this.socket.pause();
+    this.#armExchange();
   }
 
   #resume(): void {
@@ -243,28 +252,35 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
 
   resumeBody(): void {
     this.#pace?.resume(this.#deadlines.nowMs);
-    this.#resume();
+    // What was read ahead keeps its bound, however the body gets on.
+    if (this.#heldLength < this.home.plane.generation.limits.bufferBytes) this.#resume();
   }
 
-  #armBody(): void {
-    const exchange = this.#exchange!;
+  /** Arms what comes first: the request's whole time, the next look at its body, or at a client that is not read. */
+  #armExchange(): void {
+    const exchange = this.#exchange;
+    if (exchange === null || exchange.plan === null) return;
     const nowMs = this.#deadlines.nowMs;
-    const timeouts = exchange.plan!.timeouts;
-    let at = Math.min(this.#requestDeadlineMs, nowMs + timeouts.bodyIdleMs, this.#pace!.nextCheckMs);
-    if (exchange.expects) at = Math.min(at, nowMs + timeouts.expectMs);
-    this.#deadlines.arm(this, at);
+    let at = this.#requestDeadlineMs;
+    if (this.#pace !== null) {
+      const { timeouts } = exchange.plan;
+      at = Math.min(at, nowMs + timeouts.bodyIdleMs, this.#pace.nextCheckMs);
+      if (exchange.expects) at = Math.min(at, this.#expectUntilMs);
+    }
+    if (this.#readingPaused) at = Math.min(at, nowMs + WATCH_MS);
+    if (at === Number.POSITIVE_INFINITY) this.#deadlines.disarm(this);
+    else this.#deadlines.arm(this, at);
   }
 
   /** The request's body is complete: from now on only its total time counts. */
   #bodyIn(): void {
     this.#pace = null;
-    if (this.#requestDeadlineMs === Number.POSITIVE_INFINITY) this.#deadlines.disarm(this);
-    else this.#deadlines.arm(this, this.#requestDeadlineMs);
+    this.#armExchange();
   }
 
   armRequest(atMs: number): void {
     this.#requestDeadlineMs = atMs;
-    this.#deadlines.arm(this, atMs);
+    this.#armExchange();
   }
 
   onDeadline(nowMs: number): void {
@@ -293,13 +309,22 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       exchange.fail(PROXY_FAULT.totalTimeout);
       return;
     }
+    // A client that is not read is watched all the same (rule C8).
+    if (this.#readingPaused && this.socket.peerHasReset()) {
+      this.#abandon();
+      return;
+    }
     const pace = this.#pace;
-    if (exchange.bodyDone || pace === null) return;
-    if (exchange.expects) exchange.sendContinue();
-    const fault = pace.judge(nowMs, exchange.plan!.timeouts.bodyIdleMs);
-    if (fault === null) this.#armBody();
-    else if (exchange.draining) this.socket.destroy();
-    else exchange.fail(fault);
+    if (pace !== null) {
+      if (exchange.expects && nowMs >= this.#expectUntilMs) exchange.sendContinue();
+      const fault = pace.judge(nowMs, exchange.plan!.timeouts.bodyIdleMs);
+      if (fault !== null) {
+        if (exchange.draining) this.socket.destroy();
+        else exchange.fail(fault);
+        return;
+      }
+    }
+    this.#armExchange();
   }
 
   onEnd(): void {
@@ -423,7 +448,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     else this.socket.destroy();
   }
 
-  openTunnel(connection: UpstreamConnection, exchange: Exchange): void {
+  openTunnel(connection: UpstreamConnection, exchange: TunnelExchange): void {
     this.#phase = PHASE.tunnel;
     this.#tunnel = new Tunnel(this, this.socket, connection, exchange, this.#deadlines);
     this.#resume();

@@ -15,7 +15,7 @@ import type { AccessLog } from '../observe/access-log.ts';
 import type { MetricBook } from '../observe/metric-book.ts';
 import { compile } from '../plan/compile.ts';
 import type { Pool } from '../pool/pool.ts';
-import { SocketMaker } from '../socket/handle-socket.ts';
+import { READ_BYTES, SocketMaker } from '../socket/handle-socket.ts';
 import type { Address, Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { DateField } from '../wire/local-reply.ts';
@@ -25,6 +25,7 @@ import { AccessDesk } from './access-desk.ts';
 import { AdmissionDesk } from './admission.ts';
 import { Exchange } from './exchange.ts';
 import { Listener } from './listener.ts';
+import { freePlaces } from './places.ts';
 import type { Accountable, Generation, Plane, PlaneReports } from './plane.ts';
 import { PlaneMetrics } from './plane-metrics.ts';
 import { Replies } from './replies.ts';
@@ -66,7 +67,8 @@ export class DataPlane implements Plane {
   readonly random: Random;
   readonly randomBytes = new RandomBytes();
   readonly table: UpstreamTable;
-  readonly writers = new WriterStock(OUT_BYTES_MAX);
+  readonly avoidSlots: number;
+  readonly writers: WriterStock;
   readonly out = new ByteWriter(16 * 1024, OUT_BYTES_MAX);
   readonly requestHead: RequestHead;
   readonly responseHead: ResponseHead;
@@ -89,6 +91,7 @@ export class DataPlane implements Plane {
   readonly #access: AccessDesk | null;
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
+  #waking = false;
   #onDrained: (() => void) | null = null;
 
   constructor(input: DataPlaneInput) {
@@ -114,6 +117,8 @@ export class DataPlane implements Plane {
       timeouts: config.timeouts,
       http: config.http,
     };
+    this.avoidSlots = Math.max(1, ...compiled.pools.map((pool) => pool.upstreams.length));
+    this.writers = new WriterStock(writerBytesMax(config));
     this.#suspicion = config.pools.map((pool) => pool.health.suspicion);
     const limits = config.limits;
     this.requestHead = new RequestHead({ ...limits, strictTarget: false });
@@ -183,11 +188,17 @@ export class DataPlane implements Plane {
     this.#access?.exchange(exchange, ms);
   }
 
-  /** Lets those at the head of the line try again, as many as places can be free. */
   wakeLine(pool: Pool): void {
-    const waiter = pool.line.next();
-    // Only exchanges stand in lines of this plane.
-    if (waiter !== null) (waiter as Exchange).resumeFromLine();
+    // One that is woken may fail at once and free its place: the loop that runs already, or the next tick, gives it on.
+    if (this.#waking) return;
+    this.#waking = true;
+    for (let n = Math.min(pool.line.length, freePlaces(pool)); n > 0; n--) {
+      // Only exchanges stand in lines of this plane.
+      const waiter = pool.line.next() as Exchange | null;
+      if (waiter === null) break;
+      waiter.resumeFromLine();
+    }
+    this.#waking = false;
   }
 
   #tick(): void {
@@ -209,7 +220,7 @@ export class DataPlane implements Plane {
     for (let w = pool.line.nextExpired(nowMs); w !== null; w = pool.line.nextExpired(nowMs)) {
       (w as Exchange).expireInLine();
     }
-    for (let tries = pool.line.length; tries > 0; tries--) this.wakeLine(pool);
+    if (pool.line.length > 0) this.wakeLine(pool);
   }
 
   #tickSuspicion(pool: Pool, options: SuspicionOptions | null, nowMs: number): void {
@@ -263,4 +274,16 @@ export class DataPlane implements Plane {
     for (const upstream of this.upstreams) upstream.closeIdle();
     this.accessLog?.flush();
   }
+}
+
+/**
+ * What a writer of requests may grow to: what is held for a retry, or waits for an upstream, with one read on top and its framing. A body
+ * that is held in chunks of one byte takes six times its bytes.
+ */
+function writerBytesMax(config: Config): number {
+  let most = config.limits.headBytes;
+  for (const { limits, retries } of config.routes) {
+    most = Math.max(most, limits.bufferBytes, limits.responseHeadBytes, retries.bodyBufferBytes * 6);
+  }
+  return Math.max(OUT_BYTES_MAX, most + 2 * READ_BYTES);
 }

@@ -31,6 +31,13 @@ export const PROXY_FAULT = {
     'never',
     'The request body is larger than the limit.',
   ),
+  lengthRequired: fault(
+    'request.length.required',
+    'client',
+    411,
+    'never',
+    'The instance speaks HTTP/1.0 and needs the length of this body, which is too long to be measured here.',
+  ),
   clientGone: fault('client.gone', 'client', 0, 'never', 'The client left before its answer was complete.'),
   clientStalled: fault('client.stalled', 'client', 0, 'never', 'The client stopped reading its answer.'),
   noRoute: fault('route.none', 'client', 404, 'never', 'No route leads anywhere for this host and path.'),

@@ -77,6 +77,8 @@ export interface Plane {
   readonly random: Random;
   readonly randomBytes: RandomBytes;
   readonly table: UpstreamTable;
+  /** Upstreams of the largest pool: what a request may have to remember not to ask again. */
+  readonly avoidSlots: number;
   readonly writers: WriterStock;
   /** The one writer that answers are laid out in; empty between calls. */
   readonly out: ByteWriter;
@@ -91,7 +93,7 @@ export interface Plane {
   stopping: boolean;
   /** A request is over: counted, and told in the access log. */
   account(exchange: Accountable): void;
-  /** A place became free in a pool that has a line. */
+  /** A place became free in a pool that has a line: as many are let try again as there are places. */
   wakeLine(pool: Pool): void;
   /** A client connection was refused or has ended for a fault before any route was known. */
   refused(fault: Fault): void;

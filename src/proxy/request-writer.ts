@@ -4,9 +4,10 @@ import type { RandomBytes } from '../base/random.ts';
 import { ACTION, type FieldEdits, isDroppedName } from '../plan/field-edits.ts';
 import { type Rewrite, stripAt } from '../plan/rewrite.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
+import { layUpgrade } from '../wire/connection-options.ts';
 import { FIELD } from '../wire/fields.ts';
 import type { HeadFields } from '../wire/head-fields.ts';
-import { FORM, FRAMING, type RequestHead } from '../wire/request-head.ts';
+import { FORM, type RequestHead } from '../wire/request-head.ts';
 import { METHOD } from '../wire/request-method.ts';
 import type { ClientSide } from './client-side.ts';
 
@@ -18,7 +19,6 @@ const FORWARDED_FOR = latin1Bytes('X-Forwarded-For: ');
 const REQUEST_ID = latin1Bytes('X-Request-Id: ');
 const TRACEPARENT = latin1Bytes('traceparent: 00-');
 const TRACE_SAMPLED = latin1Bytes('-00\r\n');
-const CHUNKED = latin1Bytes('Transfer-Encoding: chunked\r\n');
 const UPGRADE = latin1Bytes('Connection: Upgrade\r\nUpgrade: ');
 const TE_TRAILERS = latin1Bytes('Connection: TE\r\nTE: trailers\r\n');
 const MAX_FORWARDS = latin1Bytes('Max-Forwards: ');
@@ -39,11 +39,14 @@ export interface RequestMark {
   /** The host asked for; empty when there is none. */
   hostStart: number;
   hostEnd: number;
+  /** The protocols that a tunnel is asked for; only set where one is. */
+  upgradeStart: number;
+  upgradeEnd: number;
 }
 
 /**
  * Lays out everything of the head but its end: the caller appends what depends on the attempt (`Host` of the upstream, the moved
- * mark) and the empty line. `upgrade`: the request asks for a tunnel that is allowed.
+ * mark, the framing of a chunked body, `Expect`) and the empty line. `upgrade`: the request asks for a tunnel that is allowed.
  */
 export function layRequest(
   out: ByteWriter,
@@ -85,11 +88,11 @@ export function layRequest(
   if (plan.http.forwarded) layForwarded(out, head, side);
   if (plan.via !== null) layVia(out, plan.via, head.minor);
   if (head.fields.first[FIELD.maxForwards]! >= 0) layMaxForwards(out, head);
-  if (head.framing === FRAMING.chunked) out.block(CHUNKED);
   if (upgrade) {
-    const fields = head.fields;
     out.block(UPGRADE);
-    out.copy(bytes, fields.valueStart[head.upgrade]!, fields.valueEnd[head.upgrade]!);
+    mark.upgradeStart = out.length;
+    layUpgrade(out, head.fields);
+    mark.upgradeEnd = out.length;
     out.block(CRLF);
   } else if (head.teTrailers) {
     out.block(TE_TRAILERS);

@@ -51,6 +51,8 @@ export class Upstream {
   readonly idle: UpstreamConnection[] = [];
   /** Connections with a request, newest first, linked through `busyNext`. */
   busy: UpstreamConnection | null = null;
+  /** Its last answer was HTTP/1.0: it cannot be sent chunks, and knows no `Expect` (rules F10, C5). */
+  speaksOld = false;
   /** Requests of this worker fully or partly sent and not yet answered by a byte. */
   owed = 0;
   /** When `owed` last rose from none, ms. */
@@ -59,8 +61,6 @@ export class Upstream {
   heardMs = 0;
   /** When this worker last told the main thread that it suspects it, ms. */
   toldMs = Number.NEGATIVE_INFINITY;
-
-
 
   constructor(spec: UpstreamSpec, table: UpstreamTable) {
     this.spec = spec;

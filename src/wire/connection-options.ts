@@ -1,5 +1,5 @@
 // What Connection, Upgrade, TE and Expect ask for: lists of words, read without making strings.
-import { latin1Bytes } from '../base/byte-writer.ts';
+import { type ByteWriter, latin1Bytes } from '../base/byte-writer.ts';
 import { FIELD, FIELD_FLAGS, fieldId, PROTECTED } from './fields.ts';
 import { type HeadFields, MARK } from './head-fields.ts';
 import { COMMA, isSameName, isWord, SEMICOLON, SP, TAB } from './octets.ts';
@@ -111,13 +111,43 @@ export function listHas(fields: HeadFields, id: number, word: Uint8Array): boole
 }
 
 /**
- * Index of the first `Upgrade` field, or −1 when nothing can be upgraded: not named in `Connection`, not 1.1, or one of the
- * protocols is `h2c`, which is never forwarded (rule C7).
+ * Index of the first `Upgrade` field, or −1 when nothing can be upgraded: not named in `Connection`, not 1.1, or no protocol is
+ * left without `h2c`, which is never forwarded (rule C7). `layUpgrade` writes what is left.
  */
 export function upgradeIndex(fields: HeadFields, minor: number, options: number): number {
   const index = fields.first[FIELD.upgrade]!;
   if (index < 0 || minor === 0 || (options & OPTION.upgrade) === 0) return -1;
-  return listHas(fields, FIELD.upgrade, H2C) ? -1 : index;
+  return eachProtocol(fields, null) > 0 ? index : -1;
+}
+
+/** Writes the protocols of all `Upgrade` fields but `h2c`, as one list and without the field's name. */
+export function layUpgrade(out: ByteWriter, fields: HeadFields): void {
+  eachProtocol(fields, out);
+}
+
+/** Counts the protocols that may be asked for, and lays them out where `out` is there. */
+function eachProtocol(fields: HeadFields, out: ByteWriter | null): number {
+  const bytes = fields.bytes;
+  let count = 0;
+  let index = fields.first[FIELD.upgrade]!;
+  for (let left = fields.seen[FIELD.upgrade]!; left > 0; index++) {
+    if (fields.id[index] !== FIELD.upgrade) continue;
+    left--;
+    const end = fields.valueEnd[index]!;
+    let i = fields.valueStart[index]!;
+    while (i < end) {
+      const from = wordStart(bytes, i, end);
+      const to = wordEnd(bytes, from, end);
+      i = nextElement(bytes, to, end);
+      if (to === from || isWord(bytes, from, to, H2C)) continue;
+      if (out !== null) {
+        if (count > 0) out.latin1(', ');
+        out.copy(bytes, from, to);
+      }
+      count++;
+    }
+  }
+  return count;
 }
 
 /** Whether `TE` says that trailers are welcome (rule H1). */

@@ -138,7 +138,8 @@ t.test('C7: an upgrade has to be asked for by Connection, in 1.1, and h2c never 
   corpus.takes(t, with11('Upgrade: websocket', 'Connection: keep-alive, upgrade'), { upgrade: 1 });
   corpus.takes(t, with11('Upgrade: websocket'), { upgrade: -1 });
   corpus.takes(t, with11('Connection: upgrade', 'Upgrade: h2c'), { upgrade: -1 });
-  corpus.takes(t, with11('Connection: upgrade', 'Upgrade: websocket, H2C'), { upgrade: -1 });
+  corpus.takes(t, with11('Connection: upgrade', 'Upgrade: websocket, H2C'), { upgrade: 2 });
+  corpus.takes(t, with11('Connection: upgrade', 'Upgrade: h2c, H2C', 'Upgrade: h2c'), { upgrade: -1 });
   corpus.takes(t, 'GET / HTTP/1.0\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n', { upgrade: -1 });
 });
 

@@ -1,0 +1,22 @@
+// What an exchange needs of the client connection that it belongs to.
+import type { ByteSocket } from '../socket/byte-socket.ts';
+import type { UpstreamConnection } from '../upstream/connection.ts';
+import type { ClientSide } from './client-side.ts';
+import type { TunnelExchange } from './tunnel.ts';
+
+/** The client's side of an exchange. */
+export interface ExchangeClient {
+  readonly socket: ByteSocket;
+  readonly side: ClientSide;
+  /** The answer is complete. `keep`: the connection may serve on; else it closes once all has left. */
+  onAnswered(keep: boolean): void;
+  /** The answer cannot be completed: the connection must end so that nobody takes it for complete. */
+  cut(hard: boolean): void;
+  /** Stop or go on reading the request's body. */
+  pauseBody(): void;
+  resumeBody(): void;
+  /** 101 went out: both sides are bytes from now on. */
+  openTunnel(connection: UpstreamConnection, exchange: TunnelExchange): void;
+  /** Sets when this request must be over, ms. */
+  armRequest(atMs: number): void;
+}
