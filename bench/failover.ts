@@ -15,6 +15,8 @@ const USERS = 200;
 /** With a slow upstream more, since each of its users waits 2 s: with too few of them the load would be theirs to bound. */
 const SLOW_USERS = 1000;
 const SECONDS = 8;
+/** A load generator that stood still for longer measured the machine, not the proxy. */
+const STALL_MAX_MS = 100;
 /** What the proxies wait for an answer's head. */
 const RESPONSE_MS = 3000;
 
@@ -71,7 +73,8 @@ async function drill(run: BenchRun, peer: Peer, fault: DrillSpec['fault']): Prom
           rate: RATE,
           users: fault === 'slow' ? SLOW_USERS : USERS,
           seconds: SECONDS,
-          postEvery: fault === 'slow' ? 0 : 10,
+          // A POST in a hung process can't be tried elsewhere: it would only make its user's GETs wait behind it.
+          postEvery: fault === 'kill' ? 10 : 0,
           core: run.loadCore,
         },
         upstreams,
@@ -90,7 +93,10 @@ async function drill(run: BenchRun, peer: Peer, fault: DrillSpec['fault']): Prom
           maxMs: load.maxMs,
           answered: load.answered,
         },
-        trouble: '',
+        trouble:
+          load.stalledMs > STALL_MAX_MS
+            ? `the load generator itself stood still for ${load.stalledMs.toFixed(0)} ms`
+            : '',
       };
     });
   } finally {

@@ -62,6 +62,8 @@ export interface LoadResult {
   readonly coreShare: number;
   /** How much of one core this generator used itself. */
   readonly ownCoreShare: number;
+  /** Open loop: the longest time that this generator itself stood still. Latencies up to it say nothing of the proxy. */
+  readonly stalledMs: number;
 }
 
 const KEPT_MAX = 10_000;
@@ -105,6 +107,7 @@ class LoadRun implements UserReport {
   #own = 0;
   #finished: (() => void) | null = null;
   #ticker: NodeJS.Timeout | null = null;
+  #stalledMs = 0;
 
   constructor(spec: LoadSpec) {
     this.#spec = spec;
@@ -161,8 +164,11 @@ class LoadRun implements UserReport {
   #openLoop(): void {
     const { rate, users, postEvery } = this.#spec;
     const startMs = performance.now();
+    let tickedMs = startMs;
     this.#ticker = setInterval(() => {
       const nowMs = performance.now();
+      this.#stalledMs = Math.max(this.#stalledMs, nowMs - tickedMs);
+      tickedMs = nowMs;
       const due = Math.floor(((nowMs - startMs) * rate) / 1000);
       while (this.#asked < due) {
         const i = this.#asked++;
@@ -263,6 +269,7 @@ class LoadRun implements UserReport {
       cpuMicrosPerRequest: this.#cpu / answered,
       coreShare: this.#cpu / 1000 / this.#elapsedMs,
       ownCoreShare: this.#own / 1000 / this.#elapsedMs,
+      stalledMs: this.#stalledMs,
     };
   }
 }
