@@ -24,9 +24,9 @@ import { ResponseHead } from '../wire/response-head.ts';
 import { AccessDesk } from './access-desk.ts';
 import { AdmissionDesk } from './admission.ts';
 import { Exchange } from './exchange.ts';
-import { Listener } from './listener.ts';
+import { Listener, type ListenerPlane } from './listener.ts';
 import { freePlaces } from './places.ts';
-import type { Accountable, Generation, Plane, PlaneReports } from './plane.ts';
+import type { Accountable, Generation, PlaneReports } from './plane.ts';
 import { PlaneMetrics } from './plane-metrics.ts';
 import { Replies } from './replies.ts';
 
@@ -59,7 +59,7 @@ const RESPONSE_FIELDS_MAX = 256;
 const TELL_EVERY_MS = 100;
 
 /** The data plane of one worker. */
-export class DataPlane implements Plane {
+export class DataPlane implements ListenerPlane {
   readonly worker: number;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -168,12 +168,7 @@ export class DataPlane implements Plane {
 
   /** The upstream was found hung: what waits on it is tried elsewhere where that may be done. */
   hung(slot: number): void {
-    const upstream = this.upstreams[slot];
-    if (upstream === undefined) return;
-    upstream.closeIdle();
-    const busy = [];
-    for (let c = upstream.busy; c !== null; c = c.busyNext) busy.push(c);
-    for (const connection of busy) connection.user?.onUpstreamHung(connection);
+    this.upstreams[slot]?.hung();
   }
 
   refused(fault: Fault): void {

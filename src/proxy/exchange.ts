@@ -1,24 +1,24 @@
 // The life of one request, from its head to the last byte of its answer: placed, sent, answered, or tried again.
 
-import { Avoid } from '../balance/balancer.ts';
 import { feedLatency, feedP99 } from '../balance/latency.ts';
 import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Waiter, WaitingLine } from '../pool/waiting-line.ts';
-import { type ConnectionUser, UpstreamConnection } from '../upstream/connection.ts';
-import { dialFault, UPSTREAM_FAULT } from '../upstream/faults.ts';
+import { UPSTREAM_FAULT } from '../upstream/faults.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { CONTINUE } from '../wire/local-reply.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import { isIdempotent, METHOD } from '../wire/request-method.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
+import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { PROXY_FAULT } from './faults.ts';
 import { Homing } from './homing.ts';
-import { type AnswerReader, IncomingAnswer } from './incoming-answer.ts';
+import { IncomingAnswer } from './incoming-answer.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
+import { Placement } from './placement.ts';
 import type { FailureKind, Plane } from './plane.ts';
 import type { RequestMark } from './request-writer.ts';
 import { FRAME_OUT, layInterim, layResponse, laySwitch } from './response-writer.ts';
@@ -33,11 +33,13 @@ const DISCARD_BYTES_MAX = 64 * 1024;
 const STATE = { idle: 0, waiting: 1, gathering: 2, attempting: 3, relaying: 4, answered: 5 } as const;
 
 /** Reused from request to request of one client connection, and from connection to connection. */
-export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExchange {
+export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
   readonly plane: Plane;
   readonly request: OutgoingRequest;
   readonly answer: IncomingAnswer;
+  readonly attempt: Attempt;
   readonly homing: Homing;
+  readonly placement: Placement;
   client: ExchangeClient | null = null;
   line: WaitingLine | null = null;
   ahead: Waiter | null = null;
@@ -46,8 +48,6 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
 
   plan: RoutePlan | null = null;
   pool: Pool | null = null;
-  /** Whom the request is at, or was at last. */
-  upstream: Upstream | null = null;
   status = 0;
   attempts = 0;
   startedMs = 0;
@@ -59,20 +59,9 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
   json = false;
 
   #state: number = STATE.idle;
-  /** A place at `upstream` is taken, and must be given back. */
-  #reserved = false;
-  #connection: UpstreamConnection | null = null;
   #keepAlive = false;
-  readonly #avoid: Avoid;
-  /** What the last attempt failed by; null before any failed. */
-  #lastFault: Fault | null = null;
-  /** The last look for a place found upstreams that were only full. */
-  #full = false;
   /** When the waiting in line ends at the latest, ms; −1 while it has not waited. */
   #patientUntilMs = -1;
-  /** The next attempt takes no kept connection (rule T2). */
-  #dialsFresh = false;
-  #clientBlocked = false;
   #discarded = 0;
 
   constructor(plane: Plane) {
@@ -80,7 +69,8 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
     this.request = new OutgoingRequest(plane);
     this.answer = new IncomingAnswer(plane);
     this.homing = new Homing(plane);
-    this.#avoid = new Avoid(plane.avoidSlots);
+    this.placement = new Placement(plane, this.homing);
+    this.attempt = new Attempt(plane, this, this.request, this.answer);
   }
 
   /** Whether the request's body has been read to its end. */
@@ -96,6 +86,20 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
   /** Whether the client waits for a 100 that nobody has sent yet. */
   get expects(): boolean {
     return this.request.expects;
+  }
+
+  /** Whom the request is at, or was at last. */
+  get upstream(): Upstream | null {
+    return this.placement.upstream;
+  }
+
+  get toHead(): boolean {
+    return this.method === METHOD.HEAD;
+  }
+
+  /** The app is told that this user comes from elsewhere. */
+  get movedHere(): boolean {
+    return this.homing.movedTo(this.placement.upstream!);
   }
 
   get requestId(): string {
@@ -129,7 +133,6 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
     this.client = client;
     this.plan = plan;
     this.pool = pool;
-    this.upstream = null;
     this.status = 0;
     this.attempts = 0;
     this.startedMs = startedMs;
@@ -141,11 +144,9 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
     this.json = plane.replies.prefersJson(head);
     this.#state = STATE.attempting;
     this.#keepAlive = head.keepAlive && !plane.stopping;
-    this.#avoid.clear();
-    this.#lastFault = null;
     this.#patientUntilMs = -1;
-    this.#dialsFresh = false;
-    this.#clientBlocked = false;
+    this.attempt.dialsFresh = false;
+    this.placement.begin(pool);
     this.homing.read(plan, pool, head, client.side);
     const fits = this.request.begin(head, plan, client.side, this.homing);
     pool.budget.note(plane.deadlines.nowMs);
@@ -175,9 +176,9 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
         this.fail(PROXY_FAULT.lengthRequired);
         return end;
       }
-      if (body.done) this.#ask(this.upstream!);
+      if (body.done) this.#ask();
     } else if (request.sent) {
-      this.#flushBody();
+      this.attempt.flushBody();
     } else if (request.waitingBytes > plan.limits.bufferBytes) {
       this.client!.pauseBody();
     }
@@ -199,45 +200,21 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
 
   /** Finds an upstream and asks it, or waits in line, or gives up. */
   #place(): void {
-    const upstream = this.#reserve();
-    if (upstream !== null) this.#ask(upstream);
-    else if (this.#full) this.#wait();
-    else this.#giveUp(this.#noneFault());
-  }
-
-  /** An upstream that can take the request, with a place taken there; null: see `#full`. */
-  #reserve(): Upstream | null {
-    const pool = this.pool!;
-    const avoid = this.#avoid;
-    pool.refresh();
-    this.#full = false;
-    const mark = avoid.count;
-    let chosen = this.homing.place(avoid);
-    while (chosen !== null && !pool.reserve(chosen)) {
-      this.#full = true;
-      avoid.add(chosen.slot);
-      chosen = this.homing.bound ? null : this.homing.place(avoid);
+    const { placement } = this;
+    const upstream = placement.find();
+    if (upstream !== null) {
+      placement.settle(upstream);
+      this.#ask();
+    } else if (placement.full) {
+      this.#wait();
+    } else {
+      this.fail(placement.noneFault());
     }
-    // Those that were only full may be asked again later.
-    avoid.count = mark;
-    return chosen;
-  }
-
-  #noneFault(): Fault {
-    if (this.homing.lost && this.homing.failsWhenLost) return PROXY_FAULT.homeLost;
-    return this.pool!.emptyReason() === 'all maintenance' ? PROXY_FAULT.maintenance : PROXY_FAULT.noUpstream;
-  }
-
-  /** Nobody takes the request (`fault`). One that was tried fails by what became of its last attempt. */
-  #giveUp(fault: Fault): void {
-    // A home that cannot be reached is gone, and that is what a pool that moves nobody says (`onLost: fail`).
-    const gone = fault === PROXY_FAULT.homeLost && this.#lastFault?.retry === 'always';
-    this.fail(gone ? fault : (this.#lastFault ?? fault));
   }
 
   #wait(): void {
     if (!this.pool!.line.enter(this, this.plane.deadlines.nowMs)) {
-      this.#giveUp(PROXY_FAULT.full);
+      this.fail(this.placement.fullFault(PROXY_FAULT.full));
       return;
     }
     this.#state = STATE.waiting;
@@ -255,13 +232,12 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
 
   /** The time in line is up. */
   expireInLine(): void {
-    this.#giveUp(PROXY_FAULT.waitTimeout);
+    this.fail(this.placement.fullFault(PROXY_FAULT.waitTimeout));
   }
 
-  /** Asks `upstream`, where a place is taken. */
-  #ask(upstream: Upstream): void {
-    this.upstream = upstream;
-    this.#reserved = true;
+  /** Asks the upstream where the request was placed. */
+  #ask(): void {
+    const upstream = this.placement.upstream!;
     if (this.request.mustGather(upstream.speaksOld)) {
       this.#state = STATE.gathering;
       this.sendContinue();
@@ -270,76 +246,12 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
     }
     this.#state = STATE.attempting;
     this.attempts++;
-    const idle = this.#dialsFresh ? null : upstream.takeIdle();
-    this.#dialsFresh = false;
-    if (idle !== null) {
-      this.#connection = idle;
-      idle.use(this);
-      this.#send(idle);
-      return;
-    }
-    const address = upstream.address;
-    if (address === null) {
-      this.#attemptFailed(UPSTREAM_FAULT.unresolved, 'unresolved');
-      return;
-    }
-    const connection = UpstreamConnection.dial(this.plane, upstream, address, this);
-    this.#connection = connection;
-    this.plane.deadlines.arm(connection, this.plane.deadlines.nowMs + this.plan!.timeouts.connectMs);
-  }
-
-  onConnected(connection: UpstreamConnection): void {
-    this.#send(connection);
-  }
-
-  #send(connection: UpstreamConnection): void {
-    connection.owe(this.plane.deadlines.nowMs);
-    const flushed = this.request.send(connection, this.homing.movedTo(connection.upstream));
-    if (flushed && this.request.hasBody) this.#flushBody();
-    this.#armAnswer(connection);
-  }
-
-  #armAnswer(connection: UpstreamConnection): void {
-    const timeouts = this.plan!.timeouts;
-    const ms = this.request.body.done ? timeouts.responseMs : timeouts.streamMs;
-    this.plane.deadlines.arm(connection, this.plane.deadlines.nowMs + ms);
-  }
-
-  /** Sends body bytes that have not been sent. Pauses the client while the upstream is slow. */
-  #flushBody(): void {
-    const connection = this.#connection;
-    if (connection === null || !this.request.sent) return;
-    if (connection.socket.pendingBytes > 0) {
-      this.client!.pauseBody();
-      return;
-    }
-    if (this.request.flush(connection)) this.client!.resumeBody();
-    else this.client!.pauseBody();
-    this.#armAnswer(connection);
-  }
-
-  onUpstreamDrain(_connection: UpstreamConnection): void {
-    this.#flushBody();
+    this.attempt.start(upstream);
   }
 
   /** Everything that has been read from the upstream has left: it may go on. */
   onClientDrain(): void {
-    if (!this.#clientBlocked) return;
-    this.#clientBlocked = false;
-    this.#connection?.socket.resume();
-  }
-
-  onUpstreamBytes(connection: UpstreamConnection, bytes: Uint8Array, start: number, end: number): void {
-    if (this.#state === STATE.relaying) {
-      const out = this.plane.out;
-      const at = this.answer.body.feed(out, bytes, start, end);
-      this.bytesOut += out.length;
-      this.#relayed(connection, at, end);
-      return;
-    }
-    connection.settle();
-    const headBytesMax = this.plan!.limits.responseHeadBytes;
-    this.answer.read(this, bytes, start, end, this.method === METHOD.HEAD, headBytesMax);
+    this.attempt.clientDrained();
   }
 
   onInterim(head: ResponseHead): void {
@@ -351,14 +263,13 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
   }
 
   onBadAnswer(fault: Fault): void {
-    this.#attemptFailed(fault, 'protocol');
+    this.onAttemptFailed(fault, 'protocol');
   }
 
   onAnswer(head: ResponseHead, bytes: Uint8Array, end: number): void {
     const plane = this.plane;
     const plan = this.plan!;
-    const connection = this.#connection!;
-    const { upstream } = connection;
+    const upstream = this.placement.upstream!;
     this.#noteAnswer(upstream, head);
     const { statuses } = plan.retries;
     if (statuses.length > 0 && inRanges(statuses, head.status) && this.#moveOn(UPSTREAM_FAULT.byStatus))
@@ -375,13 +286,14 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
     if (answer.body.fault !== null) {
       // Nothing of it went out: the client can still be told (rule A5).
       out.reset();
-      this.#attemptFailed(answer.body.fault, 'protocol');
+      this.onAttemptFailed(answer.body.fault, 'protocol');
       return;
     }
     this.status = head.status;
     this.#state = STATE.relaying;
+    this.attempt.relaying = true;
     this.bytesOut = out.length - headLength;
-    this.#relayed(connection, at, end);
+    this.#relay(at, end);
   }
 
   /** What an answer's head tells of its upstream. */
@@ -400,130 +312,89 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
     else if (upstream.failing) plane.reports.success(upstream);
   }
 
-  /** Writes what was laid out, and ends the exchange when that was the last of it. */
-  #relayed(connection: UpstreamConnection, at: number, end: number): void {
-    const plane = this.plane;
-    const { body } = this.answer;
-    if (body.fault !== null) {
-      plane.out.reset();
-      plane.reports.failure(connection.upstream, 'protocol');
-      this.#cut(body.fault);
+  onBodyBytes(bytes: Uint8Array, start: number, end: number): void {
+    const { out } = this.plane;
+    const at = this.answer.body.feed(out, bytes, start, end);
+    this.bytesOut += out.length;
+    if (this.answer.body.fault === null) {
+      this.#relay(at, end);
       return;
     }
-    const flushed = plane.out.length === 0 || this.client!.socket.write(plane.out);
-    if (body.done) {
-      // Bytes that nobody asked for: the connection is not to be trusted any more (rule A6).
-      if (at !== end) this.answer.reusable = false;
-      this.#finish(connection);
+    out.reset();
+    this.onBrokenOff(this.answer.body.fault, 'protocol');
+  }
+
+  /** Writes what was laid out, and ends the exchange when that was the last of it. `at`: behind the answer's last byte. */
+  #relay(at: number, end: number): void {
+    const { out } = this.plane;
+    const { answer } = this;
+    const flushed = out.length === 0 || this.client!.socket.write(out);
+    if (!answer.body.done) {
+      this.attempt.relayed(flushed);
       return;
     }
-    plane.deadlines.arm(connection, plane.deadlines.nowMs + this.plan!.timeouts.streamMs);
-    if (!flushed) {
-      this.#clientBlocked = true;
-      connection.socket.pause();
-    }
+    // Bytes that nobody asked for: the connection is not to be trusted any more (rule A6).
+    if (at !== end) answer.reusable = false;
+    this.#finish();
+  }
+
+  onBodyEnd(): void {
+    const { out } = this.plane;
+    this.answer.body.finish(out);
+    if (out.length > 0) this.client!.socket.write(out);
+    this.answer.reusable = false;
+    this.#finish();
+  }
+
+  /** The answer cannot be completed (rule A5). */
+  onBrokenOff(fault: Fault, kind: FailureKind | null): void {
+    if (kind !== null) this.plane.reports.failure(this.placement.upstream!, kind);
+    this.#cut(fault);
   }
 
   /** 101: both sides become a tunnel (rule C7). */
   onSwitch(head: ResponseHead, bytes: Uint8Array, end: number): void {
-    const connection = this.#connection!;
     if (!isOffered(head, this.request.upgradeTo)) {
-      this.#attemptFailed(PROXY_FAULT.switchUnasked, 'protocol');
+      this.onAttemptFailed(PROXY_FAULT.switchUnasked, 'protocol');
       return;
     }
     this.status = 101;
     this.#state = STATE.relaying;
-    this.#noteAnswer(connection.upstream, head);
+    const upstream = this.placement.upstream!;
+    this.#noteAnswer(upstream, head);
     const out = this.plane.out;
-    laySwitch(out, head, this.plan!.responseEdits, this.homing.answerEditor(connection.upstream, head));
+    laySwitch(out, head, this.plan!.responseEdits, this.homing.answerEditor(upstream, head));
     out.copy(bytes, head.end, end);
     const client = this.client!;
     client.socket.write(out);
-    this.#connection = null;
-    client.openTunnel(connection, this);
+    client.openTunnel(this.attempt.handOver(), this);
   }
 
-  onUpstreamEnd(connection: UpstreamConnection): void {
-    const { answer } = this;
-    if (this.#state === STATE.relaying && answer.body.endsWithConnection) {
-      const out = this.plane.out;
-      answer.body.finish(out);
-      if (out.length > 0) this.client!.socket.write(out);
-      answer.reusable = false;
-      this.#finish(connection);
-      return;
-    }
-    this.#connectionLost(connection, null);
-    connection.destroy();
+  onHung(): void {
+    this.#moveOn(UPSTREAM_FAULT.hung);
   }
 
-  onUpstreamClosed(connection: UpstreamConnection, code: string | null): void {
-    this.#connectionLost(connection, code);
-  }
-
-  /** The connection is gone, or of no use any more, before the answer was complete. */
-  #connectionLost(connection: UpstreamConnection, code: string | null): void {
-    if (!connection.connected) {
-      const fault = dialFault(code);
-      const timedOut = fault === UPSTREAM_FAULT.connectTimeout;
-      this.#attemptFailed(
-        fault,
-        fault === UPSTREAM_FAULT.refused ? 'refused' : timedOut ? 'timeout' : 'reset',
-      );
-    } else if (this.#state === STATE.relaying) {
-      this.plane.reports.failure(connection.upstream, 'reset');
-      this.#cut(UPSTREAM_FAULT.closedMidBody);
-    } else if (this.answer.begun) {
-      this.#attemptFailed(UPSTREAM_FAULT.closedMidHead, 'reset');
-    } else if (connection.reused) {
-      this.#attemptFailed(UPSTREAM_FAULT.closedReused, null);
-    } else {
-      this.#attemptFailed(UPSTREAM_FAULT.closedUnanswered, 'reset');
-    }
-  }
-
-  onUpstreamDeadline(connection: UpstreamConnection): void {
-    if (!connection.connected) {
-      this.#attemptFailed(UPSTREAM_FAULT.connectTimeout, 'timeout');
-    } else if (this.#state === STATE.relaying) {
-      this.#cut(this.#clientBlocked ? PROXY_FAULT.clientStalled : UPSTREAM_FAULT.streamTimeout);
-    } else {
-      this.#attemptFailed(UPSTREAM_FAULT.responseTimeout, 'timeout');
-    }
-  }
-
-  onUpstreamHung(_connection: UpstreamConnection): void {
-    if (this.#state === STATE.attempting && !this.answer.begun) this.#moveOn(UPSTREAM_FAULT.hung);
-  }
-
-  /** The attempt has failed; `kind`: what the upstream is blamed for, null for nothing. */
-  #attemptFailed(fault: Fault, kind: FailureKind | null): void {
-    const upstream = this.upstream!;
-    if (kind !== null) this.plane.reports.failure(upstream, kind);
+  onAttemptFailed(fault: Fault, kind: FailureKind | null): void {
+    if (kind !== null) this.plane.reports.failure(this.placement.upstream!, kind);
     if (!this.#mayRetry(fault)) {
       this.fail(fault);
       return;
     }
     // On a kept connection that had died the upstream itself is not to blame: once more there, freshly dialled (T2).
-    this.#dialsFresh = fault.retry === 'reused';
-    if (!this.#dialsFresh) this.#avoid.add(upstream.slot);
-    this.#letGo(fault);
+    const reused = fault.retry === 'reused';
+    this.attempt.dialsFresh = reused;
+    this.#letGo(fault, reused);
     this.#place();
   }
 
   /** An attempt that still stands goes to another upstream. False: nobody else takes it, and it goes on where it is. */
   #moveOn(fault: Fault): boolean {
     if (!this.#mayRetry(fault)) return false;
-    const avoid = this.#avoid;
-    const mark = avoid.count;
-    avoid.add(this.upstream!.slot);
-    const next = this.#reserve();
-    if (next === null) {
-      avoid.count = mark;
-      return false;
-    }
-    this.#letGo(fault);
-    this.#ask(next);
+    const next = this.placement.findElsewhere();
+    if (next === null) return false;
+    this.#letGo(fault, false);
+    this.placement.settle(next);
+    this.#ask();
     return true;
   }
 
@@ -541,31 +412,18 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
     return again === AGAIN.paid ? this.pool!.budget.take(this.plane.deadlines.nowMs) : again === AGAIN.free;
   }
 
-  /** Drops an attempt that another follows. */
-  #letGo(fault: Fault): void {
-    this.#lastFault = fault;
+  /** Drops an attempt that another follows. `mayStay`: at the same upstream, if need be. */
+  #letGo(fault: Fault, mayStay: boolean): void {
     this.plane.metrics.retry(this.pool!, fault.code);
-    this.homing.failedAt(this.upstream!, fault);
+    this.placement.failed(fault, mayStay);
     this.#dropAttempt();
     this.request.rewind();
   }
 
   /** Lets go of the upstream and its connection; nothing on it is used again. */
   #dropAttempt(): void {
-    const connection = this.#connection;
-    this.#connection = null;
-    this.answer.reset();
-    if (connection !== null && !connection.gone) connection.destroy();
-    this.#giveBack();
-  }
-
-  /** Gives the place at the upstream back; who waits in line may have it. */
-  #giveBack(): void {
-    if (!this.#reserved) return;
-    this.#reserved = false;
-    const pool = this.pool!;
-    pool.release(this.upstream!);
-    if (pool.line.length > 0) this.plane.wakeLine(pool);
+    this.attempt.drop();
+    this.placement.giveBack();
   }
 
   /** Answers with the fault's status, or cuts the client off where an answer has begun. */
@@ -584,7 +442,7 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
     this.plane.replies.fault(out, fault, {
       requestId: this.requestId,
       json: this.json,
-      toHead: this.method === METHOD.HEAD,
+      toHead: this.toHead,
       keep,
       minor: this.minor,
       pool: this.pool,
@@ -620,13 +478,10 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
   }
 
   /** The whole answer is with the client. */
-  #finish(connection: UpstreamConnection): void {
+  #finish(): void {
     const bodyDone = this.request.body.done;
-    this.#connection = null;
-    if (this.answer.reusable && bodyDone && connection.socket.pendingBytes === 0) connection.release();
-    else connection.destroy();
-    this.#clientBlocked = false;
-    this.#giveBack();
+    this.attempt.finish();
+    this.placement.giveBack();
     if (bodyDone || !this.#keepAlive) {
       this.#leaveAccounted(bodyDone && this.#keepAlive);
       return;
@@ -652,7 +507,7 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
   tunnelOver(bytesUp: number, bytesDown: number): void {
     this.request.body.payload = bytesUp;
     this.bytesOut = bytesDown;
-    this.#giveBack();
+    this.placement.giveBack();
     this.plane.account(this);
     this.#reset();
   }
@@ -672,8 +527,7 @@ export class Exchange implements ConnectionUser, Waiter, AnswerReader, TunnelExc
     this.client = null;
     this.request.reset();
     this.answer.reset();
-    this.#connection = null;
-    this.upstream = null;
+    this.placement.reset();
     this.plan = null;
     this.pool = null;
     this.fault = null;

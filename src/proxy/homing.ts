@@ -267,7 +267,7 @@ export class Homing implements CookieWriter {
     }
     if (this.#known) {
       // A home that only failed this once and serves stays the home: the next request goes there again.
-      if (home !== null && home.serving && !this.#homeRefused) return false;
+      if (home?.serving && !this.#homeRefused) return false;
       this.result = HOMED.moved;
       this.#plane.metrics.moved(this.#pool!, home === null ? '' : home.name);
       this.#plane.reports.moved(this.#pool!.name, home === null ? '' : home.name, upstream.name);

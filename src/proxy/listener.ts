@@ -2,18 +2,33 @@
 import { createServer, type Server } from 'node:net';
 import type { Bind } from '../config/config.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
+import type { AdmissionDesk } from './admission.ts';
 import { ClientConnection, type ConnectionHome } from './client-connection.ts';
 import { ClientSide } from './client-side.ts';
-import type { DataPlane } from './data-plane.ts';
 import type { Exchange } from './exchange.ts';
 import { PROXY_FAULT } from './faults.ts';
+import type { Plane } from './plane.ts';
 
 /** Idle exchanges that are kept for the next requests. */
 const KEPT_EXCHANGES_MAX = 256;
 
+/** What a listener needs of the data plane beyond what its connections do. */
+export interface ListenerPlane extends Plane {
+  readonly admission: AdmissionDesk;
+  /** Client connections open in this worker. */
+  connections: number;
+  /** Of those, such as are being told that there are too many; at most `refusingMax`. */
+  refusing: number;
+  readonly refusingMax: number;
+  mayAccept(): boolean;
+  newExchange(): Exchange;
+  /** A client connection has closed. */
+  connectionGone(): void;
+}
+
 /** Listens for one worker. */
 export class Listener implements ConnectionHome {
-  readonly plane: DataPlane;
+  readonly plane: ListenerPlane;
   readonly name: string;
   readonly bind: Bind;
   readonly #server: Server;
@@ -23,7 +38,7 @@ export class Listener implements ConnectionHome {
   #first: ClientConnection | null = null;
   count = 0;
 
-  constructor(plane: DataPlane, name: string, bind: Bind) {
+  constructor(plane: ListenerPlane, name: string, bind: Bind) {
     this.plane = plane;
     this.name = name;
     this.bind = bind;

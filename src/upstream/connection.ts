@@ -5,7 +5,7 @@ import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';
 import { noOwner } from '../socket/byte-socket.ts';
 import type { SocketMaker } from '../socket/handle-socket.ts';
 import { StreamSocket } from '../socket/stream-socket.ts';
-import type { Address, Upstream, UpstreamTls } from './upstream.ts';
+import type { Address, KeptConnection, Upstream, UpstreamTls } from './upstream.ts';
 
 /** Who uses a connection: told of everything that happens on it while it is his. */
 export interface ConnectionUser {
@@ -35,7 +35,7 @@ export interface ConnectionHost {
 }
 
 /** A connection. While idle it listens for the close, and for bytes that nobody asked for (A6). */
-export class UpstreamConnection implements SocketOwner, Timed {
+export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
   readonly upstream: Upstream;
   readonly host: ConnectionHost;
   user: ConnectionUser | null;
@@ -45,8 +45,8 @@ export class UpstreamConnection implements SocketOwner, Timed {
   readonly bornMs: number;
   /** Whether the exchange on it is owed an answer (for Upstream.owed). */
   owing = false;
-  busyNext: UpstreamConnection | null = null;
-  busyPrev: UpstreamConnection | null = null;
+  busyNext: KeptConnection | null = null;
+  busyPrev: KeptConnection | null = null;
   deadlineMs = Number.POSITIVE_INFINITY;
   wheelSlot: number = LOOSE;
   wheelPrev: Timed | null = null;
@@ -156,10 +156,20 @@ export class UpstreamConnection implements SocketOwner, Timed {
     this.host.deadlines.arm(this, nowMs + (surplus ? SURPLUS_MS : bounds.idleTimeoutMs));
   }
 
-  /** Taken from the idle ones. False when it has died meanwhile. */
-  leaveIdle(): boolean {
-    this.host.deadlines.disarm(this);
-    return !this.gone;
+  /** The freshest idle connection of `upstream` that still stands, or null. It is the caller's from then on. */
+  static takeIdle(upstream: Upstream): UpstreamConnection | null {
+    const { idle } = upstream;
+    while (idle.length > 0) {
+      // Because: only `release` puts connections there; did Upstream name this class, the two files would import each other.
+      const connection = idle.pop() as UpstreamConnection;
+      connection.host.deadlines.disarm(connection);
+      if (!connection.gone) return connection;
+    }
+    return null;
+  }
+
+  tellHung(): void {
+    this.user?.onUpstreamHung(this);
   }
 
   /** Closes at once and tells nobody any more. */

@@ -1,6 +1,5 @@
 // One instance as a worker sees it: its address, its idle connections and the requests that it owes an answer.
 import { latin1Bytes } from '../base/byte-writer.ts';
-import type { UpstreamConnection } from './connection.ts';
 import type { UpstreamTable } from './upstream-table.ts';
 
 /** Where to dial. */
@@ -37,6 +36,15 @@ export interface UpstreamSpec {
   readonly keepAlive: KeepAlive;
 }
 
+/** What an upstream keeps of its connections; UpstreamConnection is the one class of them. */
+export interface KeptConnection {
+  busyNext: KeptConnection | null;
+  busyPrev: KeptConnection | null;
+  /** The upstream was found hung: whoever uses the connection is told. */
+  tellHung(): void;
+  destroy(): void;
+}
+
 /** One instance, of one worker. Outlives balancers. */
 export class Upstream {
   readonly spec: UpstreamSpec;
@@ -48,9 +56,9 @@ export class Upstream {
   /** Where to dial now; null while its name does not resolve. */
   address: Address | null = null;
   /** Connections without a request, last in first out. */
-  readonly idle: UpstreamConnection[] = [];
+  readonly idle: KeptConnection[] = [];
   /** Connections with a request, newest first, linked through `busyNext`. */
-  busy: UpstreamConnection | null = null;
+  busy: KeptConnection | null = null;
   /** Its last answer was HTTP/1.0: it cannot be sent chunks, and knows no `Expect` (rules F10, C5). */
   speaksOld = false;
   /** Requests of this worker fully or partly sent and not yet answered by a byte. */
@@ -83,34 +91,33 @@ export class Upstream {
     return this.table.serving(this.slot);
   }
 
-  /** The freshest idle connection, or null. It is the caller's from then on. */
-  takeIdle(): UpstreamConnection | null {
-    const idle = this.idle;
-    while (idle.length > 0) {
-      const connection = idle.pop()!;
-      if (connection.leaveIdle()) return connection;
-    }
-    return null;
-  }
-
   /** Closes what is idle: its address changed, or it left. */
   closeIdle(): void {
     while (this.idle.length > 0) this.idle.pop()!.destroy();
   }
 
-  linkBusy(connection: UpstreamConnection): void {
+  linkBusy(connection: KeptConnection): void {
     connection.busyNext = this.busy;
     connection.busyPrev = null;
     if (this.busy !== null) this.busy.busyPrev = connection;
     this.busy = connection;
   }
 
-  unlinkBusy(connection: UpstreamConnection): void {
+  unlinkBusy(connection: KeptConnection): void {
     if (connection.busyPrev !== null) connection.busyPrev.busyNext = connection.busyNext;
     else if (this.busy === connection) this.busy = connection.busyNext;
     if (connection.busyNext !== null) connection.busyNext.busyPrev = connection.busyPrev;
     connection.busyNext = null;
     connection.busyPrev = null;
+  }
+
+  /** It was found hung: what waits on it may be tried elsewhere, and nothing idle is to be trusted. */
+  hung(): void {
+    this.closeIdle();
+    // Told from a list of their own: who is told may leave the ring, and others may join it.
+    const busy: KeptConnection[] = [];
+    for (let c = this.busy; c !== null; c = c.busyNext) busy.push(c);
+    for (const connection of busy) connection.tellHung();
   }
 
   /** One more answer is owed. */
