@@ -1,28 +1,18 @@
 // The life of one request, from its head to the last byte of its answer: placed, sent, answered, or tried again.
 
-import { feedLatency, feedP99 } from '../balance/latency.ts';
-import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Waiter, WaitingLine } from '../pool/waiting-line.ts';
 import { UPSTREAM_FAULT } from '../upstream/faults.ts';
-import type { Upstream } from '../upstream/upstream.ts';
-import { CONTINUE } from '../wire/local-reply.ts';
 import type { RequestHead } from '../wire/request-head.ts';
-import { isIdempotent, METHOD } from '../wire/request-method.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import type { ExchangeClient } from './exchange-client.ts';
+import { ExchangeRecord } from './exchange-record.ts';
 import { PROXY_FAULT } from './faults.ts';
-import { Homing } from './homing.ts';
-import { IncomingAnswer } from './incoming-answer.ts';
-import { OutgoingRequest } from './outgoing-request.ts';
-import { Placement } from './placement.ts';
 import type { FailureKind, Plane } from './plane.ts';
-import type { RequestMark } from './request-writer.ts';
 import { FRAME_OUT, layInterim, layResponse, laySwitch } from './response-writer.ts';
-import { AGAIN, judgeRetry } from './retry-verdict.ts';
 import type { TunnelExchange } from './tunnel.ts';
 import { isOffered } from './upgrade-offer.ts';
 
@@ -33,49 +23,21 @@ const DISCARD_BYTES_MAX = 64 * 1024;
 const STATE = { idle: 0, waiting: 1, gathering: 2, attempting: 3, relaying: 4, answered: 5 } as const;
 
 /** Reused from request to request of one client connection, and from connection to connection. */
-export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
-  readonly plane: Plane;
-  readonly request: OutgoingRequest;
-  readonly answer: IncomingAnswer;
+export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, TunnelExchange {
   readonly attempt: Attempt;
-  readonly homing: Homing;
-  readonly placement: Placement;
-  client: ExchangeClient | null = null;
   line: WaitingLine | null = null;
   ahead: Waiter | null = null;
   behind: Waiter | null = null;
   waitUntilMs = 0;
 
-  plan: RoutePlan | null = null;
-  pool: Pool | null = null;
-  status = 0;
-  attempts = 0;
-  startedMs = 0;
-  upstreamMs = -1;
-  fault: Fault | null = null;
-  minor = 1;
-  method = 0;
-  bytesOut = 0;
-  json = false;
-
   #state: number = STATE.idle;
-  #keepAlive = false;
   /** When the waiting in line ends at the latest, ms; −1 while it has not waited. */
   #patientUntilMs = -1;
   #discarded = 0;
 
   constructor(plane: Plane) {
-    this.plane = plane;
-    this.request = new OutgoingRequest(plane);
-    this.answer = new IncomingAnswer(plane);
-    this.homing = new Homing(plane);
-    this.placement = new Placement(plane, this.homing);
+    super(plane);
     this.attempt = new Attempt(plane, this, this.request, this.answer);
-  }
-
-  /** Whether the request's body has been read to its end. */
-  get bodyDone(): boolean {
-    return this.request.body.done;
   }
 
   /** The answer went out, but the body still comes in and is dropped (rule C4). */
@@ -83,67 +45,11 @@ export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
     return this.#state === STATE.answered;
   }
 
-  /** Whether the client waits for a 100 that nobody has sent yet. */
-  get expects(): boolean {
-    return this.request.expects;
-  }
-
-  /** Whom the request is at, or was at last. */
-  get upstream(): Upstream | null {
-    return this.placement.upstream;
-  }
-
-  get toHead(): boolean {
-    return this.method === METHOD.HEAD;
-  }
-
-  /** The app is told that this user comes from elsewhere. */
-  get movedHere(): boolean {
-    return this.homing.movedTo(this.placement.upstream!);
-  }
-
-  get requestId(): string {
-    const { head, mark } = this.request;
-    return head === null ? '' : latin1Text(head.bytes, mark.idStart, mark.idEnd);
-  }
-
-  get bytesIn(): number {
-    return this.request.body.payload;
-  }
-
-  get homed(): number {
-    return this.homing.result;
-  }
-
-  get clientAddress(): string {
-    return this.homing.clientAddress;
-  }
-
-  get requestHead(): ByteWriter | null {
-    return this.request.head;
-  }
-
-  get mark(): RequestMark {
-    return this.request.mark;
-  }
-
   /** Begins: lays the request out, places it and sends it. */
   begin(client: ExchangeClient, head: RequestHead, plan: RoutePlan, pool: Pool, startedMs: number): void {
     const plane = this.plane;
-    this.client = client;
-    this.plan = plan;
-    this.pool = pool;
-    this.status = 0;
-    this.attempts = 0;
-    this.startedMs = startedMs;
-    this.upstreamMs = -1;
-    this.fault = null;
-    this.minor = head.minor;
-    this.method = head.method;
-    this.bytesOut = 0;
-    this.json = plane.replies.prefersJson(head);
+    this.beginRecord(client, head, plan, pool, startedMs);
     this.#state = STATE.attempting;
-    this.#keepAlive = head.keepAlive && !plane.stopping;
     this.#patientUntilMs = -1;
     this.attempt.dialsFresh = false;
     this.placement.begin(pool);
@@ -194,7 +100,7 @@ export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
       this.#leave(false);
       return end;
     }
-    if (body.done) this.#leave(this.#keepAlive);
+    if (body.done) this.#leave(this.keepAlive);
     return at;
   }
 
@@ -270,17 +176,17 @@ export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
     const plane = this.plane;
     const plan = this.plan!;
     const upstream = this.placement.upstream!;
-    this.#noteAnswer(upstream, head);
+    this.noteAnswer(upstream, head);
     const { statuses } = plan.retries;
     if (statuses.length > 0 && inRanges(statuses, head.status) && this.#moveOn(UPSTREAM_FAULT.byStatus))
       return;
     const { answer } = this;
     answer.begin(head, this.minor);
     // A client that waits for a 100 will not send its body now, or will: its next bytes would be ambiguous.
-    if (answer.frame === FRAME_OUT.close || this.request.expects || plane.stopping) this.#keepAlive = false;
+    if (answer.frame === FRAME_OUT.close || this.request.expects || plane.stopping) this.keepAlive = false;
     const out = plane.out;
     const editor = this.homing.answerEditor(upstream, head);
-    layResponse(out, head, plan.responseEdits, editor, answer.frame, this.#keepAlive, this.minor, plan.via);
+    layResponse(out, head, plan.responseEdits, editor, answer.frame, this.keepAlive, this.minor, plan.via);
     const headLength = out.length;
     const at = answer.body.feed(out, bytes, head.end, end);
     if (answer.body.fault !== null) {
@@ -294,22 +200,6 @@ export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
     this.attempt.relaying = true;
     this.bytesOut = out.length - headLength;
     this.#relay(at, end);
-  }
-
-  /** What an answer's head tells of its upstream. */
-  #noteAnswer(upstream: Upstream, head: ResponseHead): void {
-    const plane = this.plane;
-    const nowMs = performance.now();
-    const tookMs = nowMs - this.request.sentMs;
-    this.upstreamMs = tookMs;
-    upstream.speaksOld = head.minor === 0;
-    plane.metrics.answered(upstream, tookMs / 1000);
-    if (head.status !== 101) {
-      feedLatency(plane.table, upstream.slot, tookMs, nowMs);
-      feedP99(plane.table.p99Ms, upstream.slot, tookMs);
-    }
-    if (inRanges(this.pool!.spec.failureStatuses, head.status)) plane.reports.failure(upstream, 'status');
-    else if (upstream.failing) plane.reports.success(upstream);
   }
 
   onBodyBytes(bytes: Uint8Array, start: number, end: number): void {
@@ -361,7 +251,7 @@ export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
     this.status = 101;
     this.#state = STATE.relaying;
     const upstream = this.placement.upstream!;
-    this.#noteAnswer(upstream, head);
+    this.noteAnswer(upstream, head);
     const out = this.plane.out;
     laySwitch(out, head, this.plan!.responseEdits, this.homing.answerEditor(upstream, head));
     out.copy(bytes, head.end, end);
@@ -376,7 +266,7 @@ export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
 
   onAttemptFailed(fault: Fault, kind: FailureKind | null): void {
     if (kind !== null) this.plane.reports.failure(this.placement.upstream!, kind);
-    if (!this.#mayRetry(fault)) {
+    if (!this.mayRetry(fault)) {
       this.fail(fault);
       return;
     }
@@ -389,27 +279,13 @@ export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
 
   /** An attempt that still stands goes to another upstream. False: nobody else takes it, and it goes on where it is. */
   #moveOn(fault: Fault): boolean {
-    if (!this.#mayRetry(fault)) return false;
+    if (!this.mayRetry(fault)) return false;
     const next = this.placement.findElsewhere();
     if (next === null) return false;
     this.#letGo(fault, false);
     this.placement.settle(next);
     this.#ask();
     return true;
-  }
-
-  /** Whether `fault` allows another try (rules T1–T6). */
-  #mayRetry(fault: Fault): boolean {
-    const { request } = this;
-    const again = judgeRetry(
-      fault,
-      this.attempts,
-      this.plan!.retries.attempts,
-      request.sent,
-      isIdempotent(this.method),
-      request.replayable,
-    );
-    return again === AGAIN.paid ? this.pool!.budget.take(this.plane.deadlines.nowMs) : again === AGAIN.free;
   }
 
   /** Drops an attempt that another follows. `mayStay`: at the same upstream, if need be. */
@@ -436,18 +312,11 @@ export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
     this.fault = fault;
     this.status = fault.status;
     const client = this.client!;
-    const keep = this.#keepAlive && this.request.body.done && fault.side !== 'client';
+    if (fault.side === 'client') this.keepAlive = false;
+    const { keep } = this;
     const out = this.plane.out;
     out.reset();
-    this.plane.replies.fault(out, fault, {
-      requestId: this.requestId,
-      json: this.json,
-      toHead: this.toHead,
-      keep,
-      minor: this.minor,
-      pool: this.pool,
-      allow: '',
-    });
+    this.plane.replies.fault(out, fault, this);
     // Before the place is given back: whoever gets it may use the one writer.
     client.socket.write(out);
     this.#dropAttempt();
@@ -482,8 +351,8 @@ export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
     const bodyDone = this.request.body.done;
     this.attempt.finish();
     this.placement.giveBack();
-    if (bodyDone || !this.#keepAlive) {
-      this.#leaveAccounted(bodyDone && this.#keepAlive);
+    if (bodyDone || !this.keepAlive) {
+      this.#leaveAccounted(bodyDone && this.keepAlive);
       return;
     }
     this.plane.account(this);
@@ -512,25 +381,9 @@ export class Exchange implements AttemptOwner, Waiter, TunnelExchange {
     this.#reset();
   }
 
-  /** Says 100 in the upstream's place: it said nothing for a while, or is not to be asked yet (rule C5). */
-  sendContinue(): void {
-    if (!this.request.expects) return;
-    this.request.expects = false;
-    const out = this.plane.out;
-    out.block(CONTINUE);
-    this.client!.socket.write(out);
-  }
-
   /** Forgets everything of this request. */
   #reset(): void {
     this.#state = STATE.idle;
-    this.client = null;
-    this.request.reset();
-    this.answer.reset();
-    this.placement.reset();
-    this.plan = null;
-    this.pool = null;
-    this.fault = null;
-    this.homing.reset();
+    this.forget();
   }
 }

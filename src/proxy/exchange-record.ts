@@ -1,0 +1,180 @@
+// What is known of a request under way, for the books, the access log and our own answers; and the parts that know it.
+import { feedLatency, feedP99 } from '../balance/latency.ts';
+import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
+import type { Fault } from '../base/fault.ts';
+import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { CONTINUE } from '../wire/local-reply.ts';
+import type { RequestHead } from '../wire/request-head.ts';
+import { isIdempotent, METHOD } from '../wire/request-method.ts';
+import type { ResponseHead } from '../wire/response-head.ts';
+import type { ExchangeClient } from './exchange-client.ts';
+import { Homing } from './homing.ts';
+import { IncomingAnswer } from './incoming-answer.ts';
+import { OutgoingRequest } from './outgoing-request.ts';
+import { Placement } from './placement.ts';
+import type { Accountable, Plane } from './plane.ts';
+import type { ReplyTo } from './replies.ts';
+import type { RequestMark } from './request-writer.ts';
+import { AGAIN, judgeRetry } from './retry-verdict.ts';
+
+/** The record of one exchange at a time; Exchange is what acts on it. */
+export class ExchangeRecord implements Accountable, ReplyTo {
+  readonly plane: Plane;
+  readonly request: OutgoingRequest;
+  readonly answer: IncomingAnswer;
+  readonly homing: Homing;
+  readonly placement: Placement;
+  client: ExchangeClient | null = null;
+  plan: RoutePlan | null = null;
+  pool: Pool | null = null;
+  status = 0;
+  attempts = 0;
+  startedMs = 0;
+  upstreamMs = -1;
+  fault: Fault | null = null;
+  minor = 1;
+  method = 0;
+  bytesOut = 0;
+  json = false;
+  /** The client's connection may serve on behind this answer. */
+  keepAlive = false;
+  readonly allow = '';
+
+  constructor(plane: Plane) {
+    this.plane = plane;
+    this.request = new OutgoingRequest(plane);
+    this.answer = new IncomingAnswer(plane);
+    this.homing = new Homing(plane);
+    this.placement = new Placement(plane, this.homing);
+  }
+
+  /** Whom the request is at, or was at last. */
+  get upstream(): Upstream | null {
+    return this.placement.upstream;
+  }
+
+  get toHead(): boolean {
+    return this.method === METHOD.HEAD;
+  }
+
+  /** The app is told that this user comes from elsewhere. */
+  get movedHere(): boolean {
+    return this.homing.movedTo(this.placement.upstream!);
+  }
+
+  get requestId(): string {
+    const { head, mark } = this.request;
+    return head === null ? '' : latin1Text(head.bytes, mark.idStart, mark.idEnd);
+  }
+
+  get bytesIn(): number {
+    return this.request.body.payload;
+  }
+
+  get homed(): number {
+    return this.homing.result;
+  }
+
+  get clientAddress(): string {
+    return this.homing.clientAddress;
+  }
+
+  get requestHead(): ByteWriter | null {
+    return this.request.head;
+  }
+
+  get mark(): RequestMark {
+    return this.request.mark;
+  }
+
+  /** Whether the request's body has been read to its end. */
+  get bodyDone(): boolean {
+    return this.request.body.done;
+  }
+
+  /** Whether the client waits for a 100 that nobody has sent yet. */
+  get expects(): boolean {
+    return this.request.expects;
+  }
+
+  /** Whether the connection stays open behind an answer of our own: not with bytes of a body still to come. */
+  get keep(): boolean {
+    return this.keepAlive && this.request.body.done;
+  }
+
+  /** A request begins; `head` is good during the call. */
+  protected beginRecord(
+    client: ExchangeClient,
+    head: RequestHead,
+    plan: RoutePlan,
+    pool: Pool,
+    startedMs: number,
+  ): void {
+    this.client = client;
+    this.plan = plan;
+    this.pool = pool;
+    this.status = 0;
+    this.attempts = 0;
+    this.startedMs = startedMs;
+    this.upstreamMs = -1;
+    this.fault = null;
+    this.minor = head.minor;
+    this.method = head.method;
+    this.bytesOut = 0;
+    this.json = this.plane.replies.prefersJson(head);
+    this.keepAlive = head.keepAlive && !this.plane.stopping;
+  }
+
+  /** What an answer's head tells of its upstream. */
+  protected noteAnswer(upstream: Upstream, head: ResponseHead): void {
+    const plane = this.plane;
+    const nowMs = performance.now();
+    const tookMs = nowMs - this.request.sentMs;
+    this.upstreamMs = tookMs;
+    upstream.speaksOld = head.minor === 0;
+    plane.metrics.answered(upstream, tookMs / 1000);
+    if (head.status !== 101) {
+      feedLatency(plane.table, upstream.slot, tookMs, nowMs);
+      feedP99(plane.table.p99Ms, upstream.slot, tookMs);
+    }
+    if (inRanges(this.pool!.spec.failureStatuses, head.status)) plane.reports.failure(upstream, 'status');
+    else if (upstream.failing) plane.reports.success(upstream);
+  }
+
+  /** Whether `fault` allows another try (rules T1–T6). */
+  protected mayRetry(fault: Fault): boolean {
+    const { request } = this;
+    const again = judgeRetry(
+      fault,
+      this.attempts,
+      this.plan!.retries.attempts,
+      request.sent,
+      isIdempotent(this.method),
+      request.replayable,
+    );
+    return again === AGAIN.paid ? this.pool!.budget.take(this.plane.deadlines.nowMs) : again === AGAIN.free;
+  }
+
+  /** Says 100 in the upstream's place: it said nothing for a while, or is not to be asked yet (rule C5). */
+  sendContinue(): void {
+    if (!this.request.expects) return;
+    this.request.expects = false;
+    const out = this.plane.out;
+    out.block(CONTINUE);
+    this.client!.socket.write(out);
+  }
+
+  /** Forgets everything of this request. */
+  protected forget(): void {
+    this.client = null;
+    this.request.reset();
+    this.answer.reset();
+    this.placement.reset();
+    this.homing.reset();
+    this.plan = null;
+    this.pool = null;
+    this.fault = null;
+  }
+}
