@@ -1,0 +1,110 @@
+// One sample app of the demo, a process of its own: keeps logins in memory, as many apps begin, and serves the page that shows it.
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { PAGE_CSS } from './page-css.ts';
+import { PAGE_HTML } from './page-html.ts';
+import { PAGE_SCRIPT } from './page-script.ts';
+
+const [name = 'app', colour = '#888', port = '0'] = process.argv.slice(2);
+
+/** Most logins that are kept; the oldest goes first. */
+const SESSIONS_MAX = 10_000;
+const BODY_BYTES_MAX = 4096;
+
+interface Login {
+  readonly user: string;
+  visits: number;
+}
+
+/** Logins by session id. Gone when the process is: that is what affinity protects. */
+const logins = new Map<string, Login>();
+
+const CSP =
+  "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'";
+
+function send(response: ServerResponse, status: number, type: string, body: string, cookie?: string): void {
+  response.writeHead(status, {
+    'content-type': `${type}; charset=utf-8`,
+    'content-security-policy': CSP,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...(cookie === undefined ? {} : { 'set-cookie': cookie }),
+  });
+  response.end(body);
+}
+
+function sessionId(request: IncomingMessage): string {
+  return /(?:^|;\s*)sid=([0-9a-f]{32})/.exec(request.headers.cookie ?? '')?.[1] ?? '';
+}
+
+function me(request: IncomingMessage): string {
+  const login = logins.get(sessionId(request));
+  if (login !== undefined) login.visits++;
+  return JSON.stringify({
+    app: name,
+    colour,
+    user: login?.user ?? null,
+    visits: login?.visits ?? 0,
+    /** The browser holds a session that this process does not know: the login is lost. */
+    lost: login === undefined && sessionId(request) !== '',
+    moved: request.headers['limpet-affinity'] === 'moved',
+  });
+}
+
+function logIn(body: string): { cookie: string } {
+  const user = body.trim().slice(0, 40) || 'somebody';
+  const id = randomBytes(16).toString('hex');
+  if (logins.size >= SESSIONS_MAX) logins.delete(logins.keys().next().value ?? '');
+  logins.set(id, { user, visits: 0 });
+  return { cookie: `sid=${id}; Path=/; HttpOnly; SameSite=Lax` };
+}
+
+function readBody(request: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let body = '';
+    request.setEncoding('utf8');
+    request.on('data', (chunk: string) => {
+      body += chunk;
+      if (body.length > BODY_BYTES_MAX) request.destroy();
+    });
+    request.on('end', () => resolve(body));
+    request.on('error', reject);
+  });
+}
+
+const server = createServer((request, response) => {
+  const route = `${request.method} ${request.url?.split('?')[0]}`;
+  switch (route) {
+    case 'GET /':
+      send(response, 200, 'text/html', PAGE_HTML);
+      return;
+    case 'GET /demo.css':
+      send(response, 200, 'text/css', PAGE_CSS);
+      return;
+    case 'GET /demo.js':
+      send(response, 200, 'text/javascript', PAGE_SCRIPT);
+      return;
+    case 'GET /me':
+      send(response, 200, 'application/json', me(request));
+      return;
+    case 'GET /health':
+      send(response, 200, 'text/plain', 'well\n');
+      return;
+    case 'POST /login':
+      readBody(request).then(
+        (body) => send(response, 200, 'application/json', '{}', logIn(body).cookie),
+        () => response.destroy(),
+      );
+      return;
+    case 'POST /logout':
+      logins.delete(sessionId(request));
+      send(response, 200, 'application/json', '{}', 'sid=; Path=/; Max-Age=0');
+      return;
+    default:
+      send(response, 404, 'text/plain', 'There is nothing here.\n');
+  }
+});
+
+server.listen(Number(port), '127.0.0.1', () => process.send?.('ready'));
+// Without the demo there is no reason to stay.
+process.on('disconnect', () => process.exit(0));
