@@ -7,7 +7,8 @@ import { REQUEST_REFUSAL } from '../wire/refusals.ts';
 import { FORM, FRAMING, type RequestHead } from '../wire/request-head.ts';
 import { METHOD } from '../wire/request-method.ts';
 import { isStrictTarget, readAsApp } from '../wire/target.ts';
-import type { Admission, ClientConnection, ConnectionHome } from './client-connection.ts';
+import type { ClientConnection } from './client-connection.ts';
+import type { Admission, ConnectionHome } from './connection-home.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { Plane } from './plane.ts';
 import { maxForwardsOf } from './request-writer.ts';
@@ -35,7 +36,7 @@ export class AdmissionDesk {
   }
 
   /** Looks at `plane.requestHead`. See ConnectionHome.admit. */
-  admit(home: ConnectionHome, connection: ClientConnection): Admission {
+  admit(home: ConnectionHome<ClientConnection>, connection: ClientConnection): Admission {
     const plane = this.#plane;
     const head = plane.requestHead;
     const startedMs = performance.now();

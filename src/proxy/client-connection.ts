@@ -5,41 +5,25 @@ import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';
 import type { UpstreamConnection } from '../upstream/connection.ts';
 import { hasLineEnd, PARSE } from '../wire/head-fields.ts';
 import { METHOD } from '../wire/request-method.ts';
-import { BodyPace } from './body-pace.ts';
 import type { ClientSide } from './client-side.ts';
+import type { ConnectionHome } from './connection-home.ts';
 import type { Exchange } from './exchange.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { PROXY_FAULT } from './faults.ts';
-import type { Plane } from './plane.ts';
+import { HeldBytes } from './held-bytes.ts';
+import { RequestTimes } from './request-times.ts';
 import { Tunnel, type TunnelExchange } from './tunnel.ts';
-
-/** The listener that a connection came through, as the connection needs it. */
-export interface ConnectionHome {
-  readonly plane: Plane;
-  /** What is known of a peer, for its forwarding fields. */
-  sideOf(socket: ByteSocket): ClientSide;
-  takeExchange(): Exchange;
-  giveExchange(exchange: Exchange): void;
-  /** Decides about the request in `plane.requestHead`: begins the exchange, or has answered it (true: keep the connection). */
-  admit(connection: ClientConnection): Admission;
-  gone(connection: ClientConnection): void;
-}
-
-/** What became of a request that was read. */
-export type Admission = 'begun' | 'answered' | 'closing';
 
 const PHASE = { idle: 0, head: 1, exchange: 2, linger: 3, tunnel: 4, gone: 5 } as const;
 
 /** A refusal is followed by reading and dropping for so long, so that the client can read the answer. */
 const LINGER_MS = 2000;
-/** A client whose reading is paused is looked at this often, for a reset is to be noticed within a second. */
-const WATCH_MS = 500;
 /** While lingering this much is read; what a client sends beyond it stays in the socket until the time is up. */
 const LINGER_BYTES_MAX = 256 * 1024;
 
 /** A client connection. What it holds while idle is this object and its socket, nothing more. */
 export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
-  readonly home: ConnectionHome;
+  readonly home: ConnectionHome<ClientConnection>;
   readonly socket: ByteSocket;
   deadlineMs = Number.POSITIVE_INFINITY;
   wheelSlot: number = LOOSE;
@@ -52,20 +36,16 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   #side: ClientSide | null = null;
   #exchange: Exchange | null = null;
   #tunnel: Tunnel | null = null;
-  /** Bytes that came and are not used up: a head that is not complete, or what follows the request under way. */
-  #held: Uint8Array | null = null;
-  #heldLength = 0;
+  /** Bytes that came and are not used up. */
+  readonly #held = new HeldBytes();
   /** The client has sent its FIN. */
   #ended = false;
   #readingPaused = false;
   #consuming = false;
-  #requestDeadlineMs = Number.POSITIVE_INFINITY;
-  #pace: BodyPace | null = null;
-  /** When a client that waits for a 100 gets ours, ms. */
-  #expectUntilMs = 0;
+  readonly #times = new RequestTimes();
   #lingered = 0;
 
-  constructor(home: ConnectionHome, socket: ByteSocket) {
+  constructor(home: ConnectionHome<ClientConnection>, socket: ByteSocket) {
     this.home = home;
     this.socket = socket;
     socket.owner = this;
@@ -78,14 +58,6 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     return this.#side;
   }
 
-  get idle(): boolean {
-    return this.#phase === PHASE.idle;
-  }
-
-  get busy(): boolean {
-    return this.#phase === PHASE.exchange || this.#phase === PHASE.tunnel;
-  }
-
   get #deadlines(): Deadlines {
     return this.home.plane.deadlines;
   }
@@ -96,7 +68,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
         let at = start;
         const exchange = this.#exchange!;
         if (!exchange.bodyDone) {
-          this.#pace?.note(end - start);
+          this.#times.noteBody(end - start);
           at = exchange.feed(bytes, start, end);
           if (this.#phase !== PHASE.exchange || this.#exchange !== exchange) {
             if (at < end) this.onBytes(bytes, at, end);
@@ -104,7 +76,10 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
           }
           if (exchange.bodyDone) this.#bodyIn();
         }
-        if (at < end) this.#readAhead(bytes, at, end);
+        if (at < end) {
+          this.#held.add(bytes, at, end);
+          this.#boundReadAhead();
+        }
         return;
       }
       case PHASE.tunnel:
@@ -118,31 +93,27 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       case PHASE.gone:
         return;
       default:
-        if (this.#held === null && this.socket.pendingBytes === 0) this.#consume(bytes, start, end);
+        if (this.#held.empty && this.socket.pendingBytes === 0) this.#consume(bytes, start, end);
         else this.#append(bytes, start, end);
     }
   }
 
   /** More of a head whose beginning is held. */
   #append(bytes: Uint8Array, start: number, end: number): void {
-    this.#hold(bytes, start, end);
+    this.#held.add(bytes, start, end);
     const limits = this.home.plane.generation.limits;
     if (this.socket.pendingBytes > 0) {
       this.#boundReadAhead();
       return;
     }
-    const all = this.#heldLength;
-    if (all <= limits.requestLineBytes && !hasLineEnd(bytes, start, end)) return;
+    if (this.#held.length <= limits.requestLineBytes && !hasLineEnd(bytes, start, end)) return;
     this.#consumeHeld();
   }
 
   #consumeHeld(): void {
-    const held = this.#held;
-    if (held === null) return;
-    const length = this.#heldLength;
-    this.#held = null;
-    this.#heldLength = 0;
-    this.#consume(held, 0, length);
+    const { length } = this.#held;
+    const held = this.#held.take();
+    if (held !== null) this.#consume(held, 0, length);
   }
 
   /** Reads as many requests as can be answered at once; what is left is held. */
@@ -182,7 +153,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.#consuming = false;
     if (this.#phase === PHASE.tunnel || this.#phase >= PHASE.linger) return;
     if (at < end) {
-      this.#hold(bytes, at, end);
+      this.#held.add(bytes, at, end);
       if (this.#phase === PHASE.exchange) this.#boundReadAhead();
     }
   }
@@ -192,9 +163,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     const exchange = this.#exchange;
     if (exchange === null || this.#phase !== PHASE.exchange) return start;
     if (exchange.bodyDone) return start;
-    const plan = exchange.plan!;
-    this.#pace = new BodyPace(plan.limits.minRateBytes, this.#deadlines.nowMs);
-    this.#expectUntilMs = this.#deadlines.nowMs + plan.timeouts.expectMs;
+    this.#times.beginBody(exchange.plan!, this.#deadlines.nowMs);
     const at = start < end ? exchange.feed(bytes, start, end) : start;
     if (this.#exchange !== exchange || this.#phase !== PHASE.exchange) return at;
     if (exchange.bodyDone) this.#bodyIn();
@@ -205,31 +174,12 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   /** Takes the exchange that `admit` made. */
   begin(exchange: Exchange): void {
     this.#exchange = exchange;
-    this.#requestDeadlineMs = Number.POSITIVE_INFINITY;
+    this.#times.begin();
   }
 
-  #hold(bytes: Uint8Array, start: number, end: number): void {
-    const n = end - start;
-    const need = this.#heldLength + n;
-    let held = this.#held;
-    if (held === null || held.length < need) {
-      const grown = new Uint8Array(Math.max(512, held === null ? n : need * 2));
-      if (held !== null) grown.set(held.subarray(0, this.#heldLength));
-      held = grown;
-      this.#held = held;
-    }
-    held.set(bytes.subarray(start, end), this.#heldLength);
-    this.#heldLength = need;
-  }
-
-  /** Bytes behind the request under way: held up to a bound, then left in the socket (rules C2, C8). */
-  #readAhead(bytes: Uint8Array, start: number, end: number): void {
-    this.#hold(bytes, start, end);
-    this.#boundReadAhead();
-  }
-
+  /** What stands behind the request under way is held up to a bound, then left in the socket (rules C2, C8). */
   #boundReadAhead(): void {
-    if (this.#heldLength >= this.home.plane.generation.limits.bufferBytes) this.#pause();
+    if (this.#held.length >= this.home.plane.generation.limits.bufferBytes) this.#pause();
   }
 
   #pause(): void {
@@ -246,48 +196,45 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   }
 
   pauseBody(): void {
-    this.#pace?.pause();
+    this.#times.pauseBody();
     this.#pause();
   }
 
   resumeBody(): void {
-    this.#pace?.resume(this.#deadlines.nowMs);
+    this.#times.resumeBody(this.#deadlines.nowMs);
     // What was read ahead keeps its bound, however the body gets on.
-    if (this.#heldLength < this.home.plane.generation.limits.bufferBytes) this.#resume();
+    if (this.#held.length < this.home.plane.generation.limits.bufferBytes) this.#resume();
   }
 
   /** Arms what comes first: the request's whole time, the next look at its body, or at a client that is not read. */
   #armExchange(): void {
     const exchange = this.#exchange;
     if (exchange === null || exchange.plan === null) return;
-    const nowMs = this.#deadlines.nowMs;
-    let at = this.#requestDeadlineMs;
-    if (this.#pace !== null) {
-      const { timeouts } = exchange.plan;
-      at = Math.min(at, nowMs + timeouts.bodyIdleMs, this.#pace.nextCheckMs);
-      if (exchange.expects) at = Math.min(at, this.#expectUntilMs);
-    }
-    if (this.#readingPaused) at = Math.min(at, nowMs + WATCH_MS);
+    const at = this.#times.nextMs(
+      exchange.plan,
+      this.#deadlines.nowMs,
+      exchange.expects,
+      this.#readingPaused,
+    );
     if (at === Number.POSITIVE_INFINITY) this.#deadlines.disarm(this);
     else this.#deadlines.arm(this, at);
   }
 
   /** The request's body is complete: from now on only its total time counts. */
   #bodyIn(): void {
-    this.#pace = null;
+    this.#times.endBody();
     this.#armExchange();
   }
 
   armRequest(atMs: number): void {
-    this.#requestDeadlineMs = atMs;
+    this.#times.totalAtMs = atMs;
     this.#armExchange();
   }
 
   onDeadline(nowMs: number): void {
     switch (this.#phase) {
       case PHASE.idle:
-        this.socket.end();
-        this.socket.destroy();
+        this.#closeNow();
         return;
       case PHASE.head:
         this.refuse(PROXY_FAULT.headTimeout);
@@ -305,7 +252,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
 
   #exchangeDeadline(nowMs: number): void {
     const exchange = this.#exchange!;
-    if (nowMs >= this.#requestDeadlineMs) {
+    if (nowMs >= this.#times.totalAtMs) {
       exchange.fail(PROXY_FAULT.totalTimeout);
       return;
     }
@@ -314,15 +261,12 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       this.#abandon();
       return;
     }
-    const pace = this.#pace;
-    if (pace !== null) {
-      if (exchange.expects && nowMs >= this.#expectUntilMs) exchange.sendContinue();
-      const fault = pace.judge(nowMs, exchange.plan!.timeouts.bodyIdleMs);
-      if (fault !== null) {
-        if (exchange.draining) this.socket.destroy();
-        else exchange.fail(fault);
-        return;
-      }
+    if (exchange.expects && this.#times.continueIsDue(nowMs)) exchange.sendContinue();
+    const fault = this.#times.judgeBody(exchange.plan!, nowMs);
+    if (fault !== null) {
+      if (exchange.draining) this.socket.destroy();
+      else exchange.fail(fault);
+      return;
     }
     this.#armExchange();
   }
@@ -365,7 +309,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   onDrain(): void {
     if (this.#phase === PHASE.tunnel) this.#tunnel!.clientDrained();
     else if (this.#phase === PHASE.exchange) this.#exchange?.onClientDrain();
-    else if (this.#phase <= PHASE.head && this.#held !== null) this.#consumeHeld();
+    else if (this.#phase <= PHASE.head && !this.#held.empty) this.#consumeHeld();
     else if (this.#phase <= PHASE.head && this.#ended) this.#closeNow();
   }
 
@@ -376,7 +320,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     if (phase === PHASE.exchange) this.#exchange?.abort();
     if (phase === PHASE.tunnel) this.#tunnel!.clientGone();
     this.#dropExchange();
-    this.#held = null;
+    this.#held.take();
     this.home.gone(this);
   }
 
@@ -389,15 +333,14 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     }
     this.#backToIdle();
     if (this.#consuming) return;
-    if (this.#held !== null && this.socket.pendingBytes === 0) this.#consumeHeld();
+    if (!this.#held.empty && this.socket.pendingBytes === 0) this.#consumeHeld();
     else if (this.#ended && this.socket.pendingBytes === 0 && this.#phase === PHASE.idle) this.#closeNow();
   }
 
   #backToIdle(): void {
     const plane = this.home.plane;
     this.#phase = PHASE.idle;
-    this.#requestDeadlineMs = Number.POSITIVE_INFINITY;
-    this.#pace = null;
+    this.#times.begin();
     this.#resume();
     plane.deadlines.arm(this, plane.deadlines.nowMs + plane.generation.timeouts.idleMs);
   }
@@ -429,8 +372,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   /** Closes once all has left: our FIN, then a while of reading and dropping, so that the answer is not lost to a reset. */
   close(): void {
     this.#phase = PHASE.linger;
-    this.#held = null;
-    this.#pace = null;
+    this.#held.take();
+    this.#times.endBody();
     this.#resume();
     this.socket.end();
     if (this.#ended && this.socket.pendingBytes === 0) {
@@ -452,12 +395,9 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.#phase = PHASE.tunnel;
     this.#tunnel = new Tunnel(this, this.socket, connection, exchange, this.#deadlines);
     this.#resume();
-    const held = this.#held;
-    if (held !== null) {
-      this.#held = null;
-      this.#tunnel.fromClient(held, 0, this.#heldLength);
-      this.#heldLength = 0;
-    }
+    const { length } = this.#held;
+    const held = this.#held.take();
+    if (held !== null) this.#tunnel.fromClient(held, 0, length);
     this.#tunnel.arm();
   }
 

@@ -3,8 +3,9 @@ import { createServer, type Server } from 'node:net';
 import type { Bind } from '../config/config.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
 import type { AdmissionDesk } from './admission.ts';
-import { ClientConnection, type ConnectionHome } from './client-connection.ts';
+import { ClientConnection } from './client-connection.ts';
 import { ClientSide } from './client-side.ts';
+import type { ConnectionHome } from './connection-home.ts';
 import type { Exchange } from './exchange.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { Plane } from './plane.ts';
@@ -27,7 +28,7 @@ export interface ListenerPlane extends Plane {
 }
 
 /** Listens for one worker. */
-export class Listener implements ConnectionHome {
+export class Listener implements ConnectionHome<ClientConnection> {
   readonly plane: ListenerPlane;
   readonly name: string;
   readonly bind: Bind;
