@@ -20,7 +20,7 @@ interface Login {
 const logins = new Map<string, Login>();
 
 const CSP =
-  "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'";
+  "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'self'";
 
 function send(response: ServerResponse, status: number, type: string, body: string, cookie?: string): void {
   response.writeHead(status, {

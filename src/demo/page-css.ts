@@ -7,6 +7,7 @@ export const PAGE_CSS = `:root {
   :root { --ground: #15181b; --card: #1e2226; --ink: #e8e6e1; --soft: #9ba3ab; --line: #343a40; --act: #7db7e0; --bad: #f2857c; --good: #7fcf9f; }
 }
 * { box-sizing: border-box; }
+[hidden] { display: none !important; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 2rem 1rem 3rem; display: grid; gap: 1rem; grid-template-columns: 1fr; }
 @media (min-width: 45rem) { main { grid-template-columns: 1fr 1.4fr; } header, .wide { grid-column: 1 / -1; } }
