@@ -22,7 +22,7 @@ export class TrustedProxies {
 
   /** Whether `address` is one of them. What is no address is never trusted. */
   trusts(address: string): boolean {
-    if (this.#ranges.length === 0 || !ipaddr.isValid(address)) return false;
+    if (this.#ranges.length === 0 || !isAddress(address)) return false;
     const parsed = ipaddr.process(address);
     return this.#ranges.some(
       ([range, bits]) => range.kind() === parsed.kind() && parsed.match([range, bits] as never),
@@ -38,12 +38,17 @@ export class TrustedProxies {
     const hops = forwardedFor.split(',');
     for (let i = hops.length - 1; i >= 0; i--) {
       const hop = bareAddress(hops[i]!.trim());
-      if (!ipaddr.isValid(hop)) return client;
+      if (!isAddress(hop)) return client;
       client = hop;
       if (!this.trusts(hop)) return client;
     }
     return client;
   }
+}
+
+/** An address as it is written today: the short and octal forms of inet_aton mean different hosts to different readers. */
+function isAddress(text: string): boolean {
+  return text.includes(':') ? ipaddr.IPv6.isValid(text) : ipaddr.IPv4.isValidFourPartDecimal(text);
 }
 
 /** `[::1]:80` and `1.2.3.4:80` without their ports. */

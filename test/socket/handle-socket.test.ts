@@ -1,0 +1,187 @@
+// Both kinds of socket keep the same promises to their owners, down to the byte; and this Node gives out its handles.
+import { createServer, type Server, type Socket } from 'node:net';
+import t from 'tap';
+import { ByteWriter } from '../../src/base/byte-writer.ts';
+import type { ByteSocket, SocketOwner } from '../../src/socket/byte-socket.ts';
+import { SocketMaker } from '../../src/socket/handle-socket.ts';
+import type { Owner } from '../kit/child.ts';
+
+/** Remembers all that it is told, and wakes who waits for something of it. */
+class Witness implements SocketOwner {
+  text = '';
+  ended = false;
+  drains = 0;
+  closed: string | null | undefined = undefined;
+  #waiting: (() => void)[] = [];
+
+  onBytes(bytes: Uint8Array, start: number, end: number): void {
+    this.text += Buffer.from(bytes.subarray(start, end)).toString('latin1');
+    this.#wake();
+  }
+  onEnd(): void {
+    this.ended = true;
+    this.#wake();
+  }
+  onDrain(): void {
+    this.drains++;
+    this.#wake();
+  }
+  onClosed(code: string | null): void {
+    this.closed = code;
+    this.#wake();
+  }
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+  async until(done: () => boolean): Promise<void> {
+    while (!done()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+}
+
+function writer(text: string): ByteWriter {
+  const out = new ByteWriter(64, 1 << 24);
+  out.latin1(text);
+  return out;
+}
+
+/** A plain server that hands out its next peer. */
+async function listen(): Promise<{ port: number; peer: Promise<Socket>; server: Server }> {
+  const server = createServer({ allowHalfOpen: true });
+  const peer = new Promise<Socket>((resolve) => server.once('connection', resolve));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  return { port, peer, server };
+}
+
+async function pair(t: Owner, maker: SocketMaker) {
+  const { port, peer, server } = await listen();
+  const witness = new Witness();
+  let socket: ByteSocket | null = null;
+  await new Promise<void>((resolve) => {
+    socket = maker.dial({ host: '127.0.0.1', port }, witness, resolve);
+  });
+  const other = await peer;
+  other.on('error', () => {});
+  t.teardown(() => {
+    socket?.destroy();
+    other.destroy();
+    server.close();
+  });
+  // Assigned above, before the promise that was awaited.
+  return { witness, socket: socket as unknown as ByteSocket, other };
+}
+
+const gather = (socket: Socket): Promise<Buffer> =>
+  new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+    socket.on('end', () => resolve(Buffer.concat(chunks)));
+  });
+
+t.test('this Node lets itself be written to on the handle', async (t) => {
+  t.ok(new SocketMaker().direct, 'else every message costs the stream machinery');
+  t.notOk(new SocketMaker(false).direct);
+});
+
+for (const direct of [true, false]) {
+  const kind = direct ? 'on the handle' : 'over a stream';
+
+  t.test(`${kind}: bytes go both ways, and each side ends by itself`, async (t) => {
+    const { witness, socket, other } = await pair(t, new SocketMaker(direct));
+    const got = gather(other);
+    socket.write(writer('hello'));
+    socket.write(writer(' there'));
+    other.write('good day');
+    await witness.until(() => witness.text === 'good day');
+    socket.end();
+    t.equal((await got).toString(), 'hello there');
+    other.end(', bye');
+    await witness.until(() => witness.ended);
+    t.equal(witness.text, 'good day, bye', 'what came behind our own end too');
+    await witness.until(() => witness.closed !== undefined);
+    t.equal(witness.closed, null, 'an orderly end has no code');
+  });
+
+  t.test(`${kind}: memory that a slow reader has not taken is never written over`, async (t) => {
+    const { witness, socket, other } = await pair(t, new SocketMaker(direct));
+    other.pause();
+    const out = new ByteWriter(1 << 16, 1 << 24);
+    const sent: string[] = [];
+    // Until the kernel is full, and then some: pieces that differ, all laid out in the same writer.
+    let pendingPieces = 0;
+    for (let i = 0; pendingPieces < 5 && i < 1000; i++) {
+      const piece = `${i}:`.padEnd(60_000, String.fromCharCode(97 + (i % 26)));
+      out.latin1(piece);
+      sent.push(piece);
+      const left = socket.write(out);
+      t.equal(out.length, 0, 'the writer is empty') || t.bailout('nothing further holds');
+      if (!left) pendingPieces++;
+    }
+    t.equal(pendingPieces, 5, 'the kernel did get full');
+    t.ok(socket.pendingBytes > 0);
+    out.latin1('x'.repeat(60_000));
+    out.reset();
+    const got = gather(other);
+    other.resume();
+    await witness.until(() => witness.drains > 0);
+    t.equal(socket.pendingBytes, 0, 'drained means that nothing is pending');
+    socket.end();
+    t.ok((await got).equals(Buffer.from(sent.join(''), 'latin1')), 'every byte arrived, in order');
+  });
+
+  t.test(`${kind}: a paused socket is told nothing, and everything once it goes on`, async (t) => {
+    const { witness, socket, other } = await pair(t, new SocketMaker(direct));
+    socket.pause();
+    other.end('later');
+    const probe = await pair(t, new SocketMaker(direct));
+    probe.other.end('now');
+    await probe.witness.until(() => probe.witness.ended);
+    t.equal(witness.text, '');
+    socket.resume();
+    await witness.until(() => witness.ended);
+    t.equal(witness.text, 'later');
+  });
+
+  t.test(`${kind}: a peer's reset is seen while paused, its FIN is not taken for one`, async (t) => {
+    const ended = await pair(t, new SocketMaker(direct));
+    const reset = await pair(t, new SocketMaker(direct));
+    for (const { socket } of [ended, reset]) socket.pause();
+    ended.other.end('bytes');
+    reset.other.write('bytes', () => reset.other.resetAndDestroy());
+    await new Promise((resolve) => reset.other.once('close', resolve));
+    const until = performance.now() + 2000;
+    while (!reset.socket.peerHasReset() && performance.now() < until) await new Promise(setImmediate);
+    t.ok(reset.socket.peerHasReset());
+    t.notOk(ended.socket.peerHasReset());
+    t.equal(reset.witness.text, '', 'without reading');
+    reset.socket.resume();
+    await reset.witness.until(() => reset.witness.closed !== undefined);
+    t.equal(reset.witness.closed, 'ECONNRESET');
+  });
+
+  t.test(`${kind}: our reset is one for the peer, and the owner hears of the end once`, async (t) => {
+    const { witness, socket, other } = await pair(t, new SocketMaker(direct));
+    const error = new Promise<NodeJS.ErrnoException>((resolve) => other.once('error', resolve));
+    socket.reset();
+    t.equal((await error).code, 'ECONNRESET');
+    await witness.until(() => witness.closed !== undefined);
+    t.ok(socket.destroyed);
+    const out = writer('too late');
+    t.ok(socket.write(out), 'a write to a dead socket is dropped');
+    t.equal(out.length, 0);
+  });
+
+  t.test(`${kind}: a dial that nobody answers ends in its code`, async (t) => {
+    const { port, server } = await listen();
+    await new Promise((resolve) => server.close(resolve));
+    const witness = new Witness();
+    let connected = false;
+    new SocketMaker(direct).dial({ host: '127.0.0.1', port }, witness, () => {
+      connected = true;
+    });
+    await witness.until(() => witness.closed !== undefined);
+    t.equal(witness.closed, 'ECONNREFUSED');
+    t.notOk(connected);
+  });
+}
