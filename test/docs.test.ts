@@ -1,0 +1,49 @@
+// The docs say what the code says: every fault has its row, every command of the README is one, every file that a page points to is there.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { errorDocs } from '../build/error-docs.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+
+t.test('docs/errors.md has every fault, as the code says it', async (t) => {
+  t.equal(read('docs/errors.md'), errorDocs(), 'written anew by `node build/error-docs.ts`');
+});
+
+t.test('every link between pages leads somewhere', async (t) => {
+  const pages = [
+    'README.md',
+    'CHANGELOG.md',
+    'src/README.md',
+    ...readdirSync(join(ROOT, 'docs'))
+      .filter((f) => f.endsWith('.md'))
+      .map((f) => `docs/${f}`),
+  ];
+  for (const page of pages) {
+    for (const [, link = ''] of read(page).matchAll(/\]\(([^)#\s]+)[^)]*\)/g)) {
+      if (/^https?:/.test(link)) continue;
+      t.ok(existsSync(join(ROOT, dirname(page), link)), `${page} -> ${link}`);
+    }
+  }
+});
+
+t.test('the README has the two commands, and no other that package.json does not have', async (t) => {
+  const readme = read('README.md');
+  t.match(readme, 'npm ci && npm start');
+  t.match(readme, 'npm ci && npm test');
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+  for (const [, script = ''] of readme.matchAll(/npm run ([a-z:]+)/g))
+    t.ok(scripts[script], `npm run ${script}`);
+  const main = read('src/main.ts');
+  for (const [, command = ''] of readme.matchAll(/(?:npx limpet|`limpet) ([a-z]+)/g))
+    t.match(main, `  ${command}: {`);
+});
+
+t.test('the map names every room', async (t) => {
+  const map = read('src/README.md');
+  for (const entry of readdirSync(join(ROOT, 'src'), { withFileTypes: true })) {
+    if (entry.isDirectory()) t.match(map, new RegExp(`^${entry.name}/ `, 'm'));
+  }
+});
