@@ -210,12 +210,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   #armExchange(): void {
     const exchange = this.#exchange;
     if (exchange === null || exchange.plan === null) return;
-    const at = this.#times.nextMs(
-      exchange.plan,
-      this.#deadlines.nowMs,
-      exchange.expects,
-      this.#readingPaused,
-    );
+    const { nowMs } = this.#deadlines;
+    const at = this.#times.nextMs(exchange.plan, nowMs, exchange.expects, this.#readingPaused);
     if (at === Number.POSITIVE_INFINITY) this.#deadlines.disarm(this);
     else this.#deadlines.arm(this, at);
   }
@@ -263,12 +259,9 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     }
     if (exchange.expects && this.#times.continueIsDue(nowMs)) exchange.sendContinue();
     const fault = this.#times.judgeBody(exchange.plan!, nowMs);
-    if (fault !== null) {
-      if (exchange.draining) this.socket.destroy();
-      else exchange.fail(fault);
-      return;
-    }
-    this.#armExchange();
+    if (fault === null) this.#armExchange();
+    else if (exchange.draining) this.socket.destroy();
+    else exchange.fail(fault);
   }
 
   onEnd(): void {
@@ -356,15 +349,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   refuse(fault: Fault): void {
     const plane = this.home.plane;
     plane.refused(fault);
-    plane.replies.fault(plane.out, fault, {
-      requestId: '',
-      json: false,
-      toHead: plane.requestHead.method === METHOD.HEAD,
-      keep: false,
-      minor: 1,
-      pool: null,
-      allow: '',
-    });
+    plane.replies.refusal(plane.out, fault, plane.requestHead.method === METHOD.HEAD);
     this.socket.write(plane.out);
     this.close();
   }

@@ -50,6 +50,19 @@ export class Replies {
     return prefersJson(head.fields.bytes, head.fields.valueStart[at]!, head.fields.valueEnd[at]!);
   }
 
+  /** Lays out the answer to what was refused before anybody looked at it; the connection closes behind it. */
+  refusal(out: ByteWriter, fault: Fault, toHead: boolean): void {
+    this.fault(out, fault, {
+      requestId: '',
+      json: false,
+      toHead,
+      keep: false,
+      minor: 1,
+      pool: null,
+      allow: '',
+    });
+  }
+
   /** Lays out the answer to a fault. */
   fault(out: ByteWriter, fault: Fault, to: ReplyTo): void {
     const status = fault.status;
