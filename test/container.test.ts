@@ -71,7 +71,8 @@ function follow({ name, rest }: Instruction): void {
       const done = spawnSync('sh', ['-c', rest], {
         cwd: join(stage, image.workdir),
         encoding: 'utf8',
-        env: { ...process.env, NODE_ENV: '' },
+        // An image has none of the test runner's environment.
+        env: { PATH: process.env.PATH, HOME: process.env.HOME },
       });
       if (done.status !== 0) throw new Error(`RUN ${rest}: ${done.stdout}${done.stderr}`);
       return;

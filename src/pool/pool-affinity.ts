@@ -43,7 +43,7 @@ export class PoolAffinity {
     const name = options.learned?.cookie ?? (cookie?.mode === 'prefix' ? cookie.of : cookie?.name) ?? '';
     this.cookieName = latin1Bytes(name);
     this.cookieNames = [this.cookieName];
-    this.hides = this.cookie !== null && cookie !== null && cookie.hide;
+    this.hides = this.cookie !== null && cookie?.hide === true;
   }
 
   /** Key under which users are counted. */
