@@ -68,11 +68,11 @@ function follow({ name, rest }: Instruction): void {
       return;
     }
     case 'RUN': {
-      const done = spawnSync('sh', ['-c', rest], {
+      const done = spawnSync('sh', ['-c', `unset NODE_OPTIONS; ${rest}`], {
         cwd: join(stage, image.workdir),
         encoding: 'utf8',
-        // An image has none of the test runner's environment.
-        env: { PATH: process.env.PATH, HOME: process.env.HOME },
+        // An image has none of the test runner's environment; the runner puts NODE_OPTIONS back, so the shell takes it off.
+        env: { PATH: process.env.PATH, HOME: process.env.HOME, npm_config_prefer_offline: 'true' },
       });
       if (done.status !== 0) throw new Error(`RUN ${rest}: ${done.stdout}${done.stderr}`);
       return;
