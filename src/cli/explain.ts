@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findConfigFile, loadConfig } from '../config/load.ts';
 import { formatProblems } from '../config/print.ts';
-import { type Explanation, explain } from '../plan/explain.ts';
+import { explain } from '../proxy/explain.ts';
+import type { Explanation } from '../proxy/explanation.ts';
 import type { CommandIo } from './command-io.ts';
 
 export const HELP = `limpet explain [-c FILE] [--json] METHOD URL [-H 'Name: value']...
@@ -40,6 +41,12 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
     );
     return 1;
   }
+  if ([method, url, ...(values.header ?? [])].some((part) => /[\r\n]/.test(part))) {
+    io.stderr(
+      'limpet explain: a line break would begin another field\n  would be right: one -H for each field\n',
+    );
+    return 1;
+  }
   const headers: [string, string][] = [];
   for (const line of values.header ?? []) {
     const colon = line.indexOf(':');
@@ -58,26 +65,11 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
     io.stderr(formatProblems(named, { color: io.color ?? false }));
     return 1;
   }
-  // Without secrets of its own the running proxy makes some; no cookie typed here can be theirs.
-  const explanation = explain(withPlaceholders(config), { method, url, headers });
+  const explanation = explain(config, { method, url, headers });
   io.stdout(values.json ? `${JSON.stringify(explanation, null, 2)}\n` : inWords(explanation));
   return explanation.ok ? 0 : 1;
 }
 
 function inWords(explanation: Explanation): string {
   return explanation.steps.map(({ step, text }) => `${step.padEnd(9)}${text}\n`).join('');
-}
-
-function withPlaceholders(config: NonNullable<ReturnType<typeof loadConfig>['config']>): typeof config {
-  return {
-    ...config,
-    pools: config.pools.map((pool) => {
-      const cookie = pool.affinity?.cookie;
-      if (pool.affinity === null || cookie == null || cookie.secrets.length > 0) return pool;
-      return {
-        ...pool,
-        affinity: { ...pool.affinity, cookie: { ...cookie, secrets: ['made by the running proxy'] } },
-      };
-    }),
-  };
 }

@@ -1,0 +1,216 @@
+// Lets the real data plane read and decide about one request over a socket that leads nowhere: what `explain` looks at.
+import { randomBytes } from 'node:crypto';
+import { type LearnedMemory, LearnedTable } from '../affinity/learned.ts';
+import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
+import { systemClock } from '../base/clock.ts';
+import type { Fault } from '../base/fault.ts';
+import { type Random, systemRandom } from '../base/random.ts';
+import type { Config } from '../config/config.ts';
+import { DEFAULT_CELLS, MetricBook } from '../observe/metric-book.ts';
+import type { RoutePlan } from '../plan/route-plan.ts';
+import { assignSlots, rowsOf } from '../plan/slots.ts';
+import type { Pool } from '../pool/pool.ts';
+import { type ByteSocket, noOwner } from '../socket/byte-socket.ts';
+import { OBSERVED, UpstreamTable, WANTED } from '../upstream/upstream-table.ts';
+import type { RequestHead } from '../wire/request-head.ts';
+import { AdmissionDesk } from './admission.ts';
+import { ClientConnection } from './client-connection.ts';
+import { ClientSide } from './client-side.ts';
+import type { Admission, ConnectionHome } from './connection-home.ts';
+import { DataPlane } from './data-plane.ts';
+import { Exchange } from './exchange.ts';
+import type { ExchangeClient } from './exchange-client.ts';
+
+/** Where a dry request comes from. */
+const PEER = '127.0.0.1';
+
+/** Where affinity keeps what it learns; here nobody ever asked before. */
+const LEARNED_ENTRIES = 16;
+
+/** Chance that knows whether it was asked: a decision without it is the same every time. */
+class WatchedRandom implements Random {
+  asked = false;
+  readonly #random = systemRandom();
+
+  below(n: number): number {
+    this.asked = true;
+    return this.#random.below(n);
+  }
+}
+
+/** Keeps what is written to it. */
+class DrySocket implements ByteSocket {
+  owner = noOwner;
+  readonly pendingBytes = 0;
+  readonly destroyed = false;
+  readonly remoteAddress = PEER;
+  readonly remotePort = 0;
+  written = '';
+
+  write(out: ByteWriter): boolean {
+    this.written += latin1Text(out.bytes, 0, out.length);
+    out.reset();
+    return true;
+  }
+
+  pause(): void {}
+  resume(): void {}
+  end(): void {}
+  destroy(): void {}
+  reset(): void {}
+  peerHasReset(): boolean {
+    return false;
+  }
+}
+
+/** Does everything that an exchange does before it looks for an upstream, and stops there. */
+class DryExchange extends Exchange {
+  begun = false;
+
+  override begin(
+    client: ExchangeClient,
+    head: RequestHead,
+    plan: RoutePlan,
+    pool: Pool,
+    startedMs: number,
+  ): void {
+    this.beginRecord(client, head, plan, pool, startedMs);
+    this.placement.begin(pool);
+    this.homing.read(plan, pool, head, client.side);
+    this.request.begin(head, plan, client.side, this.homing);
+    this.begun = true;
+  }
+}
+
+/**
+ * One request and what the data plane does with it. Health is not known here: every upstream counts as up, and none as busy. Opens no
+ * socket, starts no timer.
+ */
+export class DryRun implements ConnectionHome<ClientConnection> {
+  readonly plane: DataPlane;
+  readonly side: ClientSide;
+  /** Set aside for the request; `begun` once it would be sent to an upstream. */
+  readonly exchange: DryExchange;
+  /** Why Limpet itself refuses, or null. */
+  fault: Fault | null = null;
+  /** The route, where one was found. */
+  plan: RoutePlan | null = null;
+  /** Who lost the user that was moved: an upstream's name, '' for one that left, or null for nobody. */
+  movedFrom: string | null = null;
+  readonly #random = new WatchedRandom();
+  readonly #socket = new DrySocket();
+  readonly #desk: AdmissionDesk;
+
+  /** `port`: of the listener that the request comes through. */
+  constructor(config: Config, port: number) {
+    this.plane = new DataPlane({
+      config: withSecrets(config),
+      generation: 1,
+      worker: 0,
+      workers: 1,
+      table: tableOf(config),
+      learned: learnedOf(config),
+      clock: systemClock,
+      random: this.#random,
+      book: new MetricBook(
+        { buffer: new SharedArrayBuffer(DEFAULT_CELLS * 8), capacity: DEFAULT_CELLS, edition: 0 },
+        () => {},
+      ),
+      accessLog: null,
+      reports: {
+        failure: () => {},
+        success: () => {},
+        suspect: () => {},
+        moved: (_pool, from) => {
+          this.movedFrom = from;
+        },
+      },
+      connectionsMax: 1,
+      direct: false,
+    });
+    this.side = new ClientSide(PEER, port, this.plane.generation.trustedProxies);
+    this.exchange = new DryExchange(this.plane);
+    this.#desk = new AdmissionDesk(this.plane, {
+      answeredHere: (_connection, plan, _status, fault) => {
+        this.plan = plan;
+        this.fault = fault;
+      },
+    });
+  }
+
+  /** The request's head as it was parsed. Good after `read`. */
+  get head(): RequestHead {
+    return this.plane.requestHead;
+  }
+
+  /** What Limpet itself answers; empty where an upstream would be asked. */
+  get answer(): string {
+    return this.#socket.written;
+  }
+
+  /** Lets a client connection read `request`, once. */
+  read(request: Uint8Array): void {
+    const connection = new ClientConnection(this, this.#socket);
+    connection.onBytes(request, 0, request.length);
+    if (this.exchange.begun) this.plan = this.exchange.plan;
+    // What the parser refuses reaches no desk.
+    else this.fault ??= this.head.fault;
+  }
+
+  /** Runs `decide`, and says whether chance had a part in what it returned. */
+  withoutChance<T>(decide: () => T): { readonly result: T; readonly certain: boolean } {
+    this.#random.asked = false;
+    const result = decide();
+    return { result, certain: !this.#random.asked };
+  }
+
+  sideOf(): ClientSide {
+    return this.side;
+  }
+
+  takeExchange(): Exchange {
+    return this.exchange;
+  }
+
+  giveExchange(): void {}
+
+  admit(connection: ClientConnection): Admission {
+    return this.#desk.admit(this, connection);
+  }
+
+  gone(): void {}
+}
+
+/** Every upstream as the config wants it, and up. */
+function tableOf(config: Config): UpstreamTable {
+  const table = new UpstreamTable(UpstreamTable.allocate(rowsOf(config), 1));
+  for (const { slot, upstream } of assignSlots(config)) {
+    table.wanted[slot] = WANTED[upstream.wanted];
+    table.observed[slot] = OBSERVED.up;
+    table.weight[slot] = upstream.weight * 256;
+  }
+  table.bumpEpoch();
+  return table;
+}
+
+function learnedOf(config: Config): Map<string, LearnedMemory> {
+  const learned = new Map<string, LearnedMemory>();
+  for (const pool of config.pools) {
+    const options = pool.affinity?.learned;
+    if (options != null) learned.set(pool.name, LearnedTable.allocate(LEARNED_ENTRIES, options.idleMs));
+  }
+  return learned;
+}
+
+/** A running proxy makes the secrets that a config has not; no cookie that is asked about here can be signed with these. */
+function withSecrets(config: Config): Config {
+  return {
+    ...config,
+    pools: config.pools.map((pool) => {
+      const cookie = pool.affinity?.cookie;
+      if (pool.affinity === null || cookie == null || cookie.secrets.length > 0) return pool;
+      const secrets = [randomBytes(32).toString('base64url')];
+      return { ...pool, affinity: { ...pool.affinity, cookie: { ...cookie, secrets } } };
+    }),
+  };
+}

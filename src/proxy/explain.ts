@@ -1,0 +1,278 @@
+// Decides about one request as the running proxy would, step by step and in words; forwards nothing.
+import { BALANCER_KINDS } from '../balance/kinds.ts';
+import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
+import type { Config, ListenerConfig } from '../config/config.ts';
+import type { RoutePlan } from '../plan/route-plan.ts';
+import { RouteTable } from '../plan/route-table.ts';
+import type { Pool } from '../pool/pool.ts';
+import type { PoolAffinity } from '../pool/pool-affinity.ts';
+import type { Upstream } from '../upstream/upstream.ts';
+import { CookieCursor } from '../wire/cookies.ts';
+import { FIELD } from '../wire/fields.ts';
+import { ResponseHead } from '../wire/response-head.ts';
+import { DryRun } from './dry-run.ts';
+import type { ExplainStep, Explanation, Question, StepName } from './explanation.ts';
+import { fieldChanges } from './field-changes.ts';
+import { HOMED_NAMES } from './plane-metrics.ts';
+import { listenerFor, reasonOf, requestBytes, whyNot } from './question.ts';
+
+/** Explains `question` under `config`, for a client on this machine. Knows no live health: what is wanted ready counts as up. */
+export function explain(config: Config, question: Question): Explanation {
+  return new Explainer(config, question).run();
+}
+
+/** An upstream's plainest answer: with it, affinity settles where the user lives. */
+const PLAIN_ANSWER = latin1Bytes('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+
+class Explainer {
+  readonly #config: Config;
+  readonly #question: Question;
+  readonly #listener: ListenerConfig;
+  readonly #run: DryRun;
+  readonly #steps: ExplainStep[] = [];
+  #told: Partial<Explanation> = {};
+
+  constructor(config: Config, question: Question) {
+    this.#config = config;
+    this.#question = question;
+    this.#listener = listenerFor(config, question.url);
+    const { bind } = this.#listener;
+    this.#run = new DryRun(config, bind.kind === 'tcp' ? bind.port : 0);
+  }
+
+  run(): Explanation {
+    const run = this.#run;
+    this.#say('listener', `${this.#listener.name}; every listener has the same routes`);
+    run.read(requestBytes(this.#question));
+    const { head, plan, fault } = run;
+    const bytes = head.fields.bytes;
+    if (head.fault === null) {
+      const host = latin1Text(bytes, head.authorityStart, head.authorityEnd);
+      const target = latin1Text(bytes, head.methodStart, head.targetEnd);
+      const who = run.side.trusted ? 'a trusted proxy' : 'a client that is believed nothing about others';
+      this.#say(
+        'request',
+        `${target} for ${host === '' ? 'no host' : `host ${host}`}, from ${run.side.address}, ${who}`,
+      );
+    }
+    if (plan !== null) this.#tellRoute(plan);
+    if (run.exchange.begun && plan?.pool != null) this.#forward(plan, plan.pool);
+    else this.#answered(fault === null ? null : fault.code, fault?.text ?? '');
+    return this.#end();
+  }
+
+  #say(step: StepName, text: string): void {
+    this.#steps.push({ step, text });
+  }
+
+  #tell(part: Partial<Explanation>): void {
+    this.#told = { ...this.#told, ...part };
+  }
+
+  #end(): Explanation {
+    return {
+      ok: false,
+      status: null,
+      code: null,
+      listener: this.#listener.name,
+      route: null,
+      nextBest: null,
+      pool: null,
+      target: null,
+      fields: null,
+      affinity: null,
+      candidates: [],
+      choice: null,
+      timeouts: null,
+      retries: null,
+      ...this.#told,
+      steps: this.#steps,
+    };
+  }
+
+  #tellRoute(plan: RoutePlan): void {
+    const { head, plane } = this.#run;
+    const others = new RouteTable(plane.generation.plans.filter((other) => other !== plan));
+    const path = head.pathEnd > head.pathStart ? head.fields.bytes : ROOT;
+    const next = others.find(
+      head.fields.bytes,
+      head.methodStart,
+      head.methodEnd,
+      head.hostStart,
+      head.hostEnd,
+      path,
+      path === ROOT ? 0 : head.pathStart,
+      path === ROOT ? 1 : head.pathEnd,
+    );
+    this.#say('route', `${plan.name}: ${reasonOf(plan)}`);
+    this.#say('route', next === null ? 'no other route matches' : `next best: ${next.name}`);
+    this.#tell({ route: plan.name, nextBest: next?.name ?? null });
+  }
+
+  /** Limpet answers by itself, and the answer is there to be read. */
+  #answered(code: string | null, why: string): void {
+    const [line = '', ...fields] = (this.#run.answer.split('\r\n\r\n')[0] ?? '').split('\r\n');
+    const status = Number(line.split(' ')[1] ?? 0);
+    const location = fields.find((field) => field.startsWith('Location: '))?.slice('Location: '.length);
+    const { routes, plans } = this.#run.plane.generation;
+    let text = code === null ? `${status} from Limpet itself` : `${status} ${code}: ${why}`;
+    if (location !== undefined) text = `${status} to ${location}`;
+    if (code === 'route.none') text += ` The routes: ${plans.map((plan) => plan.name).join('  ')}`;
+    if (code === 'route.method') {
+      const methods = (routes.methodMismatch ?? []).flatMap((route) => route.methods ?? []);
+      text += ` It takes ${[...new Set(methods)].join(', ')}.`;
+    }
+    this.#say('answer', text);
+    this.#tell({ ok: code === null, status, code });
+  }
+
+  #forward(plan: RoutePlan, pool: Pool): void {
+    this.#tellOutgoing(plan);
+    const candidates = pool.candidates.map((candidate) => candidate.name);
+    const { kind } = pool.spec.balance;
+    this.#say('pool', `${pool.name}, by ${kind}: ${BALANCER_KINDS[kind].description}`);
+    for (const upstream of pool.upstreams) {
+      if (!candidates.includes(upstream.name)) this.#say('pool', `no candidate: ${whyNot(upstream)}`);
+    }
+    this.#tell({ pool: pool.name, candidates });
+    this.#choose(plan, pool, candidates);
+    const { attempts, budget } = plan.retries;
+    this.#say(
+      'limits',
+      `connected within ${plan.timeouts.connectMs} ms, the answer's head within ${plan.timeouts.responseMs} ms` +
+        `${plan.timeouts.totalMs > 0 ? `, all within ${plan.timeouts.totalMs} ms` : ''}; ` +
+        `${attempts} more ${attempts === 1 ? 'try' : 'tries'} where that is safe, within ${budget * 100}% of the requests`,
+    );
+    this.#tell({ timeouts: plan.timeouts, retries: attempts });
+  }
+
+  /** What the upstream would see: read off the head that was laid out for it. */
+  #tellOutgoing(plan: RoutePlan): void {
+    const { head, exchange } = this.#run;
+    const out = exchange.requestHead!;
+    const sent = latin1Text(out.bytes, 0, exchange.mark.targetEnd);
+    const came = latin1Text(head.fields.bytes, head.methodStart, head.targetEnd);
+    const target = sent.slice(sent.indexOf(' ') + 1);
+    this.#say(
+      'rewrite',
+      sent === came ? 'none: the target goes on as it came' : `the upstream sees ${target}`,
+    );
+    const fields = fieldChanges(head.fields, out, plan);
+    const words = (['removed', 'replaced', 'added'] as const)
+      .filter((change) => fields[change].length > 0)
+      .map((change) => `${change}: ${fields[change].join(', ')}`);
+    this.#say('fields', words.length === 0 ? 'all pass as they came' : words.join('; '));
+    this.#tell({ target, fields });
+  }
+
+  #choose(plan: RoutePlan, pool: Pool, candidates: readonly string[]): void {
+    const { exchange } = this.#run;
+    const { placement, homing } = exchange;
+    const { result: chosen, certain } = this.#run.withoutChance(() => {
+      // Read again under watch: a hash of what the request lacks is drawn by chance.
+      homing.read(plan, pool, this.#run.head, this.#run.side);
+      return placement.find();
+    });
+    const affinity = plan.affinity ? pool.spec.affinity : null;
+    if (chosen === null) {
+      if (affinity !== null)
+        this.#say('affinity', 'the cookie is ours, but its upstream left or cannot serve');
+      const fault = placement.full ? null : placement.noneFault();
+      this.#say(
+        'answer',
+        fault === null ? '503: every upstream is full' : `${fault.status} ${fault.code}: ${fault.text}`,
+      );
+      this.#tell({
+        status: 503,
+        code: fault?.code ?? 'pool.full',
+        affinity: affinity === null ? null : 'lost',
+      });
+      return;
+    }
+    const moved = homing.movedTo(chosen);
+    const home = affinity === null ? null : this.#home(affinity, pool, chosen);
+    let why: string | null = null;
+    if (homing.bound) why = 'the user lives there';
+    else if (moved) why = "chosen by the user's own number, so that all of the user's requests meet there";
+    else if (candidates.length === 1) why = 'there is no other';
+    else if (pool.usesKey) why = this.#byKey(pool, certain);
+    const all = candidates.join(', ');
+    this.#say(
+      'choice',
+      why === null
+        ? `any of ${all}, ${pool.usesKey ? this.#lacks(pool) : 'as their load and turn decide'}`
+        : `${chosen.name}: ${why}`,
+    );
+    this.#say('choice', 'live health and load are not asked here: whatever is wanted ready counts as up');
+    this.#tell({ ok: true, choice: why === null ? null : chosen.name, affinity: home });
+  }
+
+  /** Why a hash chose as it did; null where it would choose otherwise for another request of the same kind. */
+  #byKey(pool: Pool, certain: boolean): string | null {
+    const on = pool.spec.balance.hash!;
+    if (!certain) return null;
+    if (on.on !== 'address')
+      return `the hash of its ${on.on === 'path' ? 'path' : `${on.on} ${on.name}`} leads there`;
+    const { clientAddress } = this.#run.exchange.homing;
+    return clientAddress === this.#run.side.address
+      ? null
+      : `the hash of the address ${clientAddress} leads there`;
+  }
+
+  /** Why the hash leads nowhere yet. */
+  #lacks(pool: Pool): string {
+    const on = pool.spec.balance.hash!;
+    if (on.on === 'address') return "by the hash of the client's own address";
+    return `by chance: the request has no ${on.on === 'path' ? 'path' : `${on.on} ${on.name}`} to hash`;
+  }
+
+  /** Lets affinity settle as if `chosen` had answered, and tells it. */
+  #home(affinity: PoolAffinity, pool: Pool, chosen: Upstream): (typeof HOMED_NAMES)[number] {
+    const run = this.#run;
+    const answer = new ResponseHead({ responseHeadBytes: 1024, fields: 8 });
+    answer.parse(PLAIN_ANSWER, 0, PLAIN_ANSWER.length, false);
+    const sets = run.exchange.homing.answerEditor(chosen, answer) !== null;
+    const result = HOMED_NAMES[run.exchange.homing.result]!;
+    const cookie = latin1Text(affinity.cookieName, 0, affinity.cookieName.length);
+    this.#say(
+      'affinity',
+      `${this.#homeWords(result, cookie, affinity, pool, chosen)}${sets ? '; the answer sets it' : ''}`,
+    );
+    return result;
+  }
+
+  #homeWords(result: string, cookie: string, affinity: PoolAffinity, pool: Pool, chosen: Upstream): string {
+    const { movedFrom } = this.#run;
+    switch (result) {
+      case 'kept':
+        return `cookie ${cookie} names ${chosen.name}, which serves`;
+      case 'moved':
+        return `cookie ${cookie} is ours, but its upstream ${movedFrom || '(which left the pool)'} cannot serve: the user moves, and the app is told (Limpet-Affinity: moved)`;
+      case 'forged': {
+        const made =
+          this.#config.pools.find(({ name }) => name === pool.name)?.affinity?.cookie?.secrets.length === 0;
+        return made
+          ? `cookie ${cookie} cannot be read here: the config has no secrets, and the running proxy makes its own`
+          : `cookie ${cookie} is not one of ours (forged, damaged, or of another pool or secret): as good as none`;
+      }
+      default:
+        if (affinity.learned !== null)
+          return `by the app's cookie ${cookie}: only the running proxy knows what it learned`;
+        if (this.#hasCookie(affinity))
+          return `cookie ${cookie} names nobody (no mark of ours, or its life is over)`;
+        return `no cookie ${cookie}: a new user`;
+    }
+  }
+
+  #hasCookie(affinity: PoolAffinity): boolean {
+    const { bytes, id, count, valueStart, valueEnd } = this.#run.head.fields;
+    const cursor = new CookieCursor();
+    for (let i = 0; i < count; i++) {
+      if (id[i] === FIELD.cookie && cursor.find(bytes, valueStart[i]!, valueEnd[i]!, affinity.cookieName))
+        return true;
+    }
+    return false;
+  }
+}
+
+const ROOT = latin1Bytes('/');
