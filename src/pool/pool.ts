@@ -7,7 +7,7 @@ import { rendezvous } from '../balance/rendezvous.ts';
 import type { Random } from '../base/random.ts';
 import type { StatusRange } from '../health/options.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import type { UpstreamTable } from '../upstream/upstream-table.ts';
+import { type UpstreamTable, WANTED } from '../upstream/upstream-table.ts';
 import { EligibleSet, type EmptyReason } from './eligible-set.ts';
 import type { PoolOptions } from './options.ts';
 import type { PoolAffinity } from './pool-affinity.ts';
@@ -123,6 +123,28 @@ export class Pool {
   pickFor(keyHi: number, keyLo: number, avoid: Avoid | null): Upstream | null {
     const at = rendezvous(keyHi, keyLo, this.#set.candidates, avoid);
     return at < 0 ? null : this.#candidateUpstreams[at]!;
+  }
+
+  /**
+   * For a request that every candidate has failed: a backup that is up, before health has noticed that no primary is; else one
+   * that is only suspected. The least busy of them, or null.
+   */
+  pickSpare(avoid: Avoid): Upstream | null {
+    let best: Upstream | null = null;
+    for (const upstream of this.upstreams) {
+      if (avoid.has(upstream.slot) || !upstream.serving || !this.#mayTakeNew(upstream)) continue;
+      if (best === null || this.#isSpareBefore(upstream, best)) best = upstream;
+    }
+    return best;
+  }
+
+  #mayTakeNew(upstream: Upstream): boolean {
+    return this.table.wanted[upstream.slot] === WANTED.ready && this.table.weight[upstream.slot]! > 0;
+  }
+
+  #isSpareBefore(a: Upstream, b: Upstream): boolean {
+    if (a.eligible !== b.eligible) return a.eligible;
+    return this.table.inFlight[a.slot]! < this.table.inFlight[b.slot]!;
   }
 
   /** Counts a request under way at `upstream`; false, and not counted, when the upstream or the pool is at its bound. */

@@ -49,9 +49,18 @@ export class Placement {
       avoid.add(chosen.slot);
       chosen = homing.bound ? null : homing.place(avoid);
     }
+    if (chosen === null && !this.full) chosen = this.#spare(pool);
     // Those that were only full may be asked again later.
     avoid.count = mark;
     return chosen;
+  }
+
+  /** A place where only a request goes that has failed everywhere else; never one whose user may not be moved. */
+  #spare(pool: Pool): Upstream | null {
+    const { lost, failsWhenLost } = this.#homing;
+    if (this.#lastFault === null || (lost && failsWhenLost)) return null;
+    const spare = pool.pickSpare(this.#avoid);
+    return spare !== null && pool.reserve(spare) ? spare : null;
   }
 
   /** As `find`, but not where the request stands now. Null changes nothing. */
