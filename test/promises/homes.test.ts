@@ -169,6 +169,13 @@ t.test('Secure by itself only where a trusted proxy says that the client came by
     /Secure/,
     'a client is not believed',
   );
+  const behind = await startLimpet(
+    { upstreams, affinity: { cookie: { secrets: [SECRET] } }, trustedProxies: ['127.0.0.1'] },
+    { owner: t },
+  );
+  const secure = await askPath(behind.port, '/', { 'x-forwarded-proto': 'https' });
+  t.match(secure.cookies[0], /; Secure/);
+  t.notMatch((await askPath(behind.port, '/', { 'x-forwarded-proto': 'http' })).cookies[0], /Secure/);
 });
 
 t.test('the prefix mark is taken off before the app sees its cookie', async (t) => {
