@@ -12,6 +12,7 @@ import { FIELD } from '../wire/fields.ts';
 import { ResponseHead } from '../wire/response-head.ts';
 import { DryRun } from './dry-run.ts';
 import type { ExplainStep, Explanation, Question, StepName } from './explanation.ts';
+import { PROXY_FAULT } from './faults.ts';
 import { fieldChanges } from './field-changes.ts';
 import { HOMED_NAMES } from './plane-metrics.ts';
 import { listenerFor, reasonOf, requestBytes, whyNot } from './question.ts';
@@ -49,7 +50,7 @@ class Explainer {
     if (head.fault === null) {
       const host = latin1Text(bytes, head.authorityStart, head.authorityEnd);
       const target = latin1Text(bytes, head.methodStart, head.targetEnd);
-      const who = run.side.trusted ? 'a trusted proxy' : 'a client that is believed nothing about others';
+      const who = run.side.trusted ? 'which is a trusted proxy' : 'whose word on other clients is not taken';
       this.#say(
         'request',
         `${target} for ${host === '' ? 'no host' : `host ${host}`}, from ${run.side.address}, ${who}`,
@@ -141,7 +142,7 @@ class Explainer {
       'limits',
       `connected within ${plan.timeouts.connectMs} ms, the answer's head within ${plan.timeouts.responseMs} ms` +
         `${plan.timeouts.totalMs > 0 ? `, all within ${plan.timeouts.totalMs} ms` : ''}; ` +
-        `${attempts} more ${attempts === 1 ? 'try' : 'tries'} where that is safe, within ${budget * 100}% of the requests`,
+        `${attempts} more ${attempts === 1 ? 'try' : 'tries'} where that is safe, within ${Math.round(budget * 100)}% of the requests`,
     );
     this.#tell({ timeouts: plan.timeouts, retries: attempts });
   }
@@ -175,18 +176,10 @@ class Explainer {
     });
     const affinity = plan.affinity ? pool.spec.affinity : null;
     if (chosen === null) {
-      if (affinity !== null)
-        this.#say('affinity', 'the cookie is ours, but its upstream left or cannot serve');
-      const fault = placement.full ? null : placement.noneFault();
-      this.#say(
-        'answer',
-        fault === null ? '503: every upstream is full' : `${fault.status} ${fault.code}: ${fault.text}`,
-      );
-      this.#tell({
-        status: 503,
-        code: fault?.code ?? 'pool.full',
-        affinity: affinity === null ? null : 'lost',
-      });
+      if (homing.lost) this.#say('affinity', 'the cookie is ours, but its upstream left or cannot serve');
+      const fault = placement.full ? PROXY_FAULT.full : placement.noneFault();
+      this.#say('answer', `${fault.status} ${fault.code}: ${fault.text}`);
+      this.#tell({ status: fault.status, code: fault.code, affinity: homing.lost ? 'lost' : null });
       return;
     }
     const moved = homing.movedTo(chosen);

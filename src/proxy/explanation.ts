@@ -21,7 +21,7 @@ export interface ExplainStep {
   readonly text: string;
 }
 
-/** What would become of a request. Holds no secret, no value of a cookie and none of a field. */
+/** What would become of a request. Holds no secret, no cookie, and of the fields only names and the addresses of host and client. */
 export interface Explanation {
   /** It would be forwarded, or answered by a route's redirect or fixed text. */
   readonly ok: boolean;

@@ -17,6 +17,7 @@ const file = join(folder, 'limpet.yaml');
 writeFileSync(
   file,
   `listen: 8080
+trustedProxies: [127.0.0.1]
 routes:
   - { path: /, pool: app }
   - { path: /api, pool: app, methods: [GET], rewrite: { stripPrefix: /api }, headers: { request: { set: { Authorization: "${BEARER}" } } } }
@@ -24,12 +25,20 @@ routes:
   - { host: hash.example, path: /, pool: hash }
   - { host: away.example, path: /, pool: away }
   - { host: strict.example, path: /, pool: strict }
+  - { host: stays.example, path: /, pool: stays }
+  - { host: near.example, path: /, pool: near }
   - { host: other.example, path: /only, pool: app, methods: [POST] }
 pools:
   hash:
     upstreams: [{ name: a, url: http://127.0.0.1:3003 }, { name: b, url: http://127.0.0.1:3004 }]
     balance: { hash: { on: header X-User } }
   away: { upstreams: [{ url: http://127.0.0.1:3005, wanted: maintenance }] }
+  stays:
+    upstreams: [{ name: out, url: http://127.0.0.1:3008, wanted: maintenance }, { name: in, url: http://127.0.0.1:3009 }]
+    affinity: { cookie: { name: stays, secrets: ["${SECRET}"] }, onLost: fail }
+  near:
+    upstreams: [{ name: east, url: http://127.0.0.1:3010 }, { name: west, url: http://127.0.0.1:3011 }]
+    balance: { hash: { on: address } }
   strict:
     upstreams: [{ name: left, url: http://127.0.0.1:3006, wanted: drain }, { name: right, url: http://127.0.0.1:3007 }]
     affinity: { cookie: { name: home, secrets: ["${SECRET}"] } }
@@ -140,6 +149,23 @@ t.test('a draining home keeps its user, and one that left loses him', async (t) 
   );
   t.match(gone.out, /upstream \(which left the pool\) cannot serve: the user moves/);
   t.match(gone.out, /choice {3}right: chosen by the user's own number/);
+});
+
+t.test('a pool that moves nobody says so, and only to those whose home is lost', async (t) => {
+  const cookie = `Cookie: ${cookieFor('stays', ['out', 'in'], 0)}`;
+  const lost = await ask('GET', 'http://stays.example/', '-H', cookie, '--json');
+  t.equal(lost.code, 1);
+  t.match(JSON.parse(lost.out), { status: 503, code: 'affinity.lost', affinity: 'lost', choice: null });
+  const fresh = JSON.parse((await ask('GET', 'http://stays.example/', '--json')).out);
+  t.match(fresh, { ok: true, affinity: 'new', choice: 'in', candidates: ['in'] });
+  t.equal(JSON.parse((await ask('GET', 'http://away.example/', '--json')).out).affinity, null);
+});
+
+t.test('the hash of an address is told once the address is known', async (t) => {
+  const choice = async (...argv: string[]) =>
+    JSON.parse((await ask('GET', 'http://near.example/', ...argv, '--json')).out).choice;
+  t.equal(await choice(), null, 'of the real client nothing is known');
+  t.match(await choice('-H', 'X-Forwarded-For: 203.0.113.9'), /^(east|west)$/);
 });
 
 t.test('what Limpet answers itself is told with its status', async (t) => {
