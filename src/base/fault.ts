@@ -4,7 +4,7 @@
 export type FaultSide = 'client' | 'upstream' | 'limpet';
 
 /**
- * Whether another try may help (../shared http-rules section 7):
+ * Whether another try may help (RFC 9110 section 9.2.2, RFC 9112 section 9.3.1):
  * `always`: no byte of the request was written (T1); `reused`: only when the connection had served before (T2);
  * `idempotent`: only methods that may be repeated (T3); `never`.
  */

@@ -1,7 +1,7 @@
 // Requests find their route: by host, path and method; and are edited, rewritten, redirected or answered as the config says.
 import t from 'tap';
 import { startLimpet } from '../kit/limpet.ts';
-import { askPath, startNamedApp, type Told } from '../kit/named-app.ts';
+import { askPath, startNamedApp, type Told, until } from '../kit/named-app.ts';
 
 const app = await startNamedApp('app', t);
 const pool = (more: object = {}) => ({ upstreams: [app.url], ...more });
@@ -62,11 +62,22 @@ const ask = (path: string, headers: Record<string, string> = {}, method = 'GET')
   askPath(limpet.port, path, { host: 'any.test', ...headers }, method);
 /** Which pool took the request, by limpet's own word for its route. */
 async function poolOf(path: string, host: string): Promise<string> {
-  const response = await fetch(`${limpet.adminUrl}/api/v1/upstreams`);
-  const before = (await response.json()) as { pool: string; requests: number }[];
+  const look = async (): Promise<Map<string, number>> => {
+    const all = (await (await fetch(`${limpet.adminUrl}/api/v1/upstreams`)).json()) as {
+      pool: string;
+      requests: number;
+    }[];
+    return new Map(all.map((u) => [u.pool, u.requests]));
+  };
+  const before = await look();
   await ask(path, { host });
-  const after = (await (await fetch(`${limpet.adminUrl}/api/v1/upstreams`)).json()) as typeof before;
-  return after.find((u, i) => u.requests > before[i]!.requests)?.pool ?? 'none';
+  let pool = '';
+  // A pool's first count is told to the main thread by a message, which may come a moment later.
+  await until('a pool has counted it', async () => {
+    for (const [name, requests] of await look()) if (requests > before.get(name)!) pool = name;
+    return pool !== '';
+  });
+  return pool;
 }
 
 t.test('the most specific host wins; port, case and a final dot do not matter', async (t) => {
