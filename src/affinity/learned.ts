@@ -37,6 +37,9 @@ export interface LearnedMemory {
  * another user's home. A worker that dies between the two loses one row to all, and nothing else.
  */
 export class LearnedTable {
+  /** Set by `find`: 64 bits that stand for the session, two signed halves. Keyed, so that nobody outside can choose them. */
+  keyHi = 0;
+  keyLo = 0;
   readonly #cells: Int32Array;
   readonly #mask: number;
   readonly #idleS: number;
@@ -72,6 +75,8 @@ export class LearnedTable {
     const cells = this.#cells;
     const lo = this.#run(bytes, start, end);
     const hi = this.#hash.hi;
+    this.keyLo = lo;
+    this.keyHi = hi;
     for (let i = 0; i < WINDOW; i++) {
       const at = ((lo + i) & this.#mask) * CELLS;
       if (Atomics.load(cells, at + HASH_LO) !== lo) continue;
@@ -92,7 +97,11 @@ export class LearnedTable {
   learn(bytes: Uint8Array, start: number, end: number, upstreamId: number, nowS: number): boolean {
     if (start >= end) return true;
     const lo = this.#run(bytes, start, end);
-    const hi = this.#hash.hi;
+    return this.settle(this.#hash.hi, lo, upstreamId, nowS);
+  }
+
+  /** As `learn`, for the session that `find` left `keyHi` and `keyLo` of: its home was lost, and this is the new one. */
+  settle(hi: number, lo: number, upstreamId: number, nowS: number): boolean {
     if (this.#relearn(lo, hi, upstreamId, nowS)) return true;
     for (let i = 0; i < TRIES; i++) {
       const at = this.#roomFor(lo, nowS);

@@ -55,13 +55,17 @@ export class PrefixAffinity {
    * test/alloc/affinity.test.ts.
    */
   read(bytes: Uint8Array, start: number, end: number): number {
-    const length = tokenLength(bytes, start, end);
-    const marked = length > 0 && bytes[start + length] === TILDE && start + length < end;
-    const appStart = marked ? start + length + 1 : start;
+    const appStart = appValueOf(bytes, start, end);
+    const marked = appStart > start;
     this.appStart = appStart;
     this.nonceHi = hashBytes(bytes, appStart, end, SEED_HI) | 0;
     this.nonceLo = hashBytes(bytes, appStart, end, SEED_LO) | 0;
-    return marked ? this.#tokens.read(bytes, start, length) : AFFINITY.none;
+    return marked ? this.#tokens.read(bytes, start, appStart - 1 - start) : AFFINITY.none;
+  }
+
+  /** True when this `Set-Cookie` value is one that `rewrite` marks. */
+  marks(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#valueOf(bytes, start, end) >= 0;
   }
 
   /**
@@ -95,6 +99,12 @@ export class PrefixAffinity {
     at = skipBlank(bytes, at + 1, end);
     return at >= end || bytes[at] === SEMICOLON ? -1 : at;
   }
+}
+
+/** Where the app's own part of its cookie's value `bytes[start, end)` begins: behind the mark, where there is one. */
+export function appValueOf(bytes: Uint8Array, start: number, end: number): number {
+  const tilde = start + tokenLength(bytes, start, end);
+  return tilde > start && tilde < end && bytes[tilde] === TILDE ? tilde + 1 : start;
 }
 
 function skipBlank(bytes: Uint8Array, start: number, end: number): number {

@@ -47,8 +47,10 @@ export class Pool {
   /** The pool's upstreams by their row in the table. */
   readonly #bySlot = new Map<number, Upstream>();
   /** Position among the candidates of what `pick` chose last. */
-  pickedAt = -1;
+  #pickedAt = -1;
   #candidateUpstreams: readonly Upstream[] = [];
+  /** Users of the upstreams by position, as measured last. */
+  readonly #users: Float64Array;
   #balancer: Balancer | null = null;
 
   constructor(spec: PoolSpec) {
@@ -61,6 +63,7 @@ export class Pool {
     this.line = new WaitingLine(spec.table, spec.id, spec.worker, max, timeoutMs);
     this.usesKey = BALANCER_KINDS[spec.balance.kind].usesKey;
     for (const upstream of spec.upstreams) this.#bySlot.set(upstream.slot, upstream);
+    this.#users = new Float64Array(spec.upstreams.length);
     this.#set = new EligibleSet(
       spec.table,
       spec.upstreams.map((u) => ({ slot: u.slot, name: u.name, backup: u.spec.backup })),
@@ -99,7 +102,7 @@ export class Pool {
     const balancer = this.#balancer;
     if (balancer === null) return null;
     const at = balancer.pick(key, avoid);
-    this.pickedAt = at;
+    this.#pickedAt = at;
     return at < 0 ? null : this.#candidateUpstreams[at]!;
   }
 
@@ -109,7 +112,7 @@ export class Pool {
     if (rule === undefined) return this.pick(key, avoid);
     const mark = avoid.count;
     let chosen = this.pick(key, avoid.count === 0 ? null : avoid);
-    while (chosen !== null && rule.overloaded(this.pickedAt) && avoid.count < avoid.slots.length) {
+    while (chosen !== null && rule.overloaded(this.#pickedAt) && avoid.count < avoid.slots.length) {
       avoid.add(chosen.slot);
       const next = this.pick(key, avoid);
       if (next === null) break;
@@ -117,6 +120,14 @@ export class Pool {
     }
     avoid.count = mark;
     return chosen;
+  }
+
+  /** A new user lives at `upstream` from now on: counted until loads are measured again. */
+  noteNewUser(upstream: Upstream): void {
+    const { candidates } = this.#set;
+    for (let i = 0; i < candidates.length; i++) {
+      if (candidates[i]!.slot === upstream.slot) this.spec.affinity?.overload.assigned(i);
+    }
   }
 
   /** The new home of a user whose home is lost: the same for all of that user's requests, whoever asks. */
@@ -151,13 +162,12 @@ export class Pool {
   reserve(upstream: Upstream): boolean {
     const { table, spec } = this;
     const bound = upstream.spec.maxConnections;
-    if (spec.options.maxConnections > 0 && this.inFlight() >= spec.options.maxConnections) return false;
+    const poolBound = spec.options.maxConnections;
+    // Counted before it is looked at: had each worker looked first, two could take the last place.
     const before = table.begin(upstream.slot, spec.worker);
-    if (bound > 0 && before >= bound) {
-      table.end(upstream.slot, spec.worker);
-      return false;
-    }
-    return true;
+    if ((bound === 0 || before < bound) && (poolBound === 0 || this.inFlight() <= poolBound)) return true;
+    table.end(upstream.slot, spec.worker);
+    return false;
   }
 
   /** The request that `reserve` counted is over. */
@@ -174,12 +184,9 @@ export class Pool {
 
   /** Measures the loads that `pickHome` goes by. About once a second, and when the candidates change. */
   measure(users: (slot: number) => number): void {
-    const affinity = this.spec.affinity;
-    if (affinity === null) return;
-    const loads: Record<number, number> = {};
-    for (const { slot } of this.#set.candidates)
-      loads[slot] = Math.max(users(slot), this.table.inFlight[slot]!);
-    affinity.overload.measure(this.#set.candidates, loads);
+    if (this.spec.affinity === null) return;
+    for (let i = 0; i < this.upstreams.length; i++) this.#users[i] = users(this.upstreams[i]!.slot);
+    this.#weigh();
   }
 
   #build(): void {
@@ -193,6 +200,17 @@ export class Pool {
             { candidates, load: table, random, cursor: table.cursor, cursorAt: id, nowMs },
             balance,
           );
-    this.spec.affinity?.overload.measure(candidates, this.table.inFlight);
+    this.#weigh();
+  }
+
+  /** Gives the overload rule the loads of the candidates: their users, or what is in flight where that is more. */
+  #weigh(): void {
+    const affinity = this.spec.affinity;
+    if (affinity === null) return;
+    const loads: Record<number, number> = {};
+    for (const { slot } of this.#set.candidates) {
+      loads[slot] = Math.max(this.#users[this.positionOf(slot)]!, this.table.inFlight[slot]!);
+    }
+    affinity.overload.measure(this.#set.candidates, loads);
   }
 }

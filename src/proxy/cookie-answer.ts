@@ -18,8 +18,6 @@ export class CookieAnswer implements AnswerEditor {
   #secure = false;
   /** Some Cache-Control line already keeps shared caches away. */
   #isPrivate = false;
-  /** A cookie that names a home goes out with this answer. */
-  #marks = false;
 
   /** Sets our own cookie. */
   forCookie(
@@ -36,17 +34,15 @@ export class CookieAnswer implements AnswerEditor {
     this.#nonceLo = nonceLo;
     this.#secure = secure;
     this.#isPrivate = false;
-    this.#marks = true;
     return this;
   }
 
-  /** Marks the app's own cookie. */
+  /** Marks the app's own cookie, which this answer sets. */
   forPrefix(prefix: PrefixAffinity, position: number): this {
     this.#cookie = null;
     this.#prefix = prefix;
     this.#position = position;
     this.#isPrivate = false;
-    this.#marks = false;
     return this;
   }
 
@@ -64,11 +60,11 @@ export class CookieAnswer implements AnswerEditor {
     const end = fields.valueEnd[index]!;
     switch (fields.id[index]) {
       case FIELD.setCookie:
-        if (this.#prefix?.rewrite(out, fields.bytes, start, end, this.#position)) this.#marks = true;
-        else layField(out, fields, index);
+        if (!this.#prefix?.rewrite(out, fields.bytes, start, end, this.#position))
+          layField(out, fields, index);
         return;
       case FIELD.cacheControl:
-        // Directives are written in the end, when it is known whether a cookie goes out.
+        if (writePrivateCacheControl(out, fields.bytes, start, end)) this.#isPrivate = true;
         return;
       default:
         // What speaks to shared caches over Cache-Control's head goes out only where no cookie does.
@@ -76,17 +72,8 @@ export class CookieAnswer implements AnswerEditor {
     }
   }
 
-  writeOwn(out: ByteWriter, fields: HeadFields): void {
-    for (let i = 0; i < fields.count; i++) {
-      const id = fields.id[i]!;
-      if (id === FIELD.cacheControl && this.#marks) {
-        if (writePrivateCacheControl(out, fields.bytes, fields.valueStart[i]!, fields.valueEnd[i]!))
-          this.#isPrivate = true;
-      } else if (!this.#marks && this.takes(id) && id !== FIELD.setCookie) {
-        layField(out, fields, i);
-      }
-    }
-    if (this.#marks && !this.#isPrivate) out.block(PRIVATE_LINE);
+  writeOwn(out: ByteWriter): void {
+    if (!this.#isPrivate) out.block(PRIVATE_LINE);
     this.#cookie?.write(out, this.#position, this.#nonceHi, this.#nonceLo, this.#secure);
   }
 }

@@ -1,6 +1,7 @@
 // Where the user of a request lives: found in its cookies, kept if it serves, chosen anew if not, and written into the answer.
 
 import { AFFINITY } from '../affinity/home-tokens.ts';
+import { appValueOf, type PrefixAffinity } from '../affinity/prefix-affinity.ts';
 import { noteUser } from '../affinity/users.ts';
 import type { Avoid } from '../balance/balancer.ts';
 import { type ByteWriter, latin1Bytes, latin1Text } from '../base/byte-writer.ts';
@@ -53,8 +54,8 @@ export class Homing implements CookieWriter {
   #renew = false;
   #secure = false;
   #hides = false;
-  #cutStart = 0;
-  #cutEnd = 0;
+  /** Some of the app's cookies carry a mark that is to be taken off. */
+  #unmarks = false;
   #key = 0;
   /** The home refused a connection: it is down, whatever the table says yet. */
   #homeRefused = false;
@@ -81,8 +82,7 @@ export class Homing implements CookieWriter {
     this.#renew = false;
     this.#secure = false;
     this.#hides = false;
-    this.#cutStart = 0;
-    this.#cutEnd = 0;
+    this.#unmarks = false;
     this.#homeRefused = false;
     const cookies = fields.seen[FIELD.cookie]!;
     this.edits = cookies > 1;
@@ -120,6 +120,15 @@ export class Homing implements CookieWriter {
         this.#hides = true;
         this.edits = true;
       }
+      // A browser may hold several of the app's cookies, each with a mark: all of them are taken off.
+      const first = cursor.valueStart;
+      if (
+        affinity.prefix !== null &&
+        (cursor.count > 1 || appValueOf(bytes, first, cursor.valueEnd) > first)
+      ) {
+        this.#unmarks = true;
+        this.edits = true;
+      }
       // The first one counts, as with most servers; further ones are hidden all the same.
       if (this.#known || this.#forged) continue;
       this.#take(affinity, bytes, cursor.valueStart, cursor.valueEnd);
@@ -140,14 +149,11 @@ export class Homing implements CookieWriter {
       position = prefix.read(bytes, start, end);
       this.nonceHi = prefix.nonceHi;
       this.nonceLo = prefix.nonceLo;
-      if (prefix.appStart > start) {
-        this.#cutStart = start;
-        this.#cutEnd = prefix.appStart;
-        this.edits = true;
-      }
     } else if (affinity.learned !== null) {
-      const slot =
-        affinity.learned.find(bytes, start, end, Math.floor(this.#plane.deadlines.nowMs / 1000)) - 1;
+      const { learned } = affinity;
+      const slot = learned.find(bytes, start, end, this.#nowS()) - 1;
+      this.nonceHi = learned.keyHi;
+      this.nonceLo = learned.keyLo;
       position = slot < 0 ? AFFINITY.none : pool.positionOf(slot);
     }
     if (position >= 0) {
@@ -197,8 +203,8 @@ export class Homing implements CookieWriter {
     const start = out.length;
     if (this.#hides) {
       joinCookiesWithout(out, fields, this.#affinity!.cookieNames, cursor);
-    } else if (this.#cutEnd > this.#cutStart) {
-      this.#writeCut(out, fields);
+    } else if (this.#unmarks) {
+      this.#writeUnmarked(out, fields);
     } else {
       joinCookies(out, fields);
     }
@@ -206,21 +212,23 @@ export class Homing implements CookieWriter {
     else out.block(CRLF);
   }
 
-  #writeCut(out: ByteWriter, fields: HeadFields): void {
+  /** All cookies as they came, but the app's without its marks. */
+  #writeUnmarked(out: ByteWriter, fields: HeadFields): void {
+    const { bytes, id, valueStart, valueEnd } = fields;
+    const name = this.#affinity!.cookieName;
     let written = false;
     for (let i = fields.first[FIELD.cookie]!; i < fields.count; i++) {
-      if (fields.id[i] !== FIELD.cookie) continue;
-      const from = fields.valueStart[i]!;
-      const to = fields.valueEnd[i]!;
-      if (from === to) continue;
+      if (id[i] !== FIELD.cookie || valueStart[i] === valueEnd[i]) continue;
       if (written) out.latin1('; ');
       written = true;
-      if (this.#cutStart >= from && this.#cutStart < to) {
-        out.copy(fields.bytes, from, this.#cutStart);
-        out.copy(fields.bytes, this.#cutEnd, to);
-      } else {
-        out.copy(fields.bytes, from, to);
+      let from = valueStart[i]!;
+      for (cursor.begin(from); cursor.next(bytes, valueEnd[i]!); ) {
+        if (!cursor.isNamed(bytes, name)) continue;
+        const own = appValueOf(bytes, cursor.valueStart, cursor.valueEnd);
+        out.copy(bytes, from, cursor.valueStart);
+        from = own;
       }
+      out.copy(bytes, from, valueEnd[i]!);
     }
   }
 
@@ -233,7 +241,8 @@ export class Homing implements CookieWriter {
     if (affinity === null) return null;
     const sets = this.#settle(affinity, upstream, head);
     if (this.result !== HOMED.none) this.#plane.metrics.homed(this.#pool!, this.result);
-    if (this.#known) {
+    // Who only had to be answered elsewhere this once is a user of his home.
+    if (this.#known && this.result !== HOMED.none) {
       const table = this.#plane.table;
       noteUser(
         table.userRegisters,
@@ -244,14 +253,13 @@ export class Homing implements CookieWriter {
         affinity.userSeed,
       );
     }
-    const setsCookie = head.fields.first[FIELD.setCookie]! >= 0;
     if (affinity.learned !== null) {
-      if (setsCookie) this.#learn(affinity, head, upstream);
+      if (setsCookies(head)) this.#learn(affinity, head, upstream);
       return null;
     }
     const position = upstream.spec.position;
     if (affinity.prefix !== null) {
-      return setsCookie ? this.#answer.forPrefix(affinity.prefix, position) : null;
+      return marksCookies(affinity.prefix, head) ? this.#answer.forPrefix(affinity.prefix, position) : null;
     }
     return sets
       ? this.#answer.forCookie(affinity.cookie!, position, this.nonceHi, this.nonceLo, this.#secure)
@@ -271,25 +279,27 @@ export class Homing implements CookieWriter {
       this.result = HOMED.moved;
       this.#plane.metrics.moved(this.#pool!, home === null ? '' : home.name);
       this.#plane.reports.moved(this.#pool!.name, home === null ? '' : home.name, upstream.name);
+      affinity.learned?.settle(this.nonceHi, this.nonceLo, upstream.slot + 1, this.#nowS());
       return true;
     }
     this.result = this.#forged ? HOMED.forged : HOMED.fresh;
     if (affinity.cookie === null) {
       // Without a cookie of ours only an answer that sets the app's makes somebody live here.
-      if (!this.#forged && head.fields.first[FIELD.setCookie]! < 0) this.result = HOMED.none;
+      if (setsCookies(head)) this.#pool!.noteNewUser(upstream);
+      else if (!this.#forged) this.result = HOMED.none;
       return false;
     }
     affinity.cookie.draw(this.#plane.randomBytes);
     this.nonceHi = affinity.cookie.nonceHi;
     this.nonceLo = affinity.cookie.nonceLo;
-    affinity.overload.assigned(this.#pool!.pickedAt);
+    this.#pool!.noteNewUser(upstream);
     return true;
   }
 
   #learn(affinity: PoolAffinity, head: ResponseHead, upstream: Upstream): void {
     const fields = head.fields;
     const name = affinity.cookieName;
-    const nowS = Math.floor(this.#plane.deadlines.nowMs / 1000);
+    const nowS = this.#nowS();
     for (let i = fields.first[FIELD.setCookie]!; i < fields.count; i++) {
       if (fields.id[i] !== FIELD.setCookie) continue;
       const start = fields.valueStart[i]!;
@@ -300,9 +310,27 @@ export class Homing implements CookieWriter {
     }
   }
 
+  #nowS(): number {
+    return Math.floor(this.#plane.deadlines.nowMs / 1000);
+  }
+
   reset(): void {
     this.#pool = null;
     this.#affinity = null;
     this.#home = null;
   }
+}
+
+function setsCookies(head: ResponseHead): boolean {
+  return head.fields.first[FIELD.setCookie]! >= 0;
+}
+
+/** Whether the answer sets the app's session cookie to something, so that it is to be marked. */
+function marksCookies(prefix: PrefixAffinity, head: ResponseHead): boolean {
+  const { bytes, id, valueStart, valueEnd, count, first } = head.fields;
+  if (!setsCookies(head)) return false;
+  for (let i = first[FIELD.setCookie]!; i < count; i++) {
+    if (id[i] === FIELD.setCookie && prefix.marks(bytes, valueStart[i]!, valueEnd[i]!)) return true;
+  }
+  return false;
 }
