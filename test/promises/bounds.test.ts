@@ -94,6 +94,8 @@ t.test('a large download to a reader that stops and goes passes whole, in little
 t.test('a large upload to an app that reads slowly passes whole, in little memory', async (t) => {
   let read = 0;
   app.answer = (incoming, response) => {
+    // Health's own probe brings a byte, which is nobody's upload.
+    if (incoming.method !== 'POST') return void response.end();
     let stops = 0;
     incoming.on('data', (chunk: Buffer) => {
       read += chunk.length;
