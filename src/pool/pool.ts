@@ -49,8 +49,8 @@ export class Pool {
   /** Position among the candidates of what `pick` chose last. */
   #pickedAt = -1;
   #candidateUpstreams: readonly Upstream[] = [];
-  /** Users of the upstreams by position, as measured last. */
-  readonly #users: Float64Array;
+  /** Users of an upstream, by its row in the table; none until the first `measure`. */
+  #users: (slot: number) => number = () => 0;
   #balancer: Balancer | null = null;
 
   constructor(spec: PoolSpec) {
@@ -63,7 +63,6 @@ export class Pool {
     this.line = new WaitingLine(spec.table, spec.id, spec.worker, max, timeoutMs);
     this.usesKey = BALANCER_KINDS[spec.balance.kind].usesKey;
     for (const upstream of spec.upstreams) this.#bySlot.set(upstream.slot, upstream);
-    this.#users = new Float64Array(spec.upstreams.length);
     this.#set = new EligibleSet(
       spec.table,
       spec.upstreams.map((u) => ({ slot: u.slot, name: u.name, backup: u.spec.backup })),
@@ -182,10 +181,9 @@ export class Pool {
     return sum;
   }
 
-  /** Measures the loads that `pickHome` goes by. About once a second, and when the candidates change. */
+  /** Measures the loads that `pickHome` goes by. About once a second; done by itself when the candidates change. */
   measure(users: (slot: number) => number): void {
-    if (this.spec.affinity === null) return;
-    for (let i = 0; i < this.upstreams.length; i++) this.#users[i] = users(this.upstreams[i]!.slot);
+    this.#users = users;
     this.#weigh();
   }
 
@@ -209,7 +207,7 @@ export class Pool {
     if (affinity === null) return;
     const loads: Record<number, number> = {};
     for (const { slot } of this.#set.candidates) {
-      loads[slot] = Math.max(this.#users[this.positionOf(slot)]!, this.table.inFlight[slot]!);
+      loads[slot] = Math.max(this.#users(slot), this.table.inFlight[slot]!);
     }
     affinity.overload.measure(this.#set.candidates, loads);
   }
