@@ -46,16 +46,19 @@ export class HandTimers implements Timers {
     };
   }
 
-  /** Lets `ms` pass: calls what is due at its own time, in order, also what is set on the way. */
-  advance(ms: number): void {
+  /**
+   * Lets `ms` pass: calls what is due at its own time, in order, also what is set on the way. `lateMs`: each is called so much later
+   * than it was due, as by a process that does not get to run.
+   */
+  advance(ms: number, lateMs = 0): void {
     const endMs = this.#clock.nowMs() + ms;
     for (;;) {
       let next: { readonly atMs: number; readonly run: () => void } | null = null;
       for (const entry of this.#waiting) if (next === null || entry.atMs < next.atMs) next = entry;
-      if (next === null || next.atMs > endMs) break;
+      if (next === null || next.atMs + lateMs > endMs) break;
       const due = next;
       this.#waiting = this.#waiting.filter((other) => other !== due);
-      this.#clock.advance(Math.max(0, due.atMs - this.#clock.nowMs()));
+      this.#clock.advance(Math.max(0, due.atMs + lateMs - this.#clock.nowMs()));
       due.run();
     }
     this.#clock.advance(endMs - this.#clock.nowMs());

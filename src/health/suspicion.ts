@@ -15,6 +15,12 @@ const TRUST_FIRST_MS = 1000;
 const TRUST_MOST_MS = 60_000;
 /** A probe is given twice the time that the last answer to one took, up to this: a slow instance is known to be slow. */
 const PATIENCE_MOST_MS = 30_000;
+/**
+ * The patience is waited out in this many slices. One that ends late by more than its own length says that this process did not
+ * get to run, and the answer may lie unread: it is waited out again, with which a verdict may come later, up to so many slices in all.
+ */
+const SLICES = 4;
+const SLICES_MOST = 16;
 /** Pause between two probes of a hung upstream, ms; each is held open in between. */
 const AGAIN_MS = 1000;
 
@@ -74,7 +80,7 @@ export class Suspicion {
     const nowMs = this.#input.clock.nowMs();
     if (nowMs < this.#restUntilMs || !this.#input.allow()) return;
     if (!this.#startProbe()) return;
-    this.#timer = this.#input.timers.after(this.#patienceMs, () => this.#silent());
+    this.#wait(SLICES, SLICES_MOST);
     if (nowMs >= this.#trustedUntilMs)
       this.#enter('suspected', 'owes answers and sends nothing; being probed');
   }
@@ -102,6 +108,18 @@ export class Suspicion {
       this.#heard(result);
     });
     return this.#probe !== null;
+  }
+
+  /** Waits `left` slices out, of which those do not count that came late; `most` are waited in any case. */
+  #wait(left: number, most: number): void {
+    const sliceMs = this.#patienceMs / SLICES;
+    const dueMs = this.#input.clock.nowMs() + sliceMs;
+    this.#timer = this.#input.timers.after(sliceMs, () => {
+      const isLate = this.#input.clock.nowMs() > dueMs + sliceMs;
+      const rest = isLate ? left : left - 1;
+      if (rest === 0 || most === 1) this.#silent();
+      else this.#wait(rest, most - 1);
+    });
   }
 
   #silent(): void {

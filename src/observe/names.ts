@@ -93,6 +93,12 @@ export const METRICS = {
     source: 'read',
     help: 'Requests under way at the upstream, over all workers.',
   },
+  limpet_pool_waiting: {
+    kind: 'gauge',
+    labels: ['pool'],
+    source: 'read',
+    help: 'Requests in the waiting line of the pool, over all workers.',
+  },
   limpet_upstream_users: {
     kind: 'gauge',
     labels: ['pool', 'upstream'],

@@ -13,9 +13,17 @@ export interface UpstreamGauges {
   readonly users: number;
 }
 
+/** One pool's state, for the gauges that are read and not counted. */
+export interface PoolGauges {
+  readonly pool: string;
+  /** Requests in its waiting line. */
+  readonly waiting: number;
+}
+
 export interface ExpositionOptions {
   readonly shelf: MetricShelf;
   readonly upstreams: () => Iterable<UpstreamGauges>;
+  readonly pools: () => Iterable<PoolGauges>;
   /** Number of the config in force. */
   readonly generation: () => number;
   /** Log lines dropped, over all threads. */
@@ -51,6 +59,8 @@ export class Exposition {
       limpet_upstream_up: () => perUpstream(options.upstreams(), (upstream) => Number(upstream.up)),
       limpet_upstream_inflight: () => perUpstream(options.upstreams(), (upstream) => upstream.inFlight),
       limpet_upstream_users: () => perUpstream(options.upstreams(), (upstream) => upstream.users),
+      limpet_pool_waiting: () =>
+        Array.from(options.pools(), ({ pool, waiting }) => ({ labels: { pool }, value: waiting })),
       limpet_config_generation: () => [{ labels: {}, value: options.generation() }],
       limpet_log_dropped_total: () => [{ labels: {}, value: options.logDropped() }],
     };

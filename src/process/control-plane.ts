@@ -80,6 +80,7 @@ export class ControlPlane {
     const exposition = new Exposition({
       shelf: this.shelf,
       upstreams: () => this.view.gauges(),
+      pools: () => this.view.poolGauges(),
       generation: () => 1,
       logDropped: () => this.#dropped(),
       nowMs: systemClock.nowMs,
@@ -184,7 +185,12 @@ export class ControlPlane {
       try {
         await listenOn(app, bind);
       } catch (error) {
-        throw new StartError(`admin: ${(error as Error).message}`); // listen rejects with errors only
+        // Tried again only to learn who holds it. `listen` rejects with errors only.
+        const trial = await tryBind(bind);
+        const { code, message } = error as NodeJS.ErrnoException;
+        throw new StartError(
+          `admin: ${bindSentence(bind, code ?? message, trial.ok ? null : trial.holder)}; give it another address in admin, or switch it off: admin: false`,
+        );
       }
     };
     const { view } = this;

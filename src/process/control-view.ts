@@ -5,7 +5,7 @@ import { estimateUsers } from '../affinity/users.ts';
 import type { Bind, Config } from '../config/config.ts';
 import type { HealthBoard } from '../health/health-board.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
-import type { Exposition, UpstreamGauges } from '../observe/prometheus.ts';
+import type { Exposition, PoolGauges, UpstreamGauges } from '../observe/prometheus.ts';
 import type { SlottedUpstream } from '../plan/slots.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { urlOf } from './binding.ts';
@@ -97,6 +97,12 @@ export class ControlView implements AdminView {
         users: estimateUsers(table.userRegisters, slot),
       };
     }
+  }
+
+  /** The gauges of pools that /metrics reads. */
+  *poolGauges(): Iterable<PoolGauges> {
+    const { config, table } = this.#source;
+    for (const [id, { name }] of config.pools.entries()) yield { pool: name, waiting: table.waiting[id]! };
   }
 
   #describe({ slot, pool, upstream }: SlottedUpstream): UpstreamView {

@@ -69,7 +69,8 @@ t.test('a port in use ends with 2 and names who holds it', async (t) => {
     `listen: 127.0.0.1:0\nadmin: { bind: 127.0.0.1:${port} }\n${upstreams}`,
   );
   t.equal(admin.code, 2);
-  t.match(admin.err, /^limpet: admin: .*EADDRINUSE/m);
+  t.match(admin.err, `limpet: admin: cannot listen on http://127.0.0.1:${port}: it is in use`);
+  t.match(admin.err, 'admin: false', 'and what can be done');
 });
 
 t.test('the ready line is on stderr, the log on stdout in JSON, and neither holds a secret', async (t) => {
@@ -183,7 +184,13 @@ t.test('least connections counts what both workers have in flight', async (t) =>
   const holding: { app: NamedApp; held: ServerResponse[] }[] = [];
   for (const name of ['one', 'two', 'three']) holding.push(await startHoldingApp(name));
   const limpet = await startLimpet(
-    { workers: 2, upstreams: holding.map(({ app }) => app.url), balance: 'least-connections' },
+    {
+      workers: 2,
+      upstreams: holding.map(({ app }) => app.url),
+      balance: 'least-connections',
+      // Apps that keep answers back are suspected now and then, and passed over while they are probed.
+      health: { suspicion: false },
+    },
     { owner: t },
   );
   const answers = [];

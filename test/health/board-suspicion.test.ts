@@ -104,3 +104,23 @@ t.test('an answer to a request ends a hanging', async (t) => {
   w.succeed(0);
   t.equal(w.observed(0), 'up');
 });
+
+t.test('a process that did not get to run itself looks again before it takes anybody for hung', async (t) => {
+  const w = boardWorld(2);
+  w.board.start();
+  w.prober.set(1000, 160);
+  w.board.reportSuspect(0);
+  // Every timer of this process comes 60 ms late, as on a machine that has more to do than it can.
+  w.timers.advance(400, 60);
+  t.equal(w.observed(0), 'up', 'its answer had been there all the time');
+  t.notOk(w.told.some((change) => change.includes('ejected')));
+});
+
+t.test('a process that never gets to run in time still comes to a verdict', async (t) => {
+  const w = boardWorld(2);
+  w.board.start();
+  w.prober.set(1000, 'stopped');
+  w.board.reportSuspect(0);
+  w.timers.advance(2000, 60);
+  t.equal(w.observed(0), 'ejected');
+});

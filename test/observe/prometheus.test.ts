@@ -16,6 +16,7 @@ function setup() {
       asked++;
       return [{ pool: 'shop', name: 'we"ird\\', up: true, inFlight: 3, users: 42 }];
     },
+    pools: () => [{ pool: 'shop', waiting: 5 }],
     generation: () => 9,
     logDropped: () => 0,
     nowMs: () => clock.nowMs(),
@@ -57,6 +58,7 @@ t.test('histograms are cumulative and agree with their count', async (t) => {
 
 t.test('label values that hold quotes and backslashes can’t break out of their quotes', async (t) => {
   const text = await setup().exposition.text();
+  t.ok(text.includes('limpet_pool_waiting{pool="shop"} 5\n'));
   t.ok(text.includes('limpet_upstream_inflight{pool="shop",upstream="we\\"ird\\\\"} 3\n'));
   t.ok(text.includes('limpet_upstream_users{pool="shop",upstream="we\\"ird\\\\"} 42\n'));
   t.ok(text.includes('limpet_config_generation 9\n'));
@@ -76,7 +78,14 @@ t.test('within a second, many readers cost what one does', async (t) => {
 
 t.test('the process itself is told of, unless asked not to', async (t) => {
   const { shelf } = setup();
-  const options = { shelf, upstreams: () => [], generation: () => 1, logDropped: () => 0, nowMs: () => 0 };
+  const options = {
+    shelf,
+    upstreams: () => [],
+    pools: () => [],
+    generation: () => 1,
+    logDropped: () => 0,
+    nowMs: () => 0,
+  };
   const text = await new Exposition(options).text();
   t.match(text, /^process_cpu_user_seconds_total \d/m);
   t.match(text, /^process_resident_memory_bytes \d/m);

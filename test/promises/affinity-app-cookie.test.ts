@@ -202,7 +202,8 @@ t.test('learned: users of a lost home spread over the others and live there from
     homes.set(user.cookie, home(told));
     t.equal(app(home(told)).seen.at(-1)?.headers['limpet-affinity'], 'moved');
   }
-  t.equal(homes.size, 12);
+  t.equal(homes.size, users.filter((u) => u.home === 'charlie').length);
+  t.ok(homes.size >= 6, `enough of them to spread: ${homes.size}`);
   t.ok(new Set(homes.values()).size > 1, 'not all of them to the same one');
   const again = await ask('/learned', [...homes.keys()][0]!);
   t.equal(app(home(again)).seen.at(-1)?.headers['limpet-affinity'], undefined, 'told once');
