@@ -36,6 +36,10 @@ export interface SessionFormat {
   read(request: CredentialSource, nowS: number): Pending | Finding;
   /** Work before the first check that takes long (deriving a key from a password); null: none. */
   readonly prepare: (() => Promise<void>) | null;
+  /** True: a bearer token in `Authorization` is read too. */
+  readonly readsBearer?: boolean;
+  /** True: the check also depends on `userAgent` or `clientAddress`, so that the same cookie may deserve two verdicts. */
+  readonly looksAround?: boolean;
   /** One sentence a line for `explain`: what is checked, without values. */
   readonly steps: readonly string[];
 }

@@ -7,6 +7,9 @@ import type { Data, UserId } from './data.ts';
  */
 export type Verdict = 'valid' | 'anonymous' | 'invalid' | 'unknown';
 
+/** The verdicts by their numbers: what tables and metrics count by. */
+export const VERDICT_NAMES = ['valid', 'anonymous', 'invalid', 'unknown'] as const satisfies readonly Verdict[];
+
 /** Every reason that a verdict can have, as `explain`, logs and docs name it. A closed table: nothing of a request gets into it. */
 export const REASONS = {
   'user.known': 'the session is genuine and names its user',
@@ -29,6 +32,8 @@ export const REASONS = {
   'store.busy': 'too many look-ups are waiting for the store',
   'user.remembered': 'a remember-me cookie may log the user in; only the app can tell',
   'keys.none': 'the keys that tokens are checked with could not be had',
+  'check.none': 'the request was not checked, since a CORS preflight never carries a session',
+  'check.failed': 'the check itself failed, which is a fault of Limpet; the log says more',
 } as const;
 
 export type Reason = keyof typeof REASONS;

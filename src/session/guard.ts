@@ -1,0 +1,70 @@
+// What stands before a route: one session block, or several of which any will do.
+import type { CredentialSource } from './format.ts';
+import { VERDICT_NAMES } from './verdict.ts';
+import type { SessionVerifier, Standing, VerdictWaiter } from './verifier.ts';
+
+/** How much a verdict is worth where several blocks are asked, by its number: the best one counts, of equals the first. */
+const WORTH = VERDICT_NAMES.map((verdict) => ['invalid', 'anonymous', 'unknown', 'valid'].indexOf(verdict));
+const VALID = VERDICT_NAMES.indexOf('valid');
+
+/** One a route and worker. */
+export class SessionGuard {
+  /** In the order of the config, at least one. */
+  readonly verifiers: readonly SessionVerifier[];
+  /** Whether a connection may remember its last verdict by `Cookie` and `Authorization` alone. */
+  readonly memorable: boolean;
+
+  constructor(verifiers: readonly SessionVerifier[]) {
+    this.verifiers = verifiers;
+    this.memorable = verifiers.every((verifier) => verifier.memorable);
+  }
+
+  /** The standing now, or null: then `waiter` is told later, as SessionVerifier.check says. */
+  check(source: CredentialSource, waiter: VerdictWaiter): Standing | null {
+    const only = this.verifiers.length === 1 ? this.verifiers[0]! : null;
+    return only === null ? new Walk(this.verifiers, source, waiter).go() : only.check(source, waiter);
+  }
+}
+
+/** One request before several blocks, which are asked one after the other. */
+class Walk implements VerdictWaiter {
+  waitsFor: object | null = null;
+  readonly #verifiers: readonly SessionVerifier[];
+  readonly #source: CredentialSource;
+  readonly #waiter: VerdictWaiter;
+  #next = 0;
+  #best: Standing | null = null;
+
+  constructor(verifiers: readonly SessionVerifier[], source: CredentialSource, waiter: VerdictWaiter) {
+    this.#verifiers = verifiers;
+    this.#source = source;
+    this.#waiter = waiter;
+  }
+
+  /** Asks on; the standing once it is known, or null while a block is waited for. */
+  go(): Standing | null {
+    while (this.#next < this.#verifiers.length) {
+      const standing = this.#verifiers[this.#next++]!.check(this.#source, this);
+      if (standing === null) {
+        this.#waiter.waitsFor = this;
+        return null;
+      }
+      if (this.#take(standing)) break;
+    }
+    return this.#best;
+  }
+
+  onVerdict(standing: Standing): void {
+    if (this.#waiter.waitsFor !== this) return;
+    const done = this.#take(standing) ? this.#best : this.go();
+    if (done === null) return;
+    this.#waiter.waitsFor = null;
+    this.#waiter.onVerdict(done);
+  }
+
+  /** Notes a standing; true when no better one can come. */
+  #take(standing: Standing): boolean {
+    if (this.#best === null || WORTH[standing.verdict]! > WORTH[this.#best.verdict]!) this.#best = standing;
+    return standing.verdict === VALID;
+  }
+}

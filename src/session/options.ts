@@ -1,0 +1,81 @@
+// A session block of the config after loading: every default filled in, every unit turned to a number.
+import type { DataPath } from './data.ts';
+import type { FormatName } from './kinds.ts';
+
+/** Who may pass. `login`: a known user; `session`: any genuine session; `nothing`: everybody, observed and annotated. */
+export type Require = 'login' | 'session' | 'nothing';
+
+/** A path that needs no session. */
+export interface ExemptPath {
+  /** Upper-case, or null for every method. */
+  readonly method: string | null;
+  /** Begins with `/`. A prefix by segments, or that path alone if `exact`. */
+  readonly path: string;
+  readonly exact: boolean;
+}
+
+/** What a client is answered that may not pass. */
+export type OnFail =
+  /** 401, as JSON or text by what it accepts. */
+  | { readonly kind: 'auto' }
+  /** `to` may hold `{path}`, which is the path and query that were asked for, encoded. */
+  | { readonly kind: 'redirect'; readonly to: string }
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly body: string;
+      readonly headers: readonly (readonly [string, string])[];
+    };
+
+/** One field that the upstream is told of a session. */
+export interface PassedField {
+  readonly name: string;
+  readonly path: DataPath;
+  /** A value of another type is not passed on. `any`: text, numbers and booleans as they are, the rest as JSON. */
+  readonly type: 'any' | 'text' | 'number' | 'boolean' | 'json';
+}
+
+/** Where sessions are kept. */
+export interface SessionStoreOptions {
+  /** As written, credentials included. Never printed. */
+  readonly url: string;
+  /** What keys begin with; null: the framework's default. */
+  readonly prefix: string | null;
+  /** Table or collection; null: the framework's default. */
+  readonly table: string | null;
+  /** Read from replicas where there are any. */
+  readonly replicas: boolean;
+  /** Longest look-up, ms. */
+  readonly deadlineMs: number;
+  /** Look-ups under way at once, per worker. */
+  readonly concurrency: number;
+  readonly tls: {
+    readonly verify: boolean;
+    readonly serverName: string | null;
+    /** PEM, already read. */
+    readonly ca: string | null;
+  };
+}
+
+export interface SessionOptions {
+  readonly name: string;
+  readonly verify: FormatName;
+  /** By the format's own `options`, whose defaults are in. */
+  readonly format: Readonly<Record<string, unknown>>;
+  readonly cookie: string;
+  readonly secrets: readonly string[];
+  readonly user: DataPath;
+  readonly store: SessionStoreOptions | null;
+  readonly require: Require;
+  readonly exempt: readonly ExemptPath[];
+  readonly onFail: OnFail;
+  /** What becomes of a cookie that can be read in two ways: the app decides, or 400. */
+  readonly ambiguous: 'forward' | 'refuse';
+  /** Verdicts that are remembered, per worker; null: none. */
+  readonly cache: { readonly ttlMs: number; readonly entries: number } | null;
+  readonly pass: {
+    /** Field for the user id; null: it is not told. */
+    readonly user: string | null;
+    readonly fields: readonly PassedField[];
+  };
+}

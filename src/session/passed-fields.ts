@@ -1,0 +1,84 @@
+// What the upstream is told of a session: field lines made once per verdict, safe whatever a session holds.
+import type { Data } from './data.ts';
+import { lookAt } from './data.ts';
+import type { PassedField } from './options.ts';
+import type { Finding } from './verdict.ts';
+
+/** Longest value of one field, characters; a longer one is not passed on, since half of it would be another value. */
+const VALUE_MAX = 1024;
+/** JSON is not looked into deeper than this. */
+const JSON_DEPTH_MAX = 16;
+
+/**
+ * The lines for a finding, each with its CRLF: `Limpet-Session` always, the user under `userField` when known, and the chosen fields that
+ * the session has.
+ */
+export function passedLines(
+  finding: Finding,
+  userField: string | null,
+  fields: readonly PassedField[],
+): string {
+  let lines = `Limpet-Session: ${finding.verdict}\r\n`;
+  if (finding.user !== null && userField !== null) {
+    const user = encodeFieldText(String(finding.user));
+    if (user.length <= VALUE_MAX) lines += `${userField}: ${user}\r\n`;
+  }
+  if (finding.data === null || finding.verdict === 'invalid') return lines;
+  for (const { name, path, type } of fields) {
+    const value = fieldValue(lookAt(finding.data, path), type);
+    if (value !== null && value.length <= VALUE_MAX) lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+/** A value as a field says it, or null where there is none of that type. */
+function fieldValue(value: Data | undefined, type: PassedField['type']): string | null {
+  if (value === undefined || value === null) return null;
+  if (type === 'json') return jsonText(value);
+  const is = typeof value === 'bigint' ? 'number' : typeof value === 'string' ? 'text' : typeof value;
+  if (type !== 'any' && type !== is) return null;
+  if (is === 'number' || is === 'boolean') return String(value);
+  return typeof value === 'string' ? encodeFieldText(value) : jsonText(value);
+}
+
+function jsonText(value: Data): string | null {
+  const plain = asJson(value, 0);
+  return plain === undefined ? null : encodeFieldText(JSON.stringify(plain));
+}
+
+/** The value as JSON can say it; undefined where it cannot (bytes, too deep, keys that are no texts or numbers). */
+function asJson(value: Data, depth: number): unknown {
+  if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? String(value) : value;
+  if (depth >= JSON_DEPTH_MAX || value instanceof Uint8Array) return undefined;
+  if (Array.isArray(value)) {
+    const items = (value as readonly Data[]).map((item) => asJson(item, depth + 1));
+    return items.includes(undefined) ? undefined : items;
+  }
+  const entries = value instanceof Map ? [...value] : Object.entries(value);
+  const plain: Record<string, unknown> = Object.create(null);
+  for (const [key, item] of entries as [Data, Data][]) {
+    const text = asJson(item, depth + 1);
+    if (text === undefined || (typeof key !== 'string' && typeof key !== 'number')) return undefined;
+    plain[String(key)] = text;
+  }
+  return plain;
+}
+
+/**
+ * A text that can stand in a field: visible ASCII and single spaces inside as they are; every other byte of its UTF-8, and `%`
+ * itself, as `%XX`, so that percent-decoding gives the very text back.
+ */
+export function encodeFieldText(text: string): string {
+  if (/^(?:[!-$&-~](?:[ !-$&-~]*[!-$&-~])?)?$/.test(text)) return text;
+  let encoded = '';
+  const bytes = Buffer.from(text, 'utf8');
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]!;
+    const inside = byte === 0x20 && i > 0 && i < bytes.length - 1;
+    encoded +=
+      inside || (byte > 0x20 && byte < 0x7f && byte !== 0x25)
+        ? String.fromCharCode(byte)
+        : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return encoded;
+}
