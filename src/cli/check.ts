@@ -55,6 +55,7 @@ export function summary(config: Config): string {
     count(config.listeners.length, 'listener'),
     count(config.routes.length, 'route'),
     count(upstreams, 'upstream'),
+    ...(config.sessions.length === 0 ? [] : [count(config.sessions.length, 'session block')]),
   ].join(', ');
 }
 

@@ -5,11 +5,13 @@ import { findConfigFile, loadConfig } from '../config/load.ts';
 import { formatProblems } from '../config/print.ts';
 import { explain } from '../proxy/explain.ts';
 import type { Explanation } from '../proxy/explanation.ts';
+import { openSessions } from '../session/open-session.ts';
 import type { CommandIo } from './command-io.ts';
 
 export const HELP = `limpet explain [-c FILE] [--json] METHOD URL [-H 'Name: value']...
 
-Decides about a request as the running proxy would, and says each step. Forwards nothing.
+Decides about a request as the running proxy would, and says each step. Forwards nothing;
+where a session is checked, its store is asked.
 
   -c, --config FILE     the config; default ./limpet.yaml, then config/limpet.yaml
   -H, --header 'N: v'   a field of the request; may be given again
@@ -65,7 +67,9 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
     io.stderr(formatProblems(named, { color: io.color ?? false }));
     return 1;
   }
-  const explanation = explain(config, { method, url, headers });
+  const sessions = await openSessions(config);
+  const explanation = await explain(config, { method, url, headers }, sessions);
+  await Promise.all(sessions.map((session) => session.close()));
   io.stdout(values.json ? `${JSON.stringify(explanation, null, 2)}\n` : inWords(explanation));
   return explanation.ok ? 0 : 1;
 }

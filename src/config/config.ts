@@ -3,6 +3,7 @@ import type { AffinityOptions } from '../affinity/options.ts';
 import type { BalanceOptions } from '../balance/options.ts';
 import type { HealthOptions } from '../health/options.ts';
 import type { PoolOptions, RetryOptions } from '../pool/options.ts';
+import type { SessionOptions } from '../session/options.ts';
 
 /** Times in milliseconds; 0 means off where the contract allows off. */
 export interface TimeoutOptions {
@@ -87,6 +88,8 @@ export interface RouteConfig {
     readonly addPrefix: string | null;
     readonly path: string | null;
   };
+  /** Names of the session blocks that check it, of which any will do; empty: none. */
+  readonly sessions: readonly string[];
   /** False: this route neither reads nor sets affinity. */
   readonly affinity: boolean;
   readonly timeouts: TimeoutOptions;
@@ -174,6 +177,7 @@ export interface Config {
   readonly trustedProxies: readonly string[];
   readonly routes: readonly RouteConfig[];
   readonly pools: readonly PoolConfig[];
+  readonly sessions: readonly SessionOptions[];
   readonly limits: LimitOptions;
   /** Timeouts of the client side before a route is known (head, idle). */
   readonly timeouts: TimeoutOptions;

@@ -63,6 +63,16 @@ export function checkNames(draft: Draft, names: readonly string[], path: string,
   }
 }
 
+/** Refuses a name for what the app is told of a session: only `Limpet-` may be among Limpet's own, and nothing that means something else. */
+export function checkPassedName(draft: Draft, name: string, at: string): void {
+  const lower = name.toLowerCase();
+  if (lower === 'limpet-session' || lower === 'limpet-affinity') {
+    blameKey(draft, at, `${quote(name)} tells the app something else already`, 'Limpet-User');
+  } else if (!lower.startsWith('limpet-')) {
+    checkName(draft, name, at, true);
+  }
+}
+
 function checkName(draft: Draft, name: string, at: string, request: boolean): void {
   const lower = name.toLowerCase();
   if (UNTOUCHABLE.has(lower)) {

@@ -21,14 +21,19 @@ const REDIRECTS = [301, 302, 303, 307, 308];
 const NO_EDITS: FieldEdits = { set: [], add: [], remove: [] };
 
 /** All routes; without any, the one to the pool that is meant. */
-export function resolveRoutes(draft: Draft, pools: readonly PoolConfig[]): RouteConfig[] {
+export function resolveRoutes(
+  draft: Draft,
+  pools: readonly PoolConfig[],
+  sessions: readonly string[],
+): RouteConfig[] {
   const { read, places } = draft;
   if (places.has('routes')) {
     const routes = items(read.routes, 'routes').map(([route, path]) =>
-      resolveRoute(draft, route, path, pools),
+      resolveRoute(draft, route, path, pools, sessions),
     );
     checkDuplicates(draft, routes);
     checkUnused(draft);
+    checkUnusedSessions(draft, routes, sessions);
     return routes;
   }
   const names = poolNames(draft);
@@ -56,6 +61,7 @@ export function resolveRoutes(draft: Draft, pools: readonly PoolConfig[]): Route
       requestFields: NO_EDITS,
       responseFields: NO_EDITS,
       rewrite: { stripPrefix: null, addPrefix: null, path: null },
+      sessions: sessions.includes('default') ? ['default'] : [],
       affinity: true,
       timeouts: pool.timeouts,
       limits: resolveLimits(read.limits),
@@ -76,6 +82,7 @@ function resolveRoute(
   read: ReadRoute,
   path: string,
   pools: readonly PoolConfig[],
+  sessions: readonly string[],
 ): RouteConfig {
   const top = draft.read;
   const methods = read.methods === undefined ? null : whole(read.methods);
@@ -97,12 +104,47 @@ function resolveRoute(
     requestFields: resolveEdits(draft, read.headers.request, `${path}.headers.request`, true),
     responseFields: resolveEdits(draft, read.headers.response, `${path}.headers.response`, false),
     rewrite: resolveRewrite(draft, read, place, path),
+    sessions: action.kind === 'pool' ? routeSessions(draft, read, path, sessions) : [],
     affinity: read.affinity,
     timeouts: overTimeouts(pool?.timeouts ?? resolveTimeouts(draft, top.timeouts ?? {}), read.timeouts ?? {}),
     limits: overLimits(resolveLimits(top.limits), read.limits),
     retries: overRetries(pool?.retries ?? NO_RETRIES, read.retries),
     http: overSwitches(top, read),
   };
+}
+
+/** The session blocks of a route. */
+function routeSessions(draft: Draft, read: ReadRoute, path: string, sessions: readonly string[]): string[] {
+  const at = `${path}.session`;
+  if (read.session === false) return [];
+  if (read.session === undefined)
+    return sessions.includes('default') && !draft.places.isMeant(at) ? ['default'] : [];
+  const names = typeof read.session === 'string' ? [read.session] : whole(read.session);
+  names.forEach((name, i) => {
+    const item = draft.places.has(`${at}[${i}]`) ? `${at}[${i}]` : at;
+    if (!sessions.includes(name)) {
+      const right =
+        sessions.length === 0 ? 'sessions: { members: { verify: express-session } }' : sessions.join(', ');
+      blame(draft, item, `there is no session block ${quote(name)}`, nearest(name, sessions) ?? right);
+    } else if (names.indexOf(name) < i) {
+      blame(draft, item, `the session block ${quote(name)} is there twice`, 'each once');
+    }
+  });
+  return names;
+}
+
+/** A block that checks nothing is a door that somebody believes to be closed. */
+function checkUnusedSessions(
+  draft: Draft,
+  routes: readonly RouteConfig[],
+  sessions: readonly string[],
+): void {
+  for (const name of sessions) {
+    if (routes.some((route) => route.sessions.includes(name))) continue;
+    const path = draft.places.has(`sessions.${name}`) ? `sessions.${name}` : 'session';
+    const why = `no route is checked by the session block ${quote(name)}`;
+    draft.findings.warning(draft.places.key(path), path, why, `session: ${name}, at a route`);
+  }
 }
 
 /** `shop.example.com/path`; `= ` stands before the path that is exact, and methods come last. */
@@ -149,7 +191,7 @@ function resolveRespond(draft: Draft, read: NonNullable<ReadRoute['respond']>, p
 
 /** Keys of a route that only mean something with a pool behind it. */
 function checkPoolKeys(draft: Draft, path: string, kind: string): void {
-  for (const key of ['rewrite', 'retries', 'affinity', 'headers.request']) {
+  for (const key of ['rewrite', 'retries', 'affinity', 'session', 'headers.request']) {
     if (!draft.places.has(`${path}.${key}`)) continue;
     blameKey(
       draft,

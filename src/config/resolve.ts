@@ -14,6 +14,7 @@ import type {
 import { blame, blameKey, type Draft, items, warn } from './draft.ts';
 import { resolvePools } from './resolve-pool.ts';
 import { resolveRoutes } from './resolve-route.ts';
+import { resolveSessions, sessionNames } from './resolve-session.ts';
 import { overSwitches, resolveLimits, resolveTimeouts } from './resolve-timing.ts';
 import type { ReadConfig } from './schema/root.ts';
 import { quote } from './units.ts';
@@ -25,7 +26,8 @@ const TOKEN_BYTES = 16;
 export function resolveConfig(draft: Draft, file: string): Config {
   const { read } = draft;
   const pools = resolvePools(draft);
-  const routes = resolveRoutes(draft, pools);
+  const sessions = resolveSessions(draft, file);
+  const routes = resolveRoutes(draft, pools, sessionNames(draft));
   if (!['upstreams', 'pools', 'routes'].some((key) => draft.places.isMeant(key))) {
     draft.findings.error(
       { start: 0, end: 0 },
@@ -44,6 +46,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
     trustedProxies: items(read.trustedProxies, '').map(([network]) => network),
     routes,
     pools,
+    sessions,
     limits: resolveLimits(read.limits),
     timeouts: clientTimeouts(draft, pools),
     http: overSwitches(read, {}),

@@ -39,6 +39,12 @@ export const METRICS = {
     source: 'counted',
     help: 'Requests by what became of their home: new, kept, moved, or forged (counted as none).',
   },
+  limpet_session_checks_total: {
+    kind: 'counter',
+    labels: ['session', 'verdict', 'source'],
+    source: 'counted',
+    help: 'Requests checked for a session, by verdict and by where it came from: cache, store, or token (the cookie or token alone).',
+  },
   limpet_retries_total: {
     kind: 'counter',
     labels: ['pool', 'reason'],

@@ -1,10 +1,13 @@
 // Compiles a config into what one worker reads: upstreams, pools, routes; once, at start.
 
 import type { LearnedMemory } from '../affinity/learned.ts';
+import { invariant } from '../base/invariant.ts';
 import type { Random } from '../base/random.ts';
 import type { Config, PoolConfig, UpstreamConfig } from '../config/config.ts';
 import { Pool } from '../pool/pool.ts';
 import { PoolAffinity } from '../pool/pool-affinity.ts';
+import { SessionGuard } from '../session/guard.ts';
+import type { SessionVerifier } from '../session/verifier.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { compileRoute, type RoutePlan } from './route-plan.ts';
@@ -23,6 +26,8 @@ export interface CompileInput {
   readonly workers: number;
   readonly nowMs: () => number;
   readonly wallMs: () => number;
+  /** The session blocks at work, by name. */
+  readonly verifiers: ReadonlyMap<string, SessionVerifier>;
 }
 
 /** A compiled config. */
@@ -43,11 +48,20 @@ export function compile(input: CompileInput): Compiled {
   const pools = config.pools.map((pool, id) => makePool(input, pool, id, upstreams));
   const byName = new Map(pools.map((pool) => [pool.name, pool]));
   const configs = new Map(config.pools.map((pool) => [pool.name, pool]));
+  // Routes with the same blocks share a guard, so that a connection's memory serves them all.
+  const guards = new Map<string, SessionGuard>();
+  const guardOf = (names: readonly string[]): SessionGuard | null => {
+    if (names.length === 0) return null;
+    const key = JSON.stringify(names);
+    const guard = guards.get(key) ?? new SessionGuard(names.map((name) => verifierOf(input, name)));
+    guards.set(key, guard);
+    return guard;
+  };
   const plans = config.routes.map((route, index) => {
     const name = route.action.kind === 'pool' ? route.action.pool : null;
     const pool = name === null ? null : (byName.get(name) ?? null);
     const hostMode = name === null ? 'keep' : (configs.get(name)?.host ?? 'keep');
-    return compileRoute(route, index, pool, hostMode);
+    return compileRoute(route, index, pool, hostMode, guardOf(route.sessions));
   });
   return {
     upstreams,
@@ -79,6 +93,12 @@ export function authorityOf(upstream: UpstreamConfig): string | null {
   const host = bare.includes(':') ? `[${bare}]` : bare;
   const usual = upstream.scheme === 'https' ? 443 : 80;
   return upstream.port === usual ? host : `${host}:${upstream.port}`;
+}
+
+function verifierOf(input: CompileInput, name: string): SessionVerifier {
+  const verifier = input.verifiers.get(name);
+  invariant(verifier !== undefined, `no verifier was made for the session block ${name}`);
+  return verifier;
 }
 
 function makePool(input: CompileInput, pool: PoolConfig, id: number, all: readonly Upstream[]): Pool {

@@ -7,6 +7,9 @@ import { MARK } from '../wire/head-fields.ts';
 /** What to do with a field. `special`: the head writer writes it in its own way, or not at all. */
 export const ACTION = { pass: 0, drop: 1, special: 2 } as const;
 
+/** What Limpet tells the app, whoever asks. */
+const OWN_NAMES = ['Limpet-Session', 'Limpet-User', 'Limpet-Affinity'];
+
 /** Edits of one direction as an operator writes them. */
 export interface EditSpec {
   readonly set: readonly (readonly [name: string, value: string])[];
@@ -34,6 +37,8 @@ export interface RequestPolicy {
   readonly dropUnderscores: boolean;
   /** The client's `Host` is passed on. */
   readonly keepHost: boolean;
+  /** Fields that Limpet tells the app of a session: a client's own are dropped. */
+  readonly told: readonly string[];
 }
 
 /** Compiles the edits of requests (rules H1–H5, L7, L8). */
@@ -55,7 +60,11 @@ export function compileRequestEdits(spec: EditSpec, policy: RequestPolicy): Fiel
   actions[FIELD.expect] = ACTION.special;
   if (!policy.proxyAuth) actions[FIELD.proxyAuthorization] = ACTION.drop;
   const dropMarks = policy.dropUnderscores ? MARK.named | MARK.underscore : MARK.named;
-  return withSpec(spec, actions, dropMarks);
+  // Fields of `Limpet-` are dropped by their number, but `Limpet_User` is the same to CGI and its heirs, and has none.
+  const told = policy.dropUnderscores
+    ? policy.told.filter((name) => !/^limpet-/i.test(name))
+    : [...OWN_NAMES, ...policy.told];
+  return withSpec({ ...spec, remove: [...spec.remove, ...told] }, actions, dropMarks);
 }
 
 /** Compiles the edits of answers. */
@@ -102,12 +111,14 @@ export function isDroppedName(names: readonly Uint8Array[], fields: HeadFields, 
     const name = names[i]!;
     if (name.length !== length) continue;
     let k = 0;
-    while (k < length && name[k] === lower(fields.bytes[start + k]!)) k++;
+    while (k < length && isSame(name[k]!, fields.bytes[start + k]!)) k++;
     if (k === length) return true;
   }
   return false;
 }
 
-function lower(b: number): number {
-  return b >= 0x41 && b <= 0x5a ? b | 0x20 : b;
+/** Whether `b` is the lower-case `wanted` in either case, or the `_` that CGI makes of a `-`. */
+function isSame(wanted: number, b: number): boolean {
+  if (b === wanted) return true;
+  return b === 0x5f ? wanted === 0x2d : b >= 0x41 && b <= 0x5a && (b | 0x20) === wanted;
 }

@@ -4,6 +4,7 @@ import type { HttpSwitches, LimitOptions, RouteConfig, TimeoutOptions } from '..
 import type { StatusRange } from '../health/options.ts';
 import type { RetryOptions } from '../pool/options.ts';
 import type { Pool } from '../pool/pool.ts';
+import type { SessionGuard } from '../session/guard.ts';
 import { compileRequestEdits, compileResponseEdits, type FieldEdits } from './field-edits.ts';
 import { compileRewrite, type Rewrite } from './rewrite.ts';
 import type { Routable } from './route-table.ts';
@@ -30,6 +31,8 @@ export interface RoutePlan extends Routable {
   /** Where the client's `Host` is not kept: the ready line, or null when it depends on the upstream. */
   readonly hostLine: Uint8Array | null;
   readonly hostMode: 'keep' | 'upstream' | 'value';
+  /** What checks the session before a request is forwarded; null: nothing does. */
+  readonly session: SessionGuard | null;
   /** Whether this route reads and sets affinity at all. */
   readonly affinity: boolean;
   readonly timeouts: TimeoutOptions;
@@ -46,12 +49,14 @@ export function compileRoute(
   index: number,
   pool: Pool | null,
   hostMode: 'keep' | 'upstream' | { readonly value: string },
+  session: SessionGuard | null,
 ): RoutePlan {
   const keepHost = hostMode === 'keep';
   const policy = {
     proxyAuth: config.http.proxyAuth,
     dropUnderscores: config.http.dropUnderscores,
     keepHost,
+    told: session === null ? [] : session.verifiers.flatMap((verifier) => verifier.passedNames),
   };
   return Object.freeze({
     index,
@@ -69,6 +74,7 @@ export function compileRoute(
     rewrite: compileRewrite(config.rewrite),
     hostMode: keepHost ? 'keep' : hostMode === 'upstream' ? 'upstream' : 'value',
     hostLine: typeof hostMode === 'object' ? latin1Bytes(`Host: ${hostMode.value}\r\n`) : null,
+    session,
     affinity: config.affinity,
     timeouts: config.timeouts,
     limits: config.limits,

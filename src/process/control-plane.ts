@@ -61,6 +61,7 @@ export class ControlPlane {
   readonly #apps: FastifyInstance[] = [];
   readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
   #windowTimer: NodeJS.Timeout | null = null;
+  #bugToldAtMs = Number.NEGATIVE_INFINITY;
   #movesToldAtMs = 0;
   #movesTold = 0;
 
@@ -290,8 +291,27 @@ export class ControlPlane {
       case 'moved':
         this.#tellMove(message.pool, message.from, message.to);
         return;
+      case 'store':
+        this.#tellStore(worker, message.session, message.up, message.why);
+        return;
+      case 'bug':
+        this.#tellBug(worker, message.session, message.text);
+        return;
       default:
     }
+  }
+
+  #tellStore(worker: number, session: string, up: boolean, why: string | null): void {
+    if (up) this.log.info({ worker, session }, 'the store of sessions answers');
+    else this.log.warn({ worker, session, why }, 'the store of sessions is away; its verdicts are unknown');
+  }
+
+  /** One line a second: who can bring a fault about could fill the log with it. */
+  #tellBug(worker: number, session: string, text: string): void {
+    const nowMs = systemClock.nowMs();
+    if (nowMs - this.#bugToldAtMs < 1000) return;
+    this.#bugToldAtMs = nowMs;
+    this.log.error({ worker, session, text }, 'the check of a session failed, which is a fault of Limpet');
   }
 
   #tellMove(pool: string, from: string, to: string): void {

@@ -37,4 +37,6 @@ export type FromWorker =
   | { readonly say: 'success'; readonly slot: number }
   | { readonly say: 'suspect'; readonly slot: number }
   | { readonly say: 'moved'; readonly pool: string; readonly from: string; readonly to: string }
+  | { readonly say: 'store'; readonly session: string; readonly up: boolean; readonly why: string | null }
+  | { readonly say: 'bug'; readonly session: string; readonly text: string }
   | { readonly say: 'drained'; readonly cut: number };

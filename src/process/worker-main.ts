@@ -6,6 +6,7 @@ import { systemRandom } from '../base/random.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { MetricBook } from '../observe/metric-book.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
+import { openSessions } from '../session/open-session.ts';
 import { UpstreamTable } from '../upstream/upstream-table.ts';
 import type { FromWorker, ToWorker, WorkerInit } from './messages.ts';
 
@@ -56,11 +57,20 @@ const plane = new DataPlane({
       say({ say: 'moved', pool, from, to });
     },
   },
+  sessions: await openSessions(config, (session, change) => say({ say: 'store', session, ...change })),
+  onBug: (session, error) => say({ say: 'bug', session, text: describe(error) }),
   connectionsMax: init.connectionsMax,
 });
 init.addresses.forEach((address, slot) => {
   plane.setAddress(slot, address);
 });
+
+/** A fault of ours for the log: where it happened, and nothing that a request said. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const where = error.stack?.split('\n').find((line) => line.includes('    at '));
+  return `${error.name}${where === undefined ? '' : where.replace('    at', ' at')}`;
+}
 
 /** Ends the drain: by itself when the last connection has closed, or at its deadline. */
 function drain(deadlineMs: number): void {

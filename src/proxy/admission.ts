@@ -129,6 +129,7 @@ export class AdmissionDesk {
       requestId: '',
       json: plane.replies.prefersJson(head),
       toHead: head.method === METHOD.HEAD,
+      repeatable: head.method === METHOD.GET || head.method === METHOD.HEAD,
       keep,
       minor: head.minor,
       pool: null,

@@ -12,6 +12,7 @@ import type { ExchangeClient } from './exchange-client.ts';
 import { PROXY_FAULT } from './faults.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { RequestTimes } from './request-times.ts';
+import type { SessionMemo } from './session-memo.ts';
 import { Tunnel, type TunnelExchange } from './tunnel.ts';
 
 const PHASE = { idle: 0, head: 1, exchange: 2, linger: 3, tunnel: 4, gone: 5 } as const;
@@ -32,6 +33,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   /** Neighbours in the listener's list. */
   previous: ClientConnection | null = null;
   next: ClientConnection | null = null;
+  sessionMemo: SessionMemo | null = null;
   #phase: number = PHASE.idle;
   #side: ClientSide | null = null;
   #exchange: Exchange | null = null;

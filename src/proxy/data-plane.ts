@@ -15,6 +15,8 @@ import type { AccessLog } from '../observe/access-log.ts';
 import type { MetricBook } from '../observe/metric-book.ts';
 import { compile } from '../plan/compile.ts';
 import type { Pool } from '../pool/pool.ts';
+import type { OpenSession } from '../session/open-session.ts';
+import { SessionVerifier, SOURCE_NAMES } from '../session/verifier.ts';
 import { READ_BYTES, SocketMaker } from '../socket/handle-socket.ts';
 import type { Address, Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
@@ -27,7 +29,7 @@ import { Exchange } from './exchange.ts';
 import { Listener, type ListenerPlane } from './listener.ts';
 import { freePlaces } from './places.ts';
 import type { Accountable, Generation, PlaneReports } from './plane.ts';
-import { PlaneMetrics } from './plane-metrics.ts';
+import { checkCells, PlaneMetrics } from './plane-metrics.ts';
 import { Replies } from './replies.ts';
 
 /** What a data plane is made from. */
@@ -43,6 +45,10 @@ export interface DataPlaneInput {
   readonly book: MetricBook;
   readonly accessLog: AccessLog | null;
   readonly reports: PlaneReports;
+  /** The session blocks of the config, ready to check. */
+  readonly sessions: readonly OpenSession[];
+  /** A check of a session that threw what it should not. */
+  readonly onBug: (session: string, error: unknown) => void;
   /** Client connections that this worker may hold. */
   readonly connectionsMax: number;
   /** False: plain streams instead of handles, as on a Node that has none. */
@@ -105,7 +111,15 @@ export class DataPlane implements ListenerPlane {
     this.#connectionsMax = input.connectionsMax;
     this.deadlines = new Deadlines(clock.nowMs(), TICK_MS);
     this.sockets = new SocketMaker(input.direct ?? true);
-    const compiled = compile({ ...input, nowMs: () => clock.nowMs(), wallMs: () => clock.wallMs() });
+    const verifiers = new Map(
+      input.sessions.map((session) => [session.options.name, this.#verifier(input, session)]),
+    );
+    const compiled = compile({
+      ...input,
+      verifiers,
+      nowMs: () => clock.nowMs(),
+      wallMs: () => clock.wallMs(),
+    });
     this.upstreams = compiled.upstreams;
     this.generation = {
       number: input.generation,
@@ -143,6 +157,22 @@ export class DataPlane implements ListenerPlane {
       },
     });
     this.listeners = config.listeners.map((listener) => new Listener(this, listener.name, listener.bind));
+  }
+
+  #verifier(input: DataPlaneInput, { options, format, store }: OpenSession): SessionVerifier {
+    const { book } = input;
+    const cells = checkCells(book, options.name);
+    return new SessionVerifier({
+      options,
+      format,
+      store,
+      nowMs: () => this.clock.nowMs(),
+      wallMs: () => this.clock.wallMs(),
+      onChecked: (verdict, source) => {
+        book.values[cells[verdict * SOURCE_NAMES.length + source]!]!++;
+      },
+      onBug: input.onBug,
+    });
   }
 
   /** Begins the tick. */

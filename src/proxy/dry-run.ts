@@ -10,6 +10,8 @@ import { DEFAULT_CELLS, MetricBook } from '../observe/metric-book.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { assignSlots, rowsOf } from '../plan/slots.ts';
 import type { Pool } from '../pool/pool.ts';
+import type { SessionGuard } from '../session/guard.ts';
+import type { OpenSession } from '../session/open-session.ts';
 import { type ByteSocket, noOwner } from '../socket/byte-socket.ts';
 import { OBSERVED, UpstreamTable, WANTED } from '../upstream/upstream-table.ts';
 import type { RequestHead } from '../wire/request-head.ts';
@@ -20,6 +22,7 @@ import type { Admission, ConnectionHome } from './connection-home.ts';
 import { DataPlane } from './data-plane.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeClient } from './exchange-client.ts';
+import { CHECK } from './session-check.ts';
 
 /** Where a dry request comes from. */
 const PEER = '127.0.0.1';
@@ -66,6 +69,9 @@ class DrySocket implements ByteSocket {
 /** Does everything that an exchange does before it looks for an upstream, and stops there. */
 class DryExchange extends Exchange {
   begun = false;
+  /** Settles once the session is checked: whether the request may pass. Null on routes without one. */
+  checked: Promise<boolean> | null = null;
+  #tell: (passed: boolean) => void = () => {};
 
   override begin(
     client: ExchangeClient,
@@ -79,12 +85,35 @@ class DryExchange extends Exchange {
     this.homing.read(plan, pool, head, client.side);
     this.request.begin(head, plan, client.side, this.homing);
     this.begun = true;
+    if (plan.session !== null) this.checked = this.#check(plan.session, head);
+  }
+
+  #check(guard: SessionGuard, head: RequestHead): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#tell = resolve;
+      const result = this.session.begin(guard, head, this.client!, this.homing.clientAddress);
+      if (result !== CHECK.waits) this.onChecked(result === CHECK.passed);
+    });
+  }
+
+  override onChecked(passed: boolean): void {
+    this.request.sessionLines = this.session.lines;
+    this.#tell(passed);
+  }
+
+  /** Lays out what a client is answered whose session may not pass. */
+  deny(): string {
+    this.layFailure(this.session.fault);
+    const { out } = this.plane;
+    const answer = latin1Text(out.bytes, 0, out.length);
+    out.reset();
+    return answer;
   }
 }
 
 /**
  * One request and what the data plane does with it. Health is not known here: every upstream counts as up, and none as busy. Opens no
- * socket, starts no timer.
+ * socket and starts no timer; but the stores of sessions are asked.
  */
 export class DryRun implements ConnectionHome<ClientConnection> {
   readonly plane: DataPlane;
@@ -101,8 +130,8 @@ export class DryRun implements ConnectionHome<ClientConnection> {
   readonly #socket = new DrySocket();
   readonly #desk: AdmissionDesk;
 
-  /** `port`: of the listener that the request comes through. */
-  constructor(config: Config, port: number) {
+  /** `port`: of the listener that the request comes through. `sessions`: those of the config. */
+  constructor(config: Config, port: number, sessions: readonly OpenSession[]) {
     this.plane = new DataPlane({
       config: withSecrets(config),
       generation: 1,
@@ -124,6 +153,10 @@ export class DryRun implements ConnectionHome<ClientConnection> {
         moved: (_pool, from) => {
           this.movedFrom = from;
         },
+      },
+      sessions,
+      onBug: (_session, error) => {
+        throw error;
       },
       connectionsMax: 1,
       direct: false,

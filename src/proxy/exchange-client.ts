@@ -2,12 +2,15 @@
 import type { ByteSocket } from '../socket/byte-socket.ts';
 import type { UpstreamConnection } from '../upstream/connection.ts';
 import type { ClientSide } from './client-side.ts';
+import type { SessionMemo } from './session-memo.ts';
 import type { TunnelExchange } from './tunnel.ts';
 
 /** The client's side of an exchange. */
 export interface ExchangeClient {
   readonly socket: ByteSocket;
   readonly side: ClientSide;
+  /** What the connection remembers of its last check; null before the first. */
+  sessionMemo: SessionMemo | null;
   /** The answer is complete. `keep`: the connection may serve on; else it closes once all has left. */
   onAnswered(keep: boolean): void;
   /** The answer cannot be completed: the connection must end so that nobody takes it for complete. */

@@ -18,10 +18,12 @@ import type { Accountable, Plane } from './plane.ts';
 import type { ReplyTo } from './replies.ts';
 import type { RequestMark } from './request-writer.ts';
 import { AGAIN, judgeRetry } from './retry-verdict.ts';
+import { type CheckOwner, SessionCheck } from './session-check.ts';
 
 /** The record of one exchange at a time; Exchange is what acts on it. */
-export class ExchangeRecord implements Accountable, ReplyTo {
+export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner {
   readonly plane: Plane;
+  readonly session: SessionCheck;
   readonly request: OutgoingRequest;
   readonly answer: IncomingAnswer;
   readonly homing: Homing;
@@ -44,15 +46,22 @@ export class ExchangeRecord implements Accountable, ReplyTo {
 
   constructor(plane: Plane) {
     this.plane = plane;
+    this.session = new SessionCheck(plane, this);
     this.request = new OutgoingRequest(plane);
     this.answer = new IncomingAnswer(plane);
     this.homing = new Homing(plane);
     this.placement = new Placement(plane, this.homing);
   }
 
+  abstract onChecked(passed: boolean): void;
+
   /** Whom the request is at, or was at last. */
   get upstream(): Upstream | null {
     return this.placement.upstream;
+  }
+
+  get repeatable(): boolean {
+    return this.method === METHOD.GET || this.method === METHOD.HEAD;
   }
 
   get toHead(): boolean {
@@ -166,9 +175,23 @@ export class ExchangeRecord implements Accountable, ReplyTo {
     this.client!.socket.write(out);
   }
 
+  /** Lays out the answer to a fault, or to a session that may not pass, and notes what it is. */
+  protected layFailure(fault: Fault): void {
+    const { plane, session } = this;
+    const { standing, target } = session;
+    plane.out.reset();
+    this.fault = fault;
+    this.status = fault.status;
+    if (fault.side === 'client') this.keepAlive = false;
+    // Nothing else fails by the faults of sessions.
+    if (standing === null || fault !== session.fault) plane.replies.fault(plane.out, fault, this);
+    else this.status = plane.replies.denied(plane.out, fault, standing.verifier, target, this);
+  }
+
   /** Forgets everything of this request. */
   protected forget(): void {
     this.client = null;
+    this.session.reset();
     this.request.reset();
     this.answer.reset();
     this.placement.reset();

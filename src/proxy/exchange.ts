@@ -4,6 +4,7 @@ import type { Fault } from '../base/fault.ts';
 import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Waiter, WaitingLine } from '../pool/waiting-line.ts';
+import type { SessionGuard } from '../session/guard.ts';
 import { UPSTREAM_FAULT } from '../upstream/faults.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
@@ -13,14 +14,26 @@ import { ExchangeRecord } from './exchange-record.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { FailureKind, Plane } from './plane.ts';
 import { FRAME_OUT, layInterim, layResponse, laySwitch } from './response-writer.ts';
+import { CHECK } from './session-check.ts';
 import type { TunnelExchange } from './tunnel.ts';
 import { isOffered } from './upgrade-offer.ts';
 
 /** What is left of a request body behind its answer is dropped up to here, then the connection is closed (rule C4). */
 const DISCARD_BYTES_MAX = 64 * 1024;
 
-/** `gathering`: a body is read to its end before an upstream of HTTP/1.0 is asked. `answered`: only the body's rest still comes. */
-const STATE = { idle: 0, waiting: 1, gathering: 2, attempting: 3, relaying: 4, answered: 5 } as const;
+/**
+ * `checking`: its session is looked up. `gathering`: a body is read to its end before an upstream of HTTP/1.0 is asked. `answered`: only
+ * the body's rest still comes.
+ */
+const STATE = {
+  idle: 0,
+  waiting: 1,
+  gathering: 2,
+  attempting: 3,
+  relaying: 4,
+  answered: 5,
+  checking: 6,
+} as const;
 
 /** Reused from request to request of one client connection, and from connection to connection. */
 export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, TunnelExchange {
@@ -57,8 +70,23 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     const fits = this.request.begin(head, plan, client.side, this.homing);
     pool.budget.note(plane.deadlines.nowMs);
     if (plan.timeouts.totalMs > 0) client.armRequest(plane.deadlines.nowMs + plan.timeouts.totalMs);
-    if (fits) this.#place();
-    else this.fail(PROXY_FAULT.bodyTooLarge);
+    if (!fits) this.fail(PROXY_FAULT.bodyTooLarge);
+    else if (plan.session === null) this.#place();
+    else this.#check(plan.session, head);
+  }
+
+  /** Checks the session before anything is asked of an upstream. */
+  #check(guard: SessionGuard, head: RequestHead): void {
+    const checked = this.session.begin(guard, head, this.client!, this.homing.clientAddress);
+    if (checked === CHECK.waits) this.#state = STATE.checking;
+    else this.onChecked(checked === CHECK.passed);
+  }
+
+  onChecked(passed: boolean): void {
+    this.#state = STATE.attempting;
+    this.request.sessionLines = this.session.lines;
+    if (passed) this.#place();
+    else this.fail(this.session.fault);
   }
 
   /** Body bytes of the request, as the client sends them. Returns the offset behind the last byte that is the body's. */
@@ -309,16 +337,10 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
       return;
     }
     if (this.line !== null) this.line.leave(this);
-    this.fault = fault;
-    this.status = fault.status;
-    const client = this.client!;
-    if (fault.side === 'client') this.keepAlive = false;
+    this.layFailure(fault);
     const { keep } = this;
-    const out = this.plane.out;
-    out.reset();
-    this.plane.replies.fault(out, fault, this);
     // Before the place is given back: whoever gets it may use the one writer.
-    client.socket.write(out);
+    this.client!.socket.write(this.plane.out);
     this.#dropAttempt();
     this.#leaveAccounted(keep);
   }

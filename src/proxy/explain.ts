@@ -6,6 +6,9 @@ import type { RoutePlan } from '../plan/route-plan.ts';
 import { RouteTable } from '../plan/route-table.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { PoolAffinity } from '../pool/pool-affinity.ts';
+import type { SessionGuard } from '../session/guard.ts';
+import type { OpenSession } from '../session/open-session.ts';
+import { REASONS, VERDICT_NAMES } from '../session/verdict.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { CookieCursor } from '../wire/cookies.ts';
 import { FIELD } from '../wire/fields.ts';
@@ -17,9 +20,16 @@ import { fieldChanges } from './field-changes.ts';
 import { HOMED_NAMES } from './plane-metrics.ts';
 import { listenerFor, reasonOf, requestBytes, whyNot } from './question.ts';
 
-/** Explains `question` under `config`, for a client on this machine. Knows no live health: what is wanted ready counts as up. */
-export function explain(config: Config, question: Question): Explanation {
-  return new Explainer(config, question).run();
+/**
+ * Explains `question` under `config`, for a client on this machine. Knows no live health: what is wanted ready counts as up. `sessions`:
+ * those of the config, opened; the caller closes them.
+ */
+export function explain(
+  config: Config,
+  question: Question,
+  sessions: readonly OpenSession[],
+): Promise<Explanation> {
+  return new Explainer(config, question, sessions).run();
 }
 
 /** An upstream's plainest answer: with it, affinity settles where the user lives. */
@@ -29,19 +39,21 @@ class Explainer {
   readonly #config: Config;
   readonly #question: Question;
   readonly #listener: ListenerConfig;
+  readonly #sessions: readonly OpenSession[];
   readonly #run: DryRun;
   readonly #steps: ExplainStep[] = [];
   #told: Partial<Explanation> = {};
 
-  constructor(config: Config, question: Question) {
+  constructor(config: Config, question: Question, sessions: readonly OpenSession[]) {
     this.#config = config;
     this.#question = question;
     this.#listener = listenerFor(config, question.url);
     const { bind } = this.#listener;
-    this.#run = new DryRun(config, bind.kind === 'tcp' ? bind.port : 0);
+    this.#run = new DryRun(config, bind.kind === 'tcp' ? bind.port : 0, sessions);
+    this.#sessions = sessions;
   }
 
-  run(): Explanation {
+  async run(): Promise<Explanation> {
     const run = this.#run;
     this.#say('listener', `${this.#listener.name}; every listener has the same routes`);
     run.read(requestBytes(this.#question));
@@ -57,7 +69,11 @@ class Explainer {
       );
     }
     if (plan !== null) this.#tellRoute(plan);
-    if (run.exchange.begun && plan?.pool != null) this.#forward(plan, plan.pool);
+    const { checked } = run.exchange;
+    const passes =
+      plan?.session == null || checked === null || (await this.#tellSession(plan.session, checked));
+    if (!passes) this.#denied();
+    else if (run.exchange.begun && plan?.pool != null) this.#forward(plan, plan.pool);
     else this.#answered(fault === null ? null : fault.code, fault?.text ?? '');
     return this.#end();
   }
@@ -78,6 +94,7 @@ class Explainer {
       listener: this.#listener.name,
       route: null,
       nextBest: null,
+      session: null,
       pool: null,
       target: null,
       fields: null,
@@ -108,6 +125,49 @@ class Explainer {
     this.#say('route', `${plan.name}: ${reasonOf(plan)}`);
     this.#say('route', next === null ? 'no other route matches' : `next best: ${next.name}`);
     this.#tell({ route: plan.name, nextBest: next?.name ?? null });
+  }
+
+  /** What is checked and what came of it, without a value; true when the request passes. */
+  async #tellSession(guard: SessionGuard, checked: Promise<boolean>): Promise<boolean> {
+    for (const { name } of guard.verifiers) {
+      const open = this.#sessions.find(({ options }) => options.name === name);
+      if (open === undefined) continue;
+      const { verify, require } = open.options;
+      this.#say('session', `${name}: ${verify}, require: ${require}`);
+      for (const step of open.format.steps) this.#say('session', `${name}: ${step}`);
+    }
+    const passed = await checked;
+    const { standing, exempt } = this.#run.exchange.session;
+    if (standing === null) {
+      this.#say('session', `unknown: ${REASONS['check.none']}`);
+      return passed;
+    }
+    const verdict = VERDICT_NAMES[standing.verdict]!;
+    this.#say(
+      'session',
+      `${standing.verifier.name} says ${verdict}: ${REASONS[standing.reason]} (${standing.reason})`,
+    );
+    if (exempt) this.#say('session', 'the path needs no session, so it passes all the same');
+    if (passed) {
+      const names = standing.lines.split('\r\n').flatMap((line) => line.split(':')[0] || []);
+      this.#say('session', `the app is told ${names.join(', ')}`);
+    }
+    this.#tell({ session: { name: standing.verifier.name, verdict, reason: standing.reason, passed } });
+    return passed;
+  }
+
+  /** The answer to a request whose session may not pass. */
+  #denied(): void {
+    const { session } = this.#run.exchange;
+    const [line = '', ...fields] = (this.#run.exchange.deny().split('\r\n\r\n')[0] ?? '').split('\r\n');
+    const location = fields.find((field) => field.startsWith('Location: '))?.slice('Location: '.length);
+    const status = Number(line.split(' ')[1] ?? 0);
+    const { code, text } = session.fault;
+    this.#say(
+      'answer',
+      location === undefined ? `${status} ${code}: ${text}` : `${status} ${code}, to ${location}`,
+    );
+    this.#tell({ ok: false, status, code });
   }
 
   /** Limpet answers by itself, and the answer is there to be read. */

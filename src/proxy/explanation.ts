@@ -1,5 +1,6 @@
 // What `explain` is asked and what it tells.
 import type { TimeoutOptions } from '../config/config.ts';
+import type { Reason, Verdict } from '../session/verdict.ts';
 import type { FieldChanges } from './field-changes.ts';
 import type { HOMED_NAMES } from './plane-metrics.ts';
 
@@ -7,6 +8,7 @@ export type StepName =
   | 'listener'
   | 'request'
   | 'route'
+  | 'session'
   | 'rewrite'
   | 'fields'
   | 'affinity'
@@ -33,6 +35,13 @@ export interface Explanation {
   readonly route: string | null;
   /** The route that would take the request if there were not `route`. */
   readonly nextBest: string | null;
+  /** What the check of the session came to; null where nothing is checked. `name`: of the block that decided. */
+  readonly session: {
+    readonly name: string;
+    readonly verdict: Verdict;
+    readonly reason: Reason;
+    readonly passed: boolean;
+  } | null;
   readonly pool: string | null;
   /** The target that the upstream would see. */
   readonly target: string | null;

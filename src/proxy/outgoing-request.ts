@@ -43,6 +43,8 @@ export class OutgoingRequest {
   expects = false;
   /** Protocols that a tunnel is asked for, as forwarded; empty: none. */
   upgradeTo = '';
+  /** Field lines that tell the upstream of the session; empty: none. */
+  sessionLines = '';
   /** The body came chunked and goes on with a length, since this attempt's upstream speaks HTTP/1.0 (rule F10). */
   unchunked = false;
 
@@ -72,6 +74,7 @@ export class OutgoingRequest {
     this.#plan = plan;
     layRequest(out, head, plan, side, cookie, plane.randomBytes, mark, upgrade);
     this.#headLength = out.length;
+    this.sessionLines = '';
     this.upgradeTo = upgrade ? latin1Text(out.bytes, mark.upgradeStart, mark.upgradeEnd) : '';
     this.replayable = true;
     this.unchunked = false;
@@ -140,6 +143,7 @@ export class OutgoingRequest {
     const out = this.head!;
     out.truncate(this.#headLength);
     if (this.#hostFromUpstream) out.block(connection.upstream.hostLine);
+    if (this.sessionLines !== '') out.latin1(this.sessionLines);
     if (moved) out.block(MOVED);
     if (this.unchunked) {
       out.block(CONTENT_LENGTH);

@@ -2,12 +2,22 @@
 import { type MetricBook, StatusCounter } from '../observe/metric-book.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
+import { VERDICT_NAMES } from '../session/verdict.ts';
+import { SOURCE_NAMES } from '../session/verifier.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 
 /** What became of a user's home in a request. */
 export const HOMED = { none: 0, fresh: 1, kept: 2, moved: 3, forged: 4 } as const;
 /** The words for HOMED, as the metric and the access log say them. */
 export const HOMED_NAMES = ['none', 'new', 'kept', 'moved', 'forged'] as const;
+
+/** Cells of the checks of one session block, by verdict × sources + source. */
+export function checkCells(book: MetricBook, session: string): Int32Array {
+  const cells = VERDICT_NAMES.flatMap((verdict) =>
+    SOURCE_NAMES.map((source) => book.counter('limpet_session_checks_total', { session, verdict, source })),
+  );
+  return Int32Array.from(cells);
+}
 
 /** Counters of one worker. */
 export class PlaneMetrics {

@@ -5,6 +5,7 @@ import type { Fault } from '../base/fault.ts';
 import type { ErrorPage } from '../config/config.ts';
 import type { FixedAnswer } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
+import type { SessionVerifier } from '../session/verifier.ts';
 import { FIELD } from '../wire/fields.ts';
 import { type DateField, prefersJson, writeLocalReply } from '../wire/local-reply.ts';
 import type { RequestHead } from '../wire/request-head.ts';
@@ -21,7 +22,12 @@ export interface ReplyTo {
   readonly pool: Pool | null;
   /** Value of `Allow`; '' for none. */
   readonly allow: string;
+  /** GET or HEAD: a redirect may lead to the same method. */
+  readonly repeatable: boolean;
 }
+
+const BEARER_CHALLENGE = latin1Bytes('WWW-Authenticate: Bearer\r\n');
+const COOKIE_CHALLENGE = latin1Bytes('WWW-Authenticate: Cookie realm="session"\r\n');
 
 /** Seconds that a client is asked to wait when nobody can serve it. */
 const RETRY_AFTER_S = 2;
@@ -60,11 +66,12 @@ export class Replies {
       minor: 1,
       pool: null,
       allow: '',
+      repeatable: false,
     });
   }
 
-  /** Lays out the answer to a fault. */
-  fault(out: ByteWriter, fault: Fault, to: ReplyTo): void {
+  /** Lays out the answer to a fault. `lines`: further fields. */
+  fault(out: ByteWriter, fault: Fault, to: ReplyTo, lines: Uint8Array | null = null): void {
     const status = fault.status;
     const page =
       (fault.code === 'pool.maintenance' && to.pool !== null
@@ -82,8 +89,42 @@ export class Replies {
       connection: connectionOf(to),
       ...(status === 503 ? { retryAfterS: RETRY_AFTER_S } : {}),
       ...(to.allow === '' ? {} : { allow: to.allow }),
+      ...(lines === null ? {} : { lines }),
       ...(page === undefined ? {} : { page }),
     });
+  }
+
+  /**
+   * Lays out the answer to a request whose session may not pass, as its block says; returns the status. `target`: path and query that
+   * were asked for.
+   */
+  denied(out: ByteWriter, fault: Fault, by: SessionVerifier, target: string, to: ReplyTo): number {
+    const { onFail } = by.policy;
+    if (fault.status !== 401 || onFail.kind === 'auto') {
+      // RFC 9110 section 15.5.2: a 401 challenges. Browsers ask nobody for schemes that they do not know.
+      this.fault(out, fault, to, by.bearer ? BEARER_CHALLENGE : COOKIE_CHALLENGE);
+      return fault.status;
+    }
+    const redirects = onFail.kind === 'redirect';
+    // A form that was sent is not to be sent again to a login page (RFC 9110 section 15.4.4).
+    const status = redirects ? (to.repeatable ? 302 : 303) : onFail.status;
+    const fields = redirects ? ([['Location', fillHome(onFail.to, target)]] as const) : onFail.headers;
+    const type = fields.find(([name]) => name.toLowerCase() === 'content-type')?.[1];
+    const lines = fields.filter(([name]) => name.toLowerCase() !== 'content-type');
+    writeLocalReply(out, this.#date, {
+      status,
+      code: fault.code,
+      text: fault.text,
+      requestId: to.requestId,
+      json: to.json,
+      toHead: to.toHead,
+      connection: connectionOf(to),
+      lines: latin1Bytes(lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')),
+      ...(redirects || onFail.body !== ''
+        ? { page: { contentType: type ?? 'text/plain; charset=utf-8', body: redirects ? '' : onFail.body } }
+        : {}),
+    });
+    return status;
   }
 
   /** Lays out a 204 with `Allow`, for `OPTIONS *` and requests that may go no further. */
@@ -128,6 +169,21 @@ export class Replies {
 function connectionOf(to: ReplyTo): '' | 'close' | 'keep-alive' {
   if (!to.keep) return 'close';
   return to.minor === 0 ? 'keep-alive' : '';
+}
+
+/**
+ * Fills the path and query that were asked for into the `{path}` of a login page's address, encoded as a query's value. It can only lead
+ * home: it begins with one slash, so that `//evil.example` and `/\\evil.example` are no other host, whatever the page does with it.
+ */
+function fillHome(template: string, target: string): string {
+  const home = `/${target.replace(/^[/\\]+/, '')}`;
+  // Bytes of the target beyond ASCII are taken as they came: each is one character here.
+  return template.replace('{path}', Array.from(home, encodeByte).join(''));
+}
+
+function encodeByte(character: string): string {
+  if (/[A-Za-z0-9_.~/-]/.test(character)) return character;
+  return `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 /**

@@ -1,6 +1,8 @@
 // A session block of the config after loading: every default filled in, every unit turned to a number.
 import type { DataPath } from './data.ts';
 import type { FormatName } from './kinds.ts';
+import type { StoreFamily } from './store.ts';
+import type { StoreOptions } from './stores/open-store.ts';
 
 /** Who may pass. `login`: a known user; `session`: any genuine session; `nothing`: everybody, observed and annotated. */
 export type Require = 'login' | 'session' | 'nothing';
@@ -35,26 +37,13 @@ export interface PassedField {
   readonly type: 'any' | 'text' | 'number' | 'boolean' | 'json';
 }
 
-/** Where sessions are kept. */
-export interface SessionStoreOptions {
-  /** As written, credentials included. Never printed. */
-  readonly url: string;
+/** Where sessions are kept, and how they are asked for. */
+export interface SessionStoreOptions extends Omit<StoreOptions, 'folder'> {
+  readonly family: StoreFamily;
   /** What keys begin with; null: the framework's default. */
   readonly prefix: string | null;
   /** Table or collection; null: the framework's default. */
   readonly table: string | null;
-  /** Read from replicas where there are any. */
-  readonly replicas: boolean;
-  /** Longest look-up, ms. */
-  readonly deadlineMs: number;
-  /** Look-ups under way at once, per worker. */
-  readonly concurrency: number;
-  readonly tls: {
-    readonly verify: boolean;
-    readonly serverName: string | null;
-    /** PEM, already read. */
-    readonly ca: string | null;
-  };
 }
 
 export interface SessionOptions {

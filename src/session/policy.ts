@@ -9,7 +9,11 @@ export class SessionPolicy {
   readonly refusesAmbiguous: boolean;
   /** By number of the verdict: whether it passes. */
   readonly passes: readonly boolean[];
-  readonly #exempt: readonly { readonly method: Uint8Array | null; readonly path: Uint8Array; readonly exact: boolean }[];
+  readonly #exempt: readonly {
+    readonly method: Uint8Array | null;
+    readonly path: Uint8Array;
+    readonly exact: boolean;
+  }[];
 
   constructor(options: Pick<SessionOptions, 'require' | 'exempt' | 'onFail' | 'ambiguous'>) {
     this.onFail = options.onFail;

@@ -8,7 +8,12 @@ import type { Data, UserId } from './data.ts';
 export type Verdict = 'valid' | 'anonymous' | 'invalid' | 'unknown';
 
 /** The verdicts by their numbers: what tables and metrics count by. */
-export const VERDICT_NAMES = ['valid', 'anonymous', 'invalid', 'unknown'] as const satisfies readonly Verdict[];
+export const VERDICT_NAMES = [
+  'valid',
+  'anonymous',
+  'invalid',
+  'unknown',
+] as const satisfies readonly Verdict[];
 
 /** Every reason that a verdict can have, as `explain`, logs and docs name it. A closed table: nothing of a request gets into it. */
 export const REASONS = {

@@ -80,6 +80,8 @@ export interface VerifierInput {
 export class SessionVerifier {
   readonly name: string;
   readonly policy: SessionPolicy;
+  /** Names of the fields that the upstream is told of, beside `Limpet-Session`. */
+  readonly passedNames: readonly string[];
   /** Whether its credentials may come as bearer tokens: how a refusal challenges. */
   readonly bearer: boolean;
   /** Whether a connection may remember its last verdict by `Cookie` and `Authorization` alone. */
@@ -94,6 +96,8 @@ export class SessionVerifier {
     const { options, format } = input;
     this.name = options.name;
     this.policy = new SessionPolicy(options);
+    const { user, fields } = options.pass;
+    this.passedNames = [...(user === null ? [] : [user]), ...fields.map(({ name }) => name)];
     this.bearer = format.readsBearer ?? false;
     this.memorable = !(format.looksAround ?? false);
     this.#input = input;

@@ -79,6 +79,7 @@ t.test('the shortest config has every default', async (t) => {
         requestFields: noEdits,
         responseFields: noEdits,
         rewrite: { stripPrefix: null, addPrefix: null, path: null },
+        sessions: [],
         affinity: true,
         timeouts,
         limits,
@@ -86,6 +87,7 @@ t.test('the shortest config has every default', async (t) => {
         http,
       },
     ],
+    sessions: [],
     pools: [
       {
         name: 'default',

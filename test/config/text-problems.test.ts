@@ -53,7 +53,7 @@ problemTable({
   'a merge key': [
     'listen: 1\nupstreams: [http://a:1]\n<<: { via: x }\n',
     [
-      '3:1 error unknown key "<<" >> one of listen, listeners, upstreams, balance, affinity, health, retries, timeouts, pools, routes, workers, trustedProxies, limits, via, strictTarget, dropUnderscores, abortOnClose, forwarded, proxyAuth, errors, admin, log, shutdown',
+      '3:1 error unknown key "<<" >> one of listen, listeners, upstreams, balance, affinity, health, retries, timeouts, pools, routes, session, sessions, workers, trustedProxies, limits, via, strictTarget, dropUnderscores, abortOnClose, forwarded, proxyAuth, errors, admin, log, shutdown',
     ],
   ],
   'an alias of nothing': [

@@ -12,7 +12,7 @@ import { HeadFields, MARK } from '../../src/wire/head-fields.ts';
 import { REQUEST_REFUSAL } from '../../src/wire/refusals.ts';
 
 const NONE = { set: [], add: [], remove: [] };
-const STRANGER = { trusted: false, proxyAuth: false, dropUnderscores: true, keepHost: true };
+const STRANGER = { trusted: false, proxyAuth: false, dropUnderscores: true, keepHost: true, told: [] };
 const CLAIMS = [
   'xForwardedFor',
   'xForwardedProto',
@@ -94,4 +94,14 @@ t.test('edits that are not asked for cost nothing', async (t) => {
   const edits = compileRequestEdits(NONE, STRANGER);
   t.equal(edits.lines, null);
   t.equal(edits.dropNames, null);
+});
+
+t.test('what the app is told of a session comes from nobody else, however it is spelled', async (t) => {
+  const told = ['Limpet-User', 'X-Role'];
+  const drops = (dropUnderscores: boolean): string[] =>
+    (compileRequestEdits(NONE, { ...STRANGER, dropUnderscores, told }).dropNames ?? []).map((name) =>
+      Buffer.from(name).toString(),
+    );
+  t.same(drops(true), ['x-role'], 'the others are dropped by their family, and underscores all');
+  t.same(drops(false), ['limpet-session', 'limpet-user', 'limpet-affinity', 'limpet-user', 'x-role']);
 });

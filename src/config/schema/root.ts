@@ -1,8 +1,9 @@
 // Schema of the whole config file: the one source of its types, its checks, its manual and its JSON Schema.
 import type { Static } from 'typebox';
-import { block, choice, either, leaf, list, map, offable, page, secret } from './keys.ts';
+import { block, choice, either, leaf, list, map, meaning, offable, page, secret } from './keys.ts';
 import { pool, shortKeys } from './pool.ts';
 import { limits, route } from './route.ts';
+import { session } from './session.ts';
 import { switches } from './timing.ts';
 
 const HOUR = 3_600_000;
@@ -80,6 +81,11 @@ export const configSchema = block(
       route,
       { min: 1, max: 10_000 },
     ),
+    session: meaning(
+      session,
+      'Short for the session block `default` in front of every route that says nothing of sessions.',
+    ),
+    sessions: map('The session blocks by name.', session, { keys: 'name', max: 100 }),
     workers: leaf('count', 'Worker threads; `auto`: one per core. Read at start.', {
       default: 'auto',
       min: 1,
@@ -124,4 +130,5 @@ export const configSchema = block(
 export type ReadConfig = Static<typeof configSchema>;
 export type ReadPool = NonNullable<ReadConfig['pools']>[string];
 export type ReadRoute = NonNullable<ReadConfig['routes']>[number];
+export type ReadSession = NonNullable<ReadConfig['sessions']>[string];
 export type ReadUpstream = ReadPool['upstreams'][number];

@@ -1,5 +1,5 @@
 // Schema of a route: which requests it is for, and what becomes of them.
-import { bare, block, leaf, list, map, meaning } from './keys.ts';
+import { bare, block, either, leaf, list, map, meaning, offable } from './keys.ts';
 import { routeRetries, routeTimeouts, switches } from './timing.ts';
 
 const KIB = 1024;
@@ -109,6 +109,11 @@ export const route = block(
         path: leaf('path', 'Instead of the whole path; the query stays.', {}),
       },
       { default: {} },
+    ),
+    session: offable(
+      'Session blocks that a request is checked by; of several, any will do. `false`: none. Default: `default`, where there is one.',
+      either('', [leaf('name', '', {}), list('', leaf('name', '', {}), { min: 1, max: 10 })], {}),
+      {},
     ),
     affinity: leaf('flag', '`false`: this route neither reads nor sets affinity.', { default: true }),
     timeouts: routeTimeouts,

@@ -1,0 +1,174 @@
+// The session of one request: checked before it is placed, its verdict told to the upstream or answered to the client.
+import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
+import type { Fault } from '../base/fault.ts';
+import type { CredentialSource } from '../session/format.ts';
+import type { SessionGuard } from '../session/guard.ts';
+import { VERDICT_NAMES } from '../session/verdict.ts';
+import type { Standing, VerdictWaiter } from '../session/verifier.ts';
+import { FIELD } from '../wire/fields.ts';
+import type { HeadFields } from '../wire/head-fields.ts';
+import { isWord } from '../wire/octets.ts';
+import type { RequestHead } from '../wire/request-head.ts';
+import { METHOD } from '../wire/request-method.ts';
+import { readAsApp } from '../wire/target.ts';
+import type { ExchangeClient } from './exchange-client.ts';
+import { PROXY_FAULT } from './faults.ts';
+import type { Plane } from './plane.ts';
+import { SessionMemo } from './session-memo.ts';
+
+/** What the check of a request came to. */
+export const CHECK = { passed: 0, waits: 1, refused: 2 } as const;
+
+const ANONYMOUS = VERDICT_NAMES.indexOf('anonymous');
+const ROOT = latin1Bytes('/');
+const REQUEST_METHOD = latin1Bytes('access-control-request-method');
+/** What the upstream is told of a request that was not checked. */
+const UNCHECKED = 'Limpet-Session: unknown\r\n';
+
+/** The exchange, as its check sees it. */
+export interface CheckOwner {
+  /** The verdict is there. `passed`: go on; else `SessionCheck.fault` says why not. */
+  onChecked(passed: boolean): void;
+}
+
+/** Part of an exchange, and reused with it. */
+export class SessionCheck implements VerdictWaiter {
+  waitsFor: object | null = null;
+  /** Field lines that tell the upstream of the verdict; empty on routes without a session. */
+  lines = '';
+  /** Why the request was refused. */
+  fault: Fault = PROXY_FAULT.sessionNone;
+  /** The request's standing; null before it is known, and where nothing was checked. */
+  standing: Standing | null = null;
+  /** The path needs no session, so that a verdict which would refuse does not. Only looked at where it matters. */
+  exempt = false;
+  /** Path and query that were asked for, for a redirect; empty until somebody is refused or waits. */
+  target = '';
+
+  readonly #plane: Plane;
+  readonly #owner: CheckOwner;
+
+  constructor(plane: Plane, owner: CheckOwner) {
+    this.#plane = plane;
+    this.#owner = owner;
+  }
+
+  /** Checks the request in `head`, whose offsets are used up before this returns. */
+  begin(guard: SessionGuard, head: RequestHead, client: ExchangeClient, address: string): number {
+    const { fields } = head;
+    if (isPreflight(head)) {
+      this.lines = UNCHECKED;
+      return CHECK.passed;
+    }
+    let standing: Standing | null =
+      client.sessionMemo?.find(guard, fields, this.#plane.deadlines.nowMs) ?? null;
+    if (standing !== null) {
+      standing.verifier.countAgain(standing);
+    } else {
+      standing = guard.check(sourceOf(fields, address), this);
+      if (standing === null) {
+        this.exempt = isExempt(guard, head);
+        this.target = targetOf(head);
+        return CHECK.waits;
+      }
+      if (guard.memorable) {
+        client.sessionMemo ??= new SessionMemo();
+        client.sessionMemo.keep(guard, fields, standing);
+      }
+    }
+    this.exempt = !mayPass(standing) && isExempt(guard, head);
+    if (this.#passes(standing)) return CHECK.passed;
+    this.target = targetOf(head);
+    return CHECK.refused;
+  }
+
+  onVerdict(standing: Standing): void {
+    this.#owner.onChecked(this.#passes(standing));
+  }
+
+  /** True: the request goes on, with `lines`. False: it is refused, with `fault`. */
+  #passes(standing: Standing): boolean {
+    this.standing = standing;
+    if (this.exempt || mayPass(standing)) {
+      this.lines = standing.lines;
+      return true;
+    }
+    if (standing.reason === 'credential.ambiguous') this.fault = PROXY_FAULT.sessionAmbiguous;
+    else if (standing.verdict === ANONYMOUS) this.fault = PROXY_FAULT.sessionLogin;
+    else this.fault = PROXY_FAULT.sessionNone;
+    return false;
+  }
+
+  reset(): void {
+    this.waitsFor = null;
+    this.standing = null;
+    this.lines = '';
+    this.target = '';
+    this.exempt = false;
+  }
+}
+
+function mayPass({ verifier, verdict, reason }: Standing): boolean {
+  if (reason === 'credential.ambiguous' && verifier.policy.refusesAmbiguous) return false;
+  return verifier.policy.passes[verdict]!;
+}
+
+/** A CORS preflight (Fetch standard, 3.3.2): browsers send it without credentials, so no session can be asked of it. */
+function isPreflight(head: RequestHead): boolean {
+  const { bytes, count, id, nameStart, nameEnd, first } = head.fields;
+  if (head.method !== METHOD.OPTIONS || first[FIELD.origin]! < 0) return false;
+  for (let i = 0; i < count; i++) {
+    if (id[i] === FIELD.other && isWord(bytes, nameStart[i]!, nameEnd[i]!, REQUEST_METHOD)) return true;
+  }
+  return false;
+}
+
+/** Whether one of the blocks exempts the path, however an app may read it. */
+function isExempt(guard: SessionGuard, head: RequestHead): boolean {
+  for (let i = 0; i < guard.verifiers.length; i++) {
+    const { policy } = guard.verifiers[i]!;
+    if (!policy.hasExempt) continue;
+    const bytes = head.fields.bytes;
+    const rooted = head.pathEnd === head.pathStart;
+    const path = rooted ? ROOT : bytes;
+    const start = rooted ? 0 : head.pathStart;
+    const end = rooted ? 1 : head.pathEnd;
+    if (!policy.isExempt(bytes, head.methodStart, head.methodEnd, path, start, end)) continue;
+    if (!head.pathSpecial) return true;
+    const read = readAsApp(bytes, start, end);
+    if (typeof read !== 'string') continue;
+    const other = latin1Bytes(read);
+    if (policy.isExempt(bytes, head.methodStart, head.methodEnd, other, 0, other.length)) return true;
+  }
+  return false;
+}
+
+/** What formats read, as texts of their own: the request's bytes are gone when a verdict comes later. */
+function sourceOf(fields: HeadFields, address: string): CredentialSource {
+  return {
+    cookies: fields.seen[FIELD.cookie]! === 0 ? '' : joined(fields),
+    // Several lines are a message that two servers would read differently: none of them counts.
+    authorization: fields.seen[FIELD.authorization]! === 1 ? firstValue(fields, FIELD.authorization) : null,
+    userAgent: fields.seen[FIELD.userAgent]! === 0 ? null : firstValue(fields, FIELD.userAgent),
+    clientAddress: address,
+  };
+}
+
+function joined(fields: HeadFields): string {
+  const lines: string[] = [];
+  for (let i = fields.first[FIELD.cookie]!; i < fields.count; i++) {
+    if (fields.id[i] !== FIELD.cookie || fields.valueEnd[i] === fields.valueStart[i]) continue;
+    lines.push(latin1Text(fields.bytes, fields.valueStart[i]!, fields.valueEnd[i]!));
+  }
+  return lines.join('; ');
+}
+
+function firstValue(fields: HeadFields, id: number): string {
+  const at = fields.first[id]!;
+  return latin1Text(fields.bytes, fields.valueStart[at]!, fields.valueEnd[at]!);
+}
+
+function targetOf(head: RequestHead): string {
+  if (head.pathEnd === head.pathStart) return '/';
+  return latin1Text(head.fields.bytes, head.pathStart, head.targetEnd);
+}

@@ -1,0 +1,67 @@
+// What a client connection remembers of its last check: the same bytes of credentials have the same verdict, with no hash and no table.
+
+import type { SessionGuard } from '../session/guard.ts';
+import type { Standing } from '../session/verifier.ts';
+import { FIELD } from '../wire/fields.ts';
+import type { HeadFields } from '../wire/head-fields.ts';
+
+/** Credentials longer than this are not remembered, bytes: a connection should stay small. */
+const REMEMBERED_BYTES_MAX = 8 * 1024;
+
+/** One a connection, made with its first checked request. */
+export class SessionMemo {
+  #guard: SessionGuard | null = null;
+  #standing: Standing | null = null;
+  /** `Cookie`, then `Authorization`. */
+  #bytes: Buffer = Buffer.alloc(0);
+  #cookieLength = 0;
+  #length = 0;
+
+  /** The standing that this request has by the last one's; null when it must be checked. Hot: allocates nothing. */
+  find(guard: SessionGuard, fields: HeadFields, nowMs: number): Standing | null {
+    const standing = this.#standing;
+    if (standing === null || this.#guard !== guard || standing.untilMs <= nowMs) return null;
+    if (!isPlain(fields)) return null;
+    const cookie = fields.first[FIELD.cookie]!;
+    const authorization = fields.first[FIELD.authorization]!;
+    const middle = this.#cookieLength;
+    return this.#is(fields, cookie, 0, middle) && this.#is(fields, authorization, middle, this.#length)
+      ? standing
+      : null;
+  }
+
+  /** Remembers the standing of a request with these fields. */
+  keep(guard: SessionGuard, fields: HeadFields, standing: Standing): void {
+    this.#standing = null;
+    if (standing.untilMs === 0 || !guard.memorable || !isPlain(fields)) return;
+    const cookie = fields.first[FIELD.cookie]!;
+    const authorization = fields.first[FIELD.authorization]!;
+    this.#cookieLength = lengthOf(fields, cookie);
+    this.#length = this.#cookieLength + lengthOf(fields, authorization);
+    if (this.#length > REMEMBERED_BYTES_MAX) return;
+    if (this.#bytes.length < this.#length) this.#bytes = Buffer.allocUnsafeSlow(this.#length);
+    this.#copy(fields, cookie, 0);
+    this.#copy(fields, authorization, this.#cookieLength);
+    this.#guard = guard;
+    this.#standing = standing;
+  }
+
+  #is(fields: HeadFields, at: number, start: number, end: number): boolean {
+    if (lengthOf(fields, at) !== end - start) return false;
+    if (at < 0 || start === end) return true;
+    return this.#bytes.compare(fields.bytes, fields.valueStart[at]!, fields.valueEnd[at]!, start, end) === 0;
+  }
+
+  #copy(fields: HeadFields, at: number, to: number): void {
+    if (at >= 0) this.#bytes.set(fields.bytes.subarray(fields.valueStart[at]!, fields.valueEnd[at]!), to);
+  }
+}
+
+/** At most one line of each: what comes in several is checked anew each time. */
+function isPlain(fields: HeadFields): boolean {
+  return fields.seen[FIELD.cookie]! <= 1 && fields.seen[FIELD.authorization]! <= 1;
+}
+
+function lengthOf(fields: HeadFields, at: number): number {
+  return at < 0 ? 0 : fields.valueEnd[at]! - fields.valueStart[at]!;
+}

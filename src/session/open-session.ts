@@ -1,0 +1,82 @@
+// Session blocks made ready to check: their formats built, their stores opened.
+import { dirname } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import { systemRandom } from '../base/random.ts';
+import { systemTimers } from '../base/timers.ts';
+import type { FormatKind, FormatSpec, SessionFormat } from './format.ts';
+import { FORMAT_KINDS } from './kinds.ts';
+import type { SessionOptions } from './options.ts';
+import type { StoreReader } from './store.ts';
+import { openStore } from './stores/open-store.ts';
+
+/** A block that can check. */
+export interface OpenSession {
+  readonly options: SessionOptions;
+  readonly format: SessionFormat;
+  readonly store: StoreReader | null;
+  close(): Promise<void>;
+}
+
+/** A store came up or went down. `why` names no key and no value. */
+export interface StoreChange {
+  readonly up: boolean;
+  readonly why: string | null;
+}
+
+/** The format of a block. Throws FormatProblem for what it refuses. Opens nothing. */
+export function buildSession(options: SessionOptions): SessionFormat {
+  const kind: FormatKind = FORMAT_KINDS[options.verify];
+  const spec: FormatSpec<never> = {
+    cookie: options.cookie,
+    secrets: options.secrets,
+    user: options.user,
+    store: options.store?.family ?? null,
+    prefix: options.store?.prefix ?? null,
+    table: options.store?.table ?? null,
+    // The config read them by the kind's own specs; which kind is only known at run time.
+    options: options.format as never,
+  };
+  return kind.build(spec);
+}
+
+/** Opens every block of a config. A store that is away is no error: its verdicts are `unknown` until it is back. */
+export function openSessions(
+  config: { readonly file: string; readonly sessions: readonly SessionOptions[] },
+  changed: (session: string, change: StoreChange) => void = () => {},
+): Promise<OpenSession[]> {
+  return Promise.all(
+    config.sessions.map((options) =>
+      openSession(options, dirname(config.file), (change) => changed(options.name, change)),
+    ),
+  );
+}
+
+async function openSession(
+  options: SessionOptions,
+  folder: string,
+  changed: (change: StoreChange) => void,
+): Promise<OpenSession> {
+  const format = buildSession(options);
+  const { store: where } = options;
+  const store =
+    where === null
+      ? null
+      : await openStore(
+          { ...where, folder },
+          {
+            clock: systemClock,
+            timers: systemTimers,
+            random: systemRandom(),
+            changed: ({ up, why }) => changed({ up, why }),
+          },
+        );
+  await format.prepare?.();
+  return {
+    options,
+    format,
+    store,
+    close: async () => {
+      await store?.close();
+    },
+  };
+}
