@@ -21,7 +21,17 @@ export type Query =
       readonly columns: readonly string[];
     }
   /** A document by its `_id`. */
-  | { readonly kind: 'document'; readonly collection: string; readonly key: string };
+  | { readonly kind: 'document'; readonly collection: string; readonly key: string }
+  /**
+   * A question to an HTTP service, which is sent `fields`. `key`: all that the answer depends on. The answer's status is the cell
+   * `status`, and each of `wanted` (names in lower case) that it has is a cell.
+   */
+  | {
+      readonly kind: 'ask';
+      readonly key: string;
+      readonly fields: Readonly<Record<string, string>>;
+      readonly wanted: readonly string[];
+    };
 
 /** A column or a field of a document, as the driver gives it; times are unix seconds, JSON is text again. */
 export type StoredCell = string | number | bigint | boolean | null | Uint8Array;

@@ -1,0 +1,171 @@
+// Real stores for tests: each on a free port of 127.0.0.1 with a folder of its own, gone when its test ends.
+import { execFileSync } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Child, type Owner } from './child.ts';
+import { freePort } from './ports.ts';
+
+export interface StoreServer {
+  readonly port: number;
+  readonly folder: string;
+  readonly child: Child;
+}
+
+/** A folder that goes when the test ends; `user`: whose it is, where this process may give it away. */
+export function tempFolder(owner: Owner, user?: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-store-'));
+  owner.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  if (user !== undefined && process.getuid?.() === 0) {
+    const id = (of: '-u' | '-g'): number => Number(execFileSync('id', [of, user], { encoding: 'utf8' }));
+    chownSync(folder, id('-u'), id('-g'));
+  }
+  return folder;
+}
+
+/** Servers that refuse to run as root are started as `user`. The words of the command, to be spawned as they are. */
+function asUser(user: string, words: readonly string[]): [string, string[]] {
+  const all =
+    process.getuid?.() === 0
+      ? ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--init-groups', ...words]
+      : words;
+  return [all[0]!, all.slice(1)];
+}
+
+export async function startRedis(
+  owner: Owner,
+  options: readonly string[] = [],
+  port?: number,
+): Promise<StoreServer> {
+  const at = port ?? (await freePort());
+  const folder = tempFolder(owner);
+  const words = ['--port', String(at), '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...options];
+  const child = new Child('redis-server', words, { owner });
+  await child.wrote(/Ready to accept connections|Configuration loaded.*sentinel|\+monitor/s);
+  return { port: at, folder, child };
+}
+
+export async function startSentinel(owner: Owner, master: number): Promise<StoreServer> {
+  const port = await freePort();
+  const folder = tempFolder(owner);
+  const config = join(folder, 'sentinel.conf');
+  writeFileSync(
+    config,
+    `port ${port}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor shop 127.0.0.1 ${master} 1\n`,
+  );
+  const child = new Child('redis-server', [config, '--sentinel'], { owner });
+  await child.wrote(/\+monitor/);
+  return { port, folder, child };
+}
+
+export async function startMemcached(
+  owner: Owner,
+  options: readonly string[] = [],
+  port?: number,
+): Promise<StoreServer> {
+  const at = port ?? (await freePort());
+  const folder = tempFolder(owner);
+  const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
+  const words = ['-p', String(at), '-U', '0', '-l', '127.0.0.1', ...user, ...options];
+  const child = new Child('memcached', words, { owner });
+  await listens(at, child);
+  return { port: at, folder, child };
+}
+
+/** Superuser `postgres` with password `secret`, database `postgres`. */
+export async function startPostgres(owner: Owner, options: readonly string[] = []): Promise<StoreServer> {
+  const port = await freePort();
+  const folder = tempFolder(owner, 'postgres');
+  const programs = postgresPrograms();
+  const data = join(folder, 'data');
+  const password = join(folder, 'password');
+  writeFileSync(password, 'secret\n', { mode: 0o644 });
+  const init = ['-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${password}`, '--no-sync'];
+  const [command, words] = asUser('postgres', [join(programs, 'initdb'), ...init]);
+  execFileSync(command, words, { stdio: 'pipe', cwd: folder });
+  const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${folder}`];
+  const run = [...settings, 'fsync=off', ...options].flatMap((setting) => ['-c', setting]);
+  const [server, args] = asUser('postgres', [join(programs, 'postgres'), '-D', data, ...run]);
+  const child = new Child(server, args, { owner, cwd: folder });
+  await child.wrote(/ready to accept connections/);
+  return { port, folder, child };
+}
+
+/** Debian keeps them by version, off the PATH. */
+function postgresPrograms(): string {
+  const root = '/usr/lib/postgresql';
+  const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
+  return versions[0] === undefined ? '' : join(root, versions[0], 'bin');
+}
+
+/** User `root` without password. */
+export async function startMariadb(owner: Owner, options: readonly string[] = []): Promise<StoreServer> {
+  const port = await freePort();
+  const folder = tempFolder(owner, 'mysql');
+  const data = join(folder, 'data');
+  const user = process.getuid?.() === 0 ? ['--user=mysql'] : [];
+  execFileSync(
+    'mariadb-install-db',
+    [
+      '--no-defaults',
+      `--datadir=${data}`,
+      '--auth-root-authentication-method=normal',
+      '--skip-test-db',
+      ...user,
+    ],
+    { stdio: 'pipe', cwd: folder },
+  );
+  const words = [
+    '--no-defaults',
+    `--datadir=${data}`,
+    `--port=${port}`,
+    '--bind-address=127.0.0.1',
+    `--socket=${join(folder, 's')}`,
+    `--pid-file=${join(folder, 'pid')}`,
+    '--innodb-flush-log-at-trx-commit=0',
+    ...user,
+    ...options,
+  ];
+  const child = new Child('mariadbd', words, { owner, cwd: folder });
+  await child.wrote(/ready for connections/, 30_000);
+  return { port, folder, child };
+}
+
+export interface Certificates {
+  /** Paths of PEM files. */
+  readonly ca: string;
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** A certificate for 127.0.0.1 and `store.test` of an authority of its own. */
+export function makeCertificates(folder: string): Certificates {
+  const path = (name: string): string => join(folder, name);
+  const openssl = (...words: string[]): unknown => execFileSync('openssl', words, { stdio: 'pipe' });
+  const fresh = ['req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  openssl(...fresh, '-x509', '-subj', '/CN=authority', '-keyout', path('ca.key'), '-out', path('ca.pem'));
+  openssl(...fresh, '-subj', '/CN=store.test', '-keyout', path('server.key'), '-out', path('server.csr'));
+  writeFileSync(path('names'), 'subjectAltName=IP:127.0.0.1,DNS:store.test\n');
+  const sign = ['-CA', path('ca.pem'), '-CAkey', path('ca.key'), '-CAcreateserial', '-days', '2'];
+  const out = ['-extfile', path('names'), '-out', path('server.pem')];
+  openssl('x509', '-req', '-in', path('server.csr'), ...sign, ...out);
+  return { ca: path('ca.pem'), certificate: path('server.pem'), key: path('server.key') };
+}
+
+/** Waits until somebody accepts connections at a port. */
+async function listens(port: number, child: Child): Promise<void> {
+  for (let tries = 0; tries < 200 && !child.gone; tries++) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect({ host: '127.0.0.1', port });
+      socket.once('connect', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once('error', () => resolve(false));
+    });
+    if (open) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`${child.name} does not listen: ${child.stderr()}`);
+}
