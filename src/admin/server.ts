@@ -8,6 +8,7 @@ import { isForeignOrigin, isOwnHost } from './browser-guard.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 import { addPointerRoute } from './routes/pointer.ts';
 import { addProbeRoutes } from './routes/probes.ts';
+import { addSessionRoutes } from './routes/sessions.ts';
 import { addStatusRoute } from './routes/status.ts';
 import { addUpstreamRoutes } from './routes/upstreams.ts';
 import type { AdminView } from './view.ts';
@@ -85,6 +86,7 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
     addPointerRoute(guarded);
     addMetricsRoute(guarded, view);
     addStatusRoute(guarded, view);
+    addSessionRoutes(guarded, view);
     addUpstreamRoutes(guarded, view, logger);
   });
   return app;

@@ -50,6 +50,34 @@ export interface StatusView {
   };
 }
 
+/** One session block as `GET /api/v1/sessions` tells it. */
+export interface SessionView {
+  readonly name: string;
+  /** The format: `express-session`, `jwt` … */
+  readonly verify: string;
+  readonly require: string;
+  /** Requests by verdict since start. */
+  readonly checks: {
+    readonly valid: number;
+    readonly anonymous: number;
+    readonly invalid: number;
+    readonly unknown: number;
+  };
+  readonly cache: {
+    /** Checks answered from it. */
+    readonly hits: number;
+    /** Verdicts that all workers remember now. */
+    readonly entries: number;
+  } | null;
+  readonly store: {
+    readonly kind: string;
+    /** It answers every worker. */
+    readonly up: boolean;
+    /** Why it does not, in one sentence; empty while it does. Names no key, no value and no password. */
+    readonly why: string;
+  } | null;
+}
+
 /** What `PATCH /api/v1/upstreams/:pool/:name` may change; at least one is given. */
 export interface UpstreamChange {
   readonly wanted?: Wanted;
@@ -70,6 +98,8 @@ export interface AdminView {
   upstreams(): readonly UpstreamView[];
   /** Makes the change at once, for every worker, and returns the upstream after it; null if there is no such upstream. */
   patchUpstream(pool: string, name: string, change: UpstreamChange): UpstreamView | null;
+  /** Session blocks in config order. */
+  sessions(): readonly SessionView[];
   ready(): Readiness;
   /** The text of /metrics. */
   metrics(): Promise<string>;

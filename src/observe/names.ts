@@ -45,6 +45,18 @@ export const METRICS = {
     source: 'counted',
     help: 'Requests checked for a session, by verdict and by where it came from: cache, store, or token (the cookie or token alone).',
   },
+  limpet_session_remembered: {
+    kind: 'gauge',
+    labels: ['session'],
+    source: 'counted',
+    help: 'Verdicts that the workers remember now.',
+  },
+  limpet_session_store_up: {
+    kind: 'gauge',
+    labels: ['session'],
+    source: 'counted',
+    help: 'Workers that the store of the session block answers.',
+  },
   limpet_retries_total: {
     kind: 'counter',
     labels: ['pool', 'reason'],

@@ -61,6 +61,7 @@ export class ControlPlane {
   readonly #apps: FastifyInstance[] = [];
   readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
   #windowTimer: NodeJS.Timeout | null = null;
+  readonly storeFaults = new Map<string, string>();
   #bugToldAtMs = Number.NEGATIVE_INFINITY;
   #movesToldAtMs = 0;
   #movesTold = 0;
@@ -302,6 +303,7 @@ export class ControlPlane {
   }
 
   #tellStore(worker: number, session: string, up: boolean, why: string | null): void {
+    if (why !== null) this.storeFaults.set(session, why);
     if (up) this.log.info({ worker, session }, 'the store of sessions answers');
     else this.log.warn({ worker, session, why }, 'the store of sessions is away; its verdicts are unknown');
   }

@@ -1,6 +1,13 @@
 // What the admin side sees and changes, answered from the shared table, the board and the shelf.
 import { readFileSync } from 'node:fs';
-import type { AdminView, Readiness, StatusView, UpstreamChange, UpstreamView } from '../admin/view.ts';
+import type {
+  AdminView,
+  Readiness,
+  SessionView,
+  StatusView,
+  UpstreamChange,
+  UpstreamView,
+} from '../admin/view.ts';
 import { estimateUsers } from '../affinity/users.ts';
 import type { Bind, Config } from '../config/config.ts';
 import type { HealthBoard } from '../health/health-board.ts';
@@ -20,6 +27,8 @@ export interface ViewSource {
   readonly slots: readonly SlottedUpstream[];
   readonly crew: { readonly listening: number };
   readonly stopping: boolean;
+  /** Why a store was away last, by session block. */
+  readonly storeFaults: ReadonlyMap<string, string>;
 }
 
 /** One process's view of itself. */
@@ -72,6 +81,35 @@ export class ControlView implements AdminView {
       this.#weights.set(slotted.slot, change.weight);
     }
     return this.#describe(slotted);
+  }
+
+  sessions(): readonly SessionView[] {
+    const { config, shelf, workers, storeFaults } = this.#source;
+    return config.sessions.map((session): SessionView => {
+      const at = { session: session.name };
+      const checks = (labels: Readonly<Record<string, string>>): number =>
+        shelf.total('limpet_session_checks_total', { ...at, ...labels });
+      const up = shelf.total('limpet_session_store_up', at) >= workers;
+      return {
+        name: session.name,
+        verify: session.verify,
+        require: session.require,
+        checks: {
+          valid: checks({ verdict: 'valid' }),
+          anonymous: checks({ verdict: 'anonymous' }),
+          invalid: checks({ verdict: 'invalid' }),
+          unknown: checks({ verdict: 'unknown' }),
+        },
+        cache:
+          session.cache === null
+            ? null
+            : { hits: checks({ source: 'cache' }), entries: shelf.total('limpet_session_remembered', at) },
+        store:
+          session.store === null
+            ? null
+            : { kind: session.store.family, up, why: up ? '' : (storeFaults.get(session.name) ?? '') },
+      };
+    });
   }
 
   ready(): Readiness {

@@ -55,6 +55,14 @@ export interface DataPlaneInput {
   readonly direct?: boolean;
 }
 
+/** A session block and the cells of its gauges; −1: none. */
+interface SessionGauges {
+  readonly session: OpenSession;
+  readonly verifier: SessionVerifier;
+  readonly remembered: number;
+  readonly storeUp: number;
+}
+
 /** How often deadlines are looked at, ms: the error of every timeout. */
 const TICK_MS = 20;
 /** An answer's head and one read's body, newly framed, fit together. */
@@ -95,6 +103,7 @@ export class DataPlane implements ListenerPlane {
   readonly #connectionsMax: number;
   readonly #suspicion: readonly (SuspicionOptions | null)[];
   readonly #access: AccessDesk | null;
+  readonly #sessions: readonly SessionGauges[];
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
   #waking = false;
@@ -133,6 +142,9 @@ export class DataPlane implements ListenerPlane {
     };
     this.avoidSlots = Math.max(1, ...compiled.pools.map((pool) => pool.upstreams.length));
     this.writers = new WriterStock(writerBytesMax(config));
+    this.#sessions = input.sessions.map((session) =>
+      this.#gaugesOf(input, session, verifiers.get(session.options.name)!),
+    );
     this.#suspicion = config.pools.map((pool) => pool.health.suspicion);
     const limits = config.limits;
     this.requestHead = new RequestHead({ ...limits, strictTarget: false });
@@ -157,6 +169,16 @@ export class DataPlane implements ListenerPlane {
       },
     });
     this.listeners = config.listeners.map((listener) => new Listener(this, listener.name, listener.bind));
+  }
+
+  #gaugesOf(input: DataPlaneInput, session: OpenSession, verifier: SessionVerifier): SessionGauges {
+    const where = { session: session.options.name };
+    return {
+      session,
+      verifier,
+      remembered: input.book.gauge('limpet_session_remembered', where),
+      storeUp: session.store === null ? -1 : input.book.gauge('limpet_session_store_up', where),
+    };
   }
 
   #verifier(input: DataPlaneInput, { options, format, store }: OpenSession): SessionVerifier {
@@ -263,6 +285,11 @@ export class DataPlane implements ListenerPlane {
   }
 
   #eachSecond(pools: readonly Pool[]): void {
+    const { values } = this.metrics.book;
+    for (const { session, verifier, remembered, storeUp } of this.#sessions) {
+      values[remembered] = verifier.remembered;
+      if (storeUp >= 0) values[storeUp] = session.storeUp() ? 1 : 0;
+    }
     const wallMs = this.clock.wallMs();
     for (const pool of pools) {
       pool.spec.affinity?.tick(wallMs);

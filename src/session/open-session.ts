@@ -14,6 +14,8 @@ export interface OpenSession {
   readonly options: SessionOptions;
   readonly format: SessionFormat;
   readonly store: StoreReader | null;
+  /** The store answers; true where there is none. */
+  storeUp(): boolean;
   close(): Promise<void>;
 }
 
@@ -75,6 +77,7 @@ async function openSession(
     options,
     format,
     store,
+    storeUp: () => store?.state.up ?? true,
     close: async () => {
       await store?.close();
     },

@@ -1,6 +1,12 @@
 // An AdminView that a test can read and turn by hand.
 import { buildAdmin } from '../../src/admin/server.ts';
-import type { AdminView, Readiness, UpstreamChange, UpstreamView } from '../../src/admin/view.ts';
+import type {
+  AdminView,
+  Readiness,
+  SessionView,
+  UpstreamChange,
+  UpstreamView,
+} from '../../src/admin/view.ts';
 import type { AdminToken, Bind } from '../../src/config/config.ts';
 import { type Logger, makeLogger } from '../../src/observe/logger.ts';
 
@@ -39,6 +45,19 @@ export class FakeView implements AdminView {
     this.changes.push({ upstream: name, ...change });
     this.#upstreams[at] = { ...this.#upstreams[at]!, ...change };
     return this.#upstreams[at]!;
+  }
+
+  sessions(): readonly SessionView[] {
+    return [
+      {
+        name: 'members',
+        verify: 'express-session',
+        require: 'login',
+        checks: { valid: 3, anonymous: 0, invalid: 1, unknown: 0 },
+        cache: { hits: 2, entries: 1 },
+        store: { kind: 'redis', up: true, why: '' },
+      },
+    ];
   }
 
   ready(): Readiness {

@@ -284,6 +284,28 @@ t.test('a store that is away logs nobody out, and is used again when it is back'
   await until('the log says that too', () => /the store of sessions answers/.test(limpet.logs()));
 });
 
+t.test('the admin side tells how each block fares', async (t) => {
+  interface View {
+    readonly name: string;
+    readonly checks: Record<string, number>;
+    readonly cache: { hits: number; entries: number } | null;
+    readonly store: { kind: string; up: boolean; why: string } | null;
+  }
+  const read = async (): Promise<View[]> =>
+    (await (await fetch(`${limpet.adminUrl}/api/v1/sessions`)).json()) as View[];
+  await until('the store answers every worker', async () => (await read()).every((block) => block.store?.up));
+  const views = await read();
+  t.same(
+    views.map(({ name }) => name),
+    Object.keys(blocks),
+  );
+  const login = views[0]!;
+  t.ok(login.checks.valid! > 0 && login.checks.invalid! > 0 && login.checks.anonymous! > 0);
+  t.ok(login.cache!.hits > 0);
+  t.equal(views[1]!.cache, null);
+  t.same(login.store, { kind: 'redis', up: true, why: '' });
+});
+
 t.test('checks are counted by verdict and source', async (t) => {
   await until(
     'counted',
