@@ -1,6 +1,7 @@
 // What every kind of probe takes and gives: one look at an upstream over a fresh connection, which never throws.
 import type { Clock } from '../base/clock.ts';
 import type { Timers } from '../base/timers.ts';
+import { isOwnShortage } from '../upstream/faults.ts';
 import type { Address, UpstreamTls } from '../upstream/upstream.ts';
 
 /** Whom to look at. The address is resolved already. */
@@ -73,7 +74,7 @@ export class Verdict {
       why: errorSentence(error),
       statusCode: 0,
       refused: isRefused(error),
-      inconclusive: isOwnShortage(error),
+      inconclusive: isOwnShortage(errorCode(error)),
     });
   }
 
@@ -110,9 +111,6 @@ const SENTENCES: Readonly<Record<string, string>> = {
 /** Codes that say that nobody listens there. */
 const REFUSED = new Set(['ECONNREFUSED', 'ENOENT']);
 
-/** Errors that are ours, not the upstream's: they must never put one out. */
-const OWN = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
-
 /** The code of a socket error, or its message where it has none. */
 export function errorCode(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error';
@@ -131,9 +129,4 @@ function errorSentence(error: unknown): string {
 /** Whether nobody listens. */
 function isRefused(error: unknown): boolean {
   return REFUSED.has(errorCode(error));
-}
-
-/** Whether the error is a shortage of this machine's, which says nothing about the upstream. */
-function isOwnShortage(error: unknown): boolean {
-  return OWN.has(errorCode(error));
 }

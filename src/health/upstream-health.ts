@@ -15,10 +15,11 @@ import type { Signs } from './standing.ts';
 import { Suspicion } from './suspicion.ts';
 
 /** How a request failed at an upstream, as a worker tells it. A client that left is none of these. */
-export type FailureKind = 'refused' | 'reset' | 'timeout' | 'protocol' | 'status';
+export type FailureKind = 'refused' | 'unreachable' | 'reset' | 'timeout' | 'protocol' | 'status';
 
 const FAILURE_TEXT: Readonly<Record<FailureKind, string>> = {
   refused: 'connect refused',
+  unreachable: 'could not be connected to',
   reset: 'connection reset',
   timeout: 'timed out',
   protocol: 'answer is not HTTP',
@@ -26,7 +27,7 @@ const FAILURE_TEXT: Readonly<Record<FailureKind, string>> = {
 };
 
 /** Failures after which the door itself is looked at. */
-const AT_THE_DOOR: ReadonlySet<FailureKind> = new Set(['refused', 'reset', 'timeout']);
+const AT_THE_DOOR: ReadonlySet<FailureKind> = new Set(['refused', 'unreachable', 'reset', 'timeout']);
 
 /** Bound of our own connects, ms: that of a request's connect by default. */
 const CONNECT_MS = 1000;

@@ -20,6 +20,7 @@ import { Exposition } from '../observe/prometheus.ts';
 import { authorityOf } from '../plan/compile.ts';
 import { assignSlots, rowsOf, type SlottedUpstream } from '../plan/slots.ts';
 import { Resolver } from '../pool/resolver.ts';
+import type { FailureKind } from '../proxy/plane.ts';
 import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
 import { canSharePorts, tryBind, urlOf } from './binding.ts';
 import { connectionBound } from './connection-bound.ts';
@@ -36,6 +37,8 @@ const WORKER_ENTRY = new URL(
 const WINDOW_MS = 60_000;
 /** Moves that are told one by one in a second; the rest is in the metric. */
 const MOVES_TOLD_PER_S = 20;
+/** Failures after which the name is looked up again: whoever was made anew lives elsewhere. */
+const NOT_CONNECTED: ReadonlySet<FailureKind> = new Set(['unresolved', 'refused', 'unreachable', 'timeout']);
 /** Time for the log to be written at the end. */
 const LOG_CLOSE_MS = 1000;
 
@@ -88,6 +91,7 @@ export class ControlPlane {
       nowMs: systemClock.nowMs,
     });
     this.view = new ControlView(this, exposition);
+    const bound = connectionBound(config.limits.connections, workers);
     this.crew = new Crew({
       entry: WORKER_ENTRY,
       workers,
@@ -103,7 +107,8 @@ export class ControlPlane {
           if (learned === null || learned === undefined) return [];
           return [[pool.name, LearnedTable.allocate(learned.entries, learned.idleMs)] as const];
         }),
-        connectionsMax: Math.max(1, Math.floor(connectionBound(config.limits.connections) / workers)),
+        connectionsMax: bound.connections,
+        refusingMax: bound.refused,
         shared,
       },
       addresses: () => this.slots.map(({ slot }) => this.resolver.address(slot)),
@@ -278,9 +283,7 @@ export class ControlPlane {
         takeBatch(message.batch, account, this.sink);
         return;
       case 'failure':
-        if (message.kind === 'unresolved' || message.kind === 'refused' || message.kind === 'timeout') {
-          this.resolver.kick(message.slot);
-        }
+        if (NOT_CONNECTED.has(message.kind)) this.resolver.kick(message.slot);
         if (message.kind !== 'unresolved') this.board.reportFailure(message.slot, message.kind);
         return;
       case 'success':

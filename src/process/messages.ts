@@ -19,6 +19,7 @@ export interface WorkerInit {
   /** Addresses known so far, by slot. */
   readonly addresses: readonly (Address | null)[];
   readonly connectionsMax: number;
+  readonly refusingMax: number;
   /** Workers bind the same ports together. */
   readonly shared: boolean;
 }

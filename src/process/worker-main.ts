@@ -60,6 +60,7 @@ const plane = new DataPlane({
   sessions: await openSessions(config, (session, change) => say({ say: 'store', session, ...change })),
   onBug: (session, error) => say({ say: 'bug', session, text: describe(error) }),
   connectionsMax: init.connectionsMax,
+  refusingMax: init.refusingMax,
 });
 init.addresses.forEach((address, slot) => {
   plane.setAddress(slot, address);

@@ -3,7 +3,7 @@ import type { Fault } from '../base/fault.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { type ConnectionUser, UpstreamConnection } from '../upstream/connection.ts';
 import { dialFault, UPSTREAM_FAULT } from '../upstream/faults.ts';
-import type { Upstream } from '../upstream/upstream.ts';
+import type { Address, Upstream } from '../upstream/upstream.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { AnswerReader, IncomingAnswer } from './incoming-answer.ts';
@@ -52,7 +52,6 @@ export class Attempt implements ConnectionUser {
 
   /** Asks `upstream`. What comes of it is told to the owner, at once where nothing can be dialled. */
   start(upstream: Upstream): void {
-    const { deadlines } = this.#plane;
     this.relaying = false;
     this.#clientBlocked = false;
     const idle = this.dialsFresh ? null : UpstreamConnection.takeIdle(upstream);
@@ -68,6 +67,11 @@ export class Attempt implements ConnectionUser {
       this.#owner.onAttemptFailed(UPSTREAM_FAULT.unresolved, 'unresolved');
       return;
     }
+    this.#dial(upstream, address);
+  }
+
+  #dial(upstream: Upstream, address: Address): void {
+    const { deadlines } = this.#plane;
     const connection = UpstreamConnection.dial(this.#plane, upstream, address, this);
     this.connection = connection;
     deadlines.arm(connection, deadlines.nowMs + this.#owner.plan!.timeouts.connectMs);
@@ -152,10 +156,7 @@ export class Attempt implements ConnectionUser {
   #lost(connection: UpstreamConnection, code: string | null): void {
     const owner = this.#owner;
     if (!connection.connected) {
-      const fault = dialFault(code);
-      const timedOut = fault === UPSTREAM_FAULT.connectTimeout;
-      const refused = fault === UPSTREAM_FAULT.refused;
-      owner.onAttemptFailed(fault, refused ? 'refused' : timedOut ? 'timeout' : 'reset');
+      this.#notConnected(connection.upstream, dialFault(code));
     } else if (this.relaying) {
       owner.onBrokenOff(UPSTREAM_FAULT.closedMidBody, 'reset');
     } else if (this.#answer.begun) {
@@ -166,6 +167,20 @@ export class Attempt implements ConnectionUser {
     } else {
       owner.onAttemptFailed(UPSTREAM_FAULT.closedUnanswered, 'reset');
     }
+  }
+
+  #notConnected(upstream: Upstream, fault: Fault): void {
+    const owner = this.#owner;
+    if (fault === UPSTREAM_FAULT.shortage) {
+      // What nobody uses gives its descriptors back. Each time it is fewer, so this ends.
+      const { address } = upstream;
+      if (address !== null && this.#plane.freeIdle()) this.#dial(upstream, address);
+      else owner.onAttemptFailed(fault, null);
+      return;
+    }
+    const timedOut = fault === UPSTREAM_FAULT.connectTimeout;
+    const refused = fault === UPSTREAM_FAULT.refused;
+    owner.onAttemptFailed(fault, refused ? 'refused' : timedOut ? 'timeout' : 'unreachable');
   }
 
   onUpstreamDeadline(connection: UpstreamConnection): void {

@@ -49,8 +49,9 @@ export interface DataPlaneInput {
   readonly sessions: readonly OpenSession[];
   /** A check of a session that threw what it should not. */
   readonly onBug: (session: string, error: unknown) => void;
-  /** Client connections that this worker may hold. */
+  /** Client connections that this worker may hold, and such as may be told at one time that there are too many. */
   readonly connectionsMax: number;
+  readonly refusingMax: number;
   /** False: plain streams instead of handles, as on a Node that has none. */
   readonly direct?: boolean;
 }
@@ -99,7 +100,7 @@ export class DataPlane implements ListenerPlane {
   connections = 0;
   /** Of those, such as are being told that there are too many. */
   refusing = 0;
-  readonly refusingMax = 64;
+  readonly refusingMax: number;
   readonly #connectionsMax: number;
   readonly #suspicion: readonly (SuspicionOptions | null)[];
   readonly #access: AccessDesk | null;
@@ -118,6 +119,7 @@ export class DataPlane implements ListenerPlane {
     this.accessLog = input.accessLog;
     this.reports = input.reports;
     this.#connectionsMax = input.connectionsMax;
+    this.refusingMax = input.refusingMax;
     this.deadlines = new Deadlines(clock.nowMs(), TICK_MS);
     this.sockets = new SocketMaker(input.direct ?? true);
     const verifiers = new Map(
@@ -216,6 +218,15 @@ export class DataPlane implements ListenerPlane {
     if (upstream === undefined) return;
     upstream.address = address;
     upstream.closeIdle();
+  }
+
+  freeIdle(): boolean {
+    let freed = false;
+    for (const upstream of this.upstreams) {
+      freed ||= upstream.idle.length > 0;
+      upstream.closeIdle();
+    }
+    return freed;
   }
 
   /** The upstream was found hung: what waits on it is tried elsewhere where that may be done. */

@@ -159,6 +159,7 @@ export class DryRun implements ConnectionHome<ClientConnection> {
         throw error;
       },
       connectionsMax: 1,
+      refusingMax: 1,
       direct: false,
     });
     this.side = new ClientSide(PEER, port, this.plane.generation.trustedProxies);

@@ -22,7 +22,14 @@ import type { Replies } from './replies.ts';
 import type { RequestMark } from './request-writer.ts';
 
 /** Kinds of failure that a worker tells the main thread of; it decides what they mean. */
-export type FailureKind = 'refused' | 'reset' | 'timeout' | 'protocol' | 'status' | 'unresolved';
+export type FailureKind =
+  | 'refused'
+  | 'unreachable'
+  | 'reset'
+  | 'timeout'
+  | 'protocol'
+  | 'status'
+  | 'unresolved';
 
 /** What a worker tells the main thread about upstreams and users. */
 export interface PlaneReports {
@@ -88,6 +95,8 @@ export interface Plane {
   readonly metrics: PlaneMetrics;
   readonly accessLog: AccessLog | null;
   readonly reports: PlaneReports;
+  /** Closes every idle connection to upstreams, for want of descriptors. False: there was none. */
+  freeIdle(): boolean;
   generation: Generation;
   /** Set when the worker stops: connections say so and close after their answer. */
   stopping: boolean;

@@ -23,6 +23,13 @@ export const UPSTREAM_FAULT = {
     'always',
     'The connection to the instance could not be made.',
   ),
+  shortage: fault(
+    'limpet.descriptors',
+    'limpet',
+    503,
+    'never',
+    'Limpet has no descriptor or port left to reach the instance with.',
+  ),
   unresolved: fault(
     'upstream.connect.unresolved',
     'upstream',
@@ -95,8 +102,17 @@ export const UPSTREAM_FAULT = {
   ),
 } as const satisfies Record<string, Fault>;
 
+/** Errors of a dial that are ours, not the upstream's: they must never put one out. */
+const OWN_SHORTAGE: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
+
+/** Whether the system's error code tells of a shortage of this machine's, which says nothing about the upstream. */
+export function isOwnShortage(code: string): boolean {
+  return OWN_SHORTAGE.has(code);
+}
+
 /** Which fault a failed dial was, by the system's error code. */
 export function dialFault(code: string | null): Fault {
+  if (code !== null && isOwnShortage(code)) return UPSTREAM_FAULT.shortage;
   switch (code) {
     case 'ECONNREFUSED':
     case 'ENOENT':

@@ -18,6 +18,8 @@ export interface LimpetOptions {
   readonly args?: readonly string[];
   /** Further files beside the config, by name. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Runs it under this limit of open descriptors; default: that of the tests. */
+  readonly descriptors?: number;
   /** Whose end stops it; default the test file. */
   readonly owner?: Owner;
 }
@@ -55,7 +57,12 @@ export async function startLimpet(
   const configFile = join(folder, 'limpet.yaml');
   writeFileSync(configFile, configText(config, port, adminPort));
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), text);
-  const child = new Child(pinnedNode, [main, 'run', '-c', configFile, ...(options.args ?? [])], {
+  const command = [pinnedNode, main, 'run', '-c', configFile, ...(options.args ?? [])];
+  // `exec`, so that the shell that sets the limit is replaced and signals reach Limpet.
+  if (options.descriptors !== undefined) {
+    command.unshift('/bin/sh', '-c', `ulimit -n ${options.descriptors}; exec "$0" "$@"`);
+  }
+  const child = new Child(command[0]!, command.slice(1), {
     owner,
     ...(options.env ? { env: options.env } : {}),
   });

@@ -89,6 +89,7 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
       table: table.memory,
       learned: [],
       connectionsMax: 1,
+      refusingMax: 1,
       shared: true,
     },
     addresses: () => [],
