@@ -1,4 +1,5 @@
 // What a driver of one kind of store must do for the gate in front of it, and what it is opened from.
+import { isIP } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import { StoreFault, type StoreReader } from '../store.ts';
@@ -84,15 +85,18 @@ export function backOffMs(times: number, random: Random): number {
   return Math.round(ms * 0.75) + random.below(Math.max(1, Math.round(ms * 0.5)));
 }
 
-/** What `node:tls` is told. */
-export function tlsOptions(tls: StoreTls): {
-  ca?: string;
-  rejectUnauthorized: boolean;
-  servername?: string;
-} {
+/**
+ * What `node:tls` is told. `host`: sent as the name that is wanted where the server has several, unless another one is
+ * configured; empty: none.
+ */
+export function tlsOptions(
+  tls: StoreTls,
+  host: string,
+): { ca?: string; rejectUnauthorized: boolean; servername?: string } {
+  const servername = tls.serverName ?? (host === '' || isIP(host) !== 0 ? null : host);
   return {
     rejectUnauthorized: tls.verify,
     ...(tls.ca === null ? {} : { ca: tls.ca }),
-    ...(tls.serverName === null ? {} : { servername: tls.serverName }),
+    ...(servername === null ? {} : { servername }),
   };
 }

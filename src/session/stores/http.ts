@@ -25,7 +25,7 @@ class HttpStore implements StoreDriver {
 
   constructor({ url, tls, concurrency, deadlineMs }: DriverSpec) {
     const agent = { keepAlive: true, maxSockets: concurrency, maxFreeSockets: 16 };
-    this.#agent = url.tls ? new TlsAgent({ ...agent, ...(tls === null ? {} : tlsOptions(tls)) }) : new Agent(agent);
+    this.#agent = url.tls ? new TlsAgent({ ...agent, ...(tls === null ? {} : tlsOptions(tls, url.hosts[0]!.host)) }) : new Agent(agent);
     this.#ask = url.tls ? requestTls : requestPlain;
     this.#settleMs = settleMs(deadlineMs);
     const [host] = url.hosts;

@@ -64,7 +64,7 @@ export class MemcachedConnection {
     const { host, port } = this.#host;
     const { tls } = this.#spec;
     const socket =
-      tls === null ? connect({ host, port }) : connectTls({ host, port, servername: host, ...tlsOptions(tls) });
+      tls === null ? connect({ host, port }) : connectTls({ host, port, ...tlsOptions(tls, host) });
     this.#socket = socket;
     socket.setNoDelay(true);
     const mine = (): boolean => this.#socket === socket;

@@ -26,7 +26,7 @@ function poolConfig(spec: DriverSpec): PoolOptions {
     ...(url.username === null ? {} : { user: url.username }),
     ...(url.password === null ? {} : { password: url.password }),
     ...(database === '' ? {} : { database }),
-    ...(tls === null ? {} : { ssl: { verifyIdentity: tls.verify, ...tlsOptions(tls) } }),
+    ...(tls === null ? {} : { ssl: { verifyIdentity: tls.verify, ...tlsOptions(tls, host?.host ?? '') } }),
     connectionLimit: poolSize(concurrency),
     // The gate's line is the line.
     waitForConnections: true,

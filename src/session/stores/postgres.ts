@@ -32,7 +32,7 @@ function poolConfig(spec: DriverSpec): PoolConfig {
     ...(url.password === null ? {} : { password: url.password }),
     ...(database === '' ? {} : { database }),
     // pg passes on the host as the name to be recognised by, unless there is another.
-    ssl: tls === null ? false : tlsOptions(tls),
+    ssl: tls === null ? false : tlsOptions(tls, host?.host ?? ''),
     max: poolSize(concurrency),
     connectionTimeoutMillis: settleMs(deadlineMs),
     query_timeout: settleMs(deadlineMs),

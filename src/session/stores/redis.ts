@@ -185,7 +185,8 @@ function common(spec: DriverSpec) {
   return {
     ...(url.username === null ? {} : { username: url.username }),
     ...(url.password === null ? {} : { password: url.password }),
-    ...(tls === null ? {} : { tls: tlsOptions(tls) }),
+    // A cluster or sentinels lead to hosts of other names.
+    ...(tls === null ? {} : { tls: tlsOptions(tls, url.scheme === 'rediss' ? url.hosts[0]!.host : '') }),
     connectionName: 'limpet',
     disableClientInfo: true,
     // Nothing of the third version is used, and proxies in front of Redis know only the second.
@@ -230,7 +231,7 @@ function openSentinel(spec: DriverSpec, replica: boolean): Redis {
     db: databaseOf(database, storeLabel(url)),
     ...(username === undefined ? {} : { sentinelUsername: username }),
     ...(password === undefined ? {} : { sentinelPassword: password }),
-    ...(tls === null ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls) }),
+    ...(tls === null ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls, '') }),
     sentinelCommandTimeout: settleMs(spec.deadlineMs),
     sentinelRetryStrategy: (times) => backOffMs(times, random),
     sentinelReconnectStrategy: (times) => backOffMs(times, random),
@@ -243,12 +244,12 @@ function openCluster(spec: DriverSpec, replica: boolean): Cluster {
   const { url, random, tls } = spec;
   if (databaseOf(url.path.slice(1), storeLabel(url)) !== 0)
     throw new StoreProblem('a Redis cluster has database 0 only', 'redis+cluster://HOST:6379');
-  // A node is connected to when it is first asked, and that question waits for it.
-  const { enableOfflineQueue, ...node } = common(spec);
+  const { enableOfflineQueue: _single, ...node } = common(spec);
   const options = {
     redisOptions: node,
     scaleReads: replica ? 'slave' : 'master',
-    enableOfflineQueue,
+    // A node is connected to when it is first asked; the questions wait, for as long as connecting may take.
+    enableOfflineQueue: true,
     // Followed, since a slot may have moved; anything else is a fault and not asked again.
     maxRedirections: 3,
     retryDelayOnFailover: 0,

@@ -182,6 +182,9 @@ t.test('a cluster is asked where the key is, and replicas first where they are w
   const id = String(await a.cluster('MYID'));
   await until(async () => String(await c.cluster('NODES')).includes(id));
   await until(async () => (await c.cluster('REPLICATE', id).catch(() => 'no')) === 'OK');
+  // Everyone has heard of the replica when CLUSTER SLOTS lists it.
+  for (const node of [a, b])
+    await until(async () => JSON.stringify(await node.cluster('SLOTS')).includes(`,${nodes[2]!.port},`));
   await until(async () => /cluster_state:ok/.test(String(await b.cluster('INFO'))));
   await until(async () => /master_link_status:up/.test(await c.info('replication')));
   for (const key of ['a', 'b', 'c', 'd', 'e', 'f'])
