@@ -70,6 +70,20 @@ export type RouteAction =
       readonly headers: readonly (readonly [string, string])[];
     };
 
+/** What pages of other origins may do. */
+export interface CorsOptions {
+  /** `https://a.example`, with one `*` for names or a port, or `*` alone. */
+  readonly origins: readonly string[];
+  readonly credentials: boolean;
+  /** Upper-case; null: whatever is asked for. */
+  readonly methods: readonly string[] | null;
+  /** Fields that requests may carry; null: whatever is asked for. */
+  readonly headers: readonly string[] | null;
+  readonly exposeHeaders: readonly string[];
+  /** How long a browser may remember a preflight; 0: not said. */
+  readonly maxAgeS: number;
+}
+
 export interface RouteConfig {
   /** Stable name for logs and metrics: `host/path`. */
   readonly name: string;
@@ -90,6 +104,8 @@ export interface RouteConfig {
   };
   /** Names of the session blocks that check it, of which any will do; empty: none. */
   readonly sessions: readonly string[];
+  /** Null: preflights are the upstream's to answer. */
+  readonly cors: CorsOptions | null;
   /** False: this route neither reads nor sets affinity. */
   readonly affinity: boolean;
   readonly timeouts: TimeoutOptions;

@@ -3,6 +3,7 @@ import type { RoutePath } from './addresses.ts';
 import type { FieldEdits, PoolConfig, RouteAction, RouteConfig } from './config.ts';
 import { blame, blameKey, type Draft, items, whole } from './draft.ts';
 import { nearest } from './nearest.ts';
+import { resolveCors } from './resolve-cors.ts';
 import { checkNames, resolveEdits } from './resolve-fields.ts';
 import { checkErrorStatuses } from './resolve-health.ts';
 import {
@@ -62,6 +63,7 @@ export function resolveRoutes(
       responseFields: NO_EDITS,
       rewrite: { stripPrefix: null, addPrefix: null, path: null },
       sessions: sessions.includes('default') ? ['default'] : [],
+      cors: null,
       affinity: true,
       timeouts: pool.timeouts,
       limits: resolveLimits(read.limits),
@@ -105,6 +107,7 @@ function resolveRoute(
     responseFields: resolveEdits(draft, read.headers.response, `${path}.headers.response`, false),
     rewrite: resolveRewrite(draft, read, place, path),
     sessions: action.kind === 'pool' ? routeSessions(draft, read, path, sessions) : [],
+    cors: resolveCors(draft, read, path),
     affinity: read.affinity,
     timeouts: overTimeouts(pool?.timeouts ?? resolveTimeouts(draft, top.timeouts ?? {}), read.timeouts ?? {}),
     limits: overLimits(resolveLimits(top.limits), read.limits),

@@ -5,6 +5,7 @@ import type { StatusRange } from '../health/options.ts';
 import type { RetryOptions } from '../pool/options.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { SessionGuard } from '../session/guard.ts';
+import { CORS_FIELDS, CrossOrigin } from './cross-origin.ts';
 import { compileRequestEdits, compileResponseEdits, type FieldEdits } from './field-edits.ts';
 import { compileRewrite, type Rewrite } from './rewrite.ts';
 import type { Routable } from './route-table.ts';
@@ -33,6 +34,8 @@ export interface RoutePlan extends Routable {
   readonly hostMode: 'keep' | 'upstream' | 'value';
   /** What checks the session before a request is forwarded; null: nothing does. */
   readonly session: SessionGuard | null;
+  /** What pages of other origins are told; null: nothing, the upstream does that. */
+  readonly cors: CrossOrigin | null;
   /** Whether this route reads and sets affinity at all. */
   readonly affinity: boolean;
   readonly timeouts: TimeoutOptions;
@@ -70,11 +73,12 @@ export function compileRoute(
     fixed: fixedAnswer(config),
     requestEdits: compileRequestEdits(config.requestFields, { ...policy, trusted: false }),
     trustedEdits: compileRequestEdits(config.requestFields, { ...policy, trusted: true }),
-    responseEdits: compileResponseEdits(config.responseFields, config.http.proxyAuth),
+    responseEdits: compileResponseEdits(responseFields(config), config.http.proxyAuth),
     rewrite: compileRewrite(config.rewrite),
     hostMode: keepHost ? 'keep' : hostMode === 'upstream' ? 'upstream' : 'value',
     hostLine: typeof hostMode === 'object' ? latin1Bytes(`Host: ${hostMode.value}\r\n`) : null,
     session,
+    cors: config.cors === null ? null : new CrossOrigin(config.cors),
     affinity: config.affinity,
     timeouts: config.timeouts,
     limits: config.limits,
@@ -82,6 +86,12 @@ export function compileRoute(
     http: config.http,
     via: config.http.via === null ? null : latin1Bytes(config.http.via),
   });
+}
+
+function responseFields({ responseFields, cors }: RouteConfig): RouteConfig['responseFields'] {
+  return cors === null
+    ? responseFields
+    : { ...responseFields, remove: [...responseFields.remove, ...CORS_FIELDS] };
 }
 
 function fixedAnswer(config: RouteConfig): FixedAnswer | null {

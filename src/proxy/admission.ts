@@ -1,6 +1,7 @@
 // Decides about a request whose head is there: answered here, refused, or given to an exchange.
 import { latin1Bytes } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
+import { preflightMethod } from '../plan/cross-origin.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { FIELD } from '../wire/fields.ts';
 import { REQUEST_REFUSAL } from '../wire/refusals.ts';
@@ -42,6 +43,10 @@ export class AdmissionDesk {
     const startedMs = performance.now();
     if (head.form === FORM.asterisk || (head.method === METHOD.OPTIONS && maxForwardsOf(head) === 0)) {
       return this.#here(connection, null, 204, startedMs, null);
+    }
+    if (head.method === METHOD.OPTIONS) {
+      const admission = this.#preflight(connection, startedMs);
+      if (admission !== null) return admission;
     }
     const routes = plane.generation.routes;
     const bytes = head.fields.bytes;
@@ -112,13 +117,38 @@ export class AdmissionDesk {
     return 'closing';
   }
 
-  /** Answers without an upstream. A request with a body is not read further: its connection closes. */
+  /** Answers a preflight of a route that says what other origins may do; null: it is none, or of another route. */
+  #preflight(connection: ClientConnection, startedMs: number): Admission | null {
+    const { requestHead: head, generation } = this.#plane;
+    const { fields } = head;
+    const method = preflightMethod(fields);
+    if (method < 0 || head.pathSpecial) return null;
+    // The route is that of the request to come, which has another method.
+    const rooted = head.pathEnd === head.pathStart;
+    const plan = generation.routes.find(
+      fields.bytes,
+      fields.valueStart[method]!,
+      fields.valueEnd[method]!,
+      head.hostStart,
+      head.hostEnd,
+      rooted ? ROOT : fields.bytes,
+      rooted ? 0 : head.pathStart,
+      rooted ? 1 : head.pathEnd,
+    );
+    if (plan === null || plan.cors === null) return null;
+    const lines = plan.cors.preflightLines(fields, method);
+    const fault = lines === null ? PROXY_FAULT.corsRefused : null;
+    return this.#here(connection, plan, fault?.status ?? 204, startedMs, fault, lines);
+  }
+
+  /** Answers without an upstream; `lines`: for pages of other origins, those of a preflight. A request with a body is not read further: its connection closes. */
   #here(
     connection: ClientConnection,
     plan: RoutePlan | null,
     status: number,
     startedMs: number,
     fault: Fault | null,
+    lines: Uint8Array | null = null,
   ): Admission {
     const plane = this.#plane;
     const head = plane.requestHead;
@@ -130,6 +160,7 @@ export class AdmissionDesk {
       json: plane.replies.prefersJson(head),
       toHead: head.method === METHOD.HEAD,
       repeatable: head.method === METHOD.GET || head.method === METHOD.HEAD,
+      corsLines: lines ?? (plan?.cors == null ? null : plan.cors.answerLines(head.fields)),
       keep,
       minor: head.minor,
       pool: null,
@@ -139,10 +170,10 @@ export class AdmissionDesk {
     if (fault !== null) {
       plane.refused(fault);
       plane.replies.fault(out, fault, to);
-    } else if (plan?.fixed != null) {
+    } else if (plan?.fixed != null && lines === null) {
       plane.replies.fixed(out, plan.fixed, head, to);
     } else {
-      plane.replies.noContent(out, { ...to, allow: ALLOW_ALL });
+      plane.replies.noContent(out, lines === null ? { ...to, allow: ALLOW_ALL } : to);
     }
     connection.socket.write(out);
     this.#books.answeredHere(connection, plan, status, fault, startedMs);

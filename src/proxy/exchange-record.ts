@@ -17,6 +17,7 @@ import { Placement } from './placement.ts';
 import type { Accountable, Plane } from './plane.ts';
 import type { ReplyTo } from './replies.ts';
 import type { RequestMark } from './request-writer.ts';
+import { layInterim, layResponse } from './response-writer.ts';
 import { AGAIN, judgeRetry } from './retry-verdict.ts';
 import { type CheckOwner, SessionCheck } from './session-check.ts';
 
@@ -40,6 +41,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   method = 0;
   bytesOut = 0;
   json = false;
+  corsLines: Uint8Array | null = null;
   /** The client's connection may serve on behind this answer. */
   keepAlive = false;
   readonly allow = '';
@@ -132,6 +134,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.minor = head.minor;
     this.method = head.method;
     this.bytesOut = 0;
+    this.corsLines = plan.cors === null ? null : plan.cors.answerLines(head.fields);
     this.json = this.plane.replies.prefersJson(head);
     this.keepAlive = head.keepAlive && !this.plane.stopping;
   }
@@ -150,6 +153,31 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     }
     if (inRanges(this.pool!.spec.failureStatuses, head.status)) plane.reports.failure(upstream, 'status');
     else if (upstream.failing) plane.reports.success(upstream);
+  }
+
+  /** Lays out the head of an answer as it goes on, with the user's home and what pages of other origins are told. */
+  protected layAnswer(upstream: Upstream, head: ResponseHead): void {
+    const plan = this.plan!;
+    layResponse(
+      this.plane.out,
+      head,
+      plan.responseEdits,
+      this.homing.answerEditor(upstream, head),
+      this.answer.frame,
+      this.keepAlive,
+      this.minor,
+      plan.via,
+      this.corsLines,
+    );
+  }
+
+  /** Passes an interim answer on, to clients that know such (rules A2, C6). */
+  onInterim(head: ResponseHead): void {
+    if (this.minor === 0) return;
+    if (head.status === 100) this.request.expects = false;
+    const out = this.plane.out;
+    layInterim(out, head, this.plan!.responseEdits);
+    this.client!.socket.write(out);
   }
 
   /** Whether `fault` allows another try (rules T1–T6). */

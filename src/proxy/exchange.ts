@@ -13,7 +13,7 @@ import type { ExchangeClient } from './exchange-client.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { FailureKind, Plane } from './plane.ts';
-import { FRAME_OUT, layInterim, layResponse, laySwitch } from './response-writer.ts';
+import { FRAME_OUT, laySwitch } from './response-writer.ts';
 import { CHECK } from './session-check.ts';
 import type { TunnelExchange } from './tunnel.ts';
 import { isOffered } from './upgrade-offer.ts';
@@ -21,10 +21,7 @@ import { isOffered } from './upgrade-offer.ts';
 /** What is left of a request body behind its answer is dropped up to here, then the connection is closed (rule C4). */
 const DISCARD_BYTES_MAX = 64 * 1024;
 
-/**
- * `checking`: its session is looked up. `gathering`: a body is read to its end before an upstream of HTTP/1.0 is asked. `answered`: only
- * the body's rest still comes.
- */
+/** `checking`: the session. `gathering`: a body, for an upstream of HTTP/1.0. `answered`: only the body's rest still comes. */
 const STATE = {
   idle: 0,
   waiting: 1,
@@ -188,14 +185,6 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.attempt.clientDrained();
   }
 
-  onInterim(head: ResponseHead): void {
-    if (this.minor === 0) return;
-    if (head.status === 100) this.request.expects = false;
-    const out = this.plane.out;
-    layInterim(out, head, this.plan!.responseEdits);
-    this.client!.socket.write(out);
-  }
-
   onBadAnswer(fault: Fault): void {
     this.onAttemptFailed(fault, 'protocol');
   }
@@ -213,8 +202,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     // A client that waits for a 100 will not send its body now, or will: its next bytes would be ambiguous.
     if (answer.frame === FRAME_OUT.close || this.request.expects || plane.stopping) this.keepAlive = false;
     const out = plane.out;
-    const editor = this.homing.answerEditor(upstream, head);
-    layResponse(out, head, plan.responseEdits, editor, answer.frame, this.keepAlive, this.minor, plan.via);
+    this.layAnswer(upstream, head);
     const headLength = out.length;
     const at = answer.body.feed(out, bytes, head.end, end);
     if (answer.body.fault !== null) {

@@ -52,6 +52,13 @@ export const PROXY_FAULT = {
     'never',
     'The instance that this user lives on is gone, and the pool does not move users.',
   ),
+  corsRefused: fault(
+    'cors.refused',
+    'limpet',
+    403,
+    'never',
+    'The route does not let pages of this origin do this.',
+  ),
   sessionNone: fault(
     'session.none',
     'limpet',

@@ -22,10 +22,13 @@ export interface ReplyTo {
   readonly pool: Pool | null;
   /** Value of `Allow`; '' for none. */
   readonly allow: string;
+  /** Field lines for pages of other origins; null: none. */
+  readonly corsLines: Uint8Array | null;
   /** GET or HEAD: a redirect may lead to the same method. */
   readonly repeatable: boolean;
 }
 
+const EMPTY = new Uint8Array(0);
 const BEARER_CHALLENGE = latin1Bytes('WWW-Authenticate: Bearer\r\n');
 const COOKIE_CHALLENGE = latin1Bytes('WWW-Authenticate: Cookie realm="session"\r\n');
 
@@ -67,6 +70,7 @@ export class Replies {
       pool: null,
       allow: '',
       repeatable: false,
+      corsLines: null,
     });
   }
 
@@ -89,7 +93,7 @@ export class Replies {
       connection: connectionOf(to),
       ...(status === 503 ? { retryAfterS: RETRY_AFTER_S } : {}),
       ...(to.allow === '' ? {} : { allow: to.allow }),
-      ...(lines === null ? {} : { lines }),
+      ...(lines === null && to.corsLines === null ? {} : { lines: joined(to.corsLines, lines) }),
       ...(page === undefined ? {} : { page }),
     });
   }
@@ -119,7 +123,10 @@ export class Replies {
       json: to.json,
       toHead: to.toHead,
       connection: connectionOf(to),
-      lines: latin1Bytes(lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')),
+      lines: joined(
+        to.corsLines,
+        latin1Bytes(lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')),
+      ),
       ...(redirects || onFail.body !== ''
         ? { page: { contentType: type ?? 'text/plain; charset=utf-8', body: redirects ? '' : onFail.body } }
         : {}),
@@ -137,6 +144,7 @@ export class Replies {
       json: false,
       toHead: to.toHead,
       connection: connectionOf(to),
+      ...(to.corsLines === null ? {} : { lines: to.corsLines }),
       ...(to.allow === '' ? {} : { allow: to.allow }),
     });
   }
@@ -160,10 +168,14 @@ export class Replies {
       json: false,
       toHead: to.toHead,
       connection: connectionOf(to),
-      lines: latin1Bytes(lines),
+      lines: joined(to.corsLines, latin1Bytes(lines)),
       page: { contentType: type ?? 'text/plain; charset=utf-8', body: answer.body },
     });
   }
+}
+
+function joined(one: Uint8Array | null, two: Uint8Array | null): Uint8Array {
+  return Buffer.concat([one ?? EMPTY, two ?? EMPTY]);
 }
 
 function connectionOf(to: ReplyTo): '' | 'close' | 'keep-alive' {

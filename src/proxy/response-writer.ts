@@ -25,7 +25,7 @@ export const FRAME_OUT = { asIs: 0, chunked: 1, close: 2 } as const;
 
 /**
  * Lays out an answer's head up to and with its empty line. `frame`: asIs passes a `Content-Length`; `keepAlive`: what the client
- * is told of its connection (said only where it is not the version's default); `minor`: of the client.
+ * is told of its connection (said only where it is not the version's default); `minor`: of the client; `corsLines`: see CrossOrigin.
  */
 export function layResponse(
   out: ByteWriter,
@@ -36,6 +36,7 @@ export function layResponse(
   keepAlive: boolean,
   minor: number,
   via: Uint8Array | null,
+  corsLines: Uint8Array | null,
 ): void {
   layStatusLine(out, head);
   const keepLength =
@@ -50,6 +51,7 @@ export function layResponse(
     out.block(CRLF);
   }
   if (editor !== null) editor.writeOwn(out, head.fields);
+  if (corsLines !== null) out.block(corsLines);
   if (edits.lines !== null) out.block(edits.lines);
   out.block(CRLF);
 }

@@ -1,13 +1,13 @@
 // The session of one request: checked before it is placed, its verdict told to the upstream or answered to the client.
 import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
+import { preflightMethod } from '../plan/cross-origin.ts';
 import type { CredentialSource } from '../session/format.ts';
 import type { SessionGuard } from '../session/guard.ts';
 import { VERDICT_NAMES } from '../session/verdict.ts';
 import type { Standing, VerdictWaiter } from '../session/verifier.ts';
 import { FIELD } from '../wire/fields.ts';
 import type { HeadFields } from '../wire/head-fields.ts';
-import { isWord } from '../wire/octets.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import { METHOD } from '../wire/request-method.ts';
 import { readAsApp } from '../wire/target.ts';
@@ -21,7 +21,6 @@ export const CHECK = { passed: 0, waits: 1, refused: 2 } as const;
 
 const ANONYMOUS = VERDICT_NAMES.indexOf('anonymous');
 const ROOT = latin1Bytes('/');
-const REQUEST_METHOD = latin1Bytes('access-control-request-method');
 /** What the upstream is told of a request that was not checked. */
 const UNCHECKED = 'Limpet-Session: unknown\r\n';
 
@@ -115,12 +114,7 @@ function mayPass({ verifier, verdict, reason }: Standing): boolean {
 
 /** A CORS preflight (Fetch standard, 3.3.2): browsers send it without credentials, so no session can be asked of it. */
 function isPreflight(head: RequestHead): boolean {
-  const { bytes, count, id, nameStart, nameEnd, first } = head.fields;
-  if (head.method !== METHOD.OPTIONS || first[FIELD.origin]! < 0) return false;
-  for (let i = 0; i < count; i++) {
-    if (id[i] === FIELD.other && isWord(bytes, nameStart[i]!, nameEnd[i]!, REQUEST_METHOD)) return true;
-  }
-  return false;
+  return head.method === METHOD.OPTIONS && preflightMethod(head.fields) >= 0;
 }
 
 /** Whether one of the blocks exempts the path, however an app may read it. */

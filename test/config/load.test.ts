@@ -80,6 +80,7 @@ t.test('the shortest config has every default', async (t) => {
         responseFields: noEdits,
         rewrite: { stripPrefix: null, addPrefix: null, path: null },
         sessions: [],
+        cors: null,
         affinity: true,
         timeouts,
         limits,

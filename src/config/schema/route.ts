@@ -115,6 +115,43 @@ export const route = block(
       either('', [leaf('name', '', {}), list('', leaf('name', '', {}), { min: 1, max: 10 })], {}),
       {},
     ),
+    cors: offable(
+      "What pages of other origins may do: preflights are answered here, answers say it, and the upstream's own word on it is dropped.",
+      block(
+        '',
+        {
+          origins: list(
+            '`https://a.example`, `https://*.example.com` (every name below), `http://localhost:*` (every port), or `*`.',
+            leaf('text', '', { takes: 'an origin' }),
+            { min: 1, max: 1000, single: true, required: true },
+          ),
+          credentials: leaf('flag', 'Cookies and tokens may come along; not with `*`.', { default: false }),
+          methods: list('Methods. Default: whichever is asked for.', leaf('method', '', {}), {
+            min: 1,
+            max: 50,
+          }),
+          headers: list(
+            'Fields that requests may carry. Default: whichever are asked for.',
+            leaf('fieldName', '', {}),
+            {
+              min: 1,
+              max: 200,
+            },
+          ),
+          exposeHeaders: list('Fields of answers that pages may read.', leaf('fieldName', '', {}), {
+            default: [],
+            max: 200,
+          }),
+          maxAge: leaf('duration', 'How long a browser may remember the answer to a preflight.', {
+            default: '10m',
+            min: 0,
+            max: 86_400_000,
+          }),
+        },
+        {},
+      ),
+      { default: false },
+    ),
     affinity: leaf('flag', '`false`: this route neither reads nor sets affinity.', { default: true }),
     timeouts: routeTimeouts,
     retries: routeRetries,
