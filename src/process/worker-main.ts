@@ -88,7 +88,7 @@ function drain(deadlineMs: number): void {
     plane.kill();
     finish(cut);
   }, deadlineMs);
-  plane.drain(() => finish(0));
+  plane.drain(deadlineMs, () => finish(0));
 }
 
 port.on('message', (message: ToWorker) => {

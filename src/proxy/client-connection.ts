@@ -51,8 +51,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.home = home;
     this.socket = socket;
     socket.owner = this;
-    const plane = home.plane;
-    plane.deadlines.arm(this, plane.deadlines.nowMs + plane.generation.timeouts.idleMs);
+    home.plane.deadlines.arm(this, home.plane.deadlines.nowMs + home.plane.idleMs);
   }
 
   get side(): ClientSide {
@@ -232,7 +231,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   onDeadline(nowMs: number): void {
     switch (this.#phase) {
       case PHASE.idle:
-        this.#closeNow();
+        if (this.home.plane.stopping && this.socket.pendingBytes > 0) this.drain();
+        else this.#closeNow();
         return;
       case PHASE.head:
         this.refuse(PROXY_FAULT.headTimeout);
@@ -322,7 +322,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   /** From the exchange: the answer is with the client. */
   onAnswered(keep: boolean): void {
     this.#dropExchange();
-    if (!keep || this.home.plane.stopping) {
+    if (!keep) {
       this.close();
       return;
     }
@@ -337,7 +337,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.#phase = PHASE.idle;
     this.#times.begin();
     this.#resume();
-    plane.deadlines.arm(this, plane.deadlines.nowMs + plane.generation.timeouts.idleMs);
+    plane.deadlines.arm(this, plane.deadlines.nowMs + plane.idleMs);
   }
 
   #dropExchange(): void {
@@ -388,9 +388,9 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.#tunnel.arm();
   }
 
-  /** The worker stops: an idle connection closes now, a busy one after its answer, a tunnel when told. */
+  /** The worker stops: an idle connection has a little time for a request that is on its way, and closes after the answer, as a busy one does. */
   drain(): void {
-    if (this.#phase === PHASE.idle && this.socket.pendingBytes === 0) this.#closeNow();
+    if (this.#phase === PHASE.idle) this.#deadlines.arm(this, this.#deadlines.nowMs + this.home.plane.idleMs);
   }
 
   /** The deadline of the shutdown has come. */

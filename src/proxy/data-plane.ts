@@ -64,6 +64,11 @@ interface SessionGauges {
   readonly storeUp: number;
 }
 
+/**
+ * How long an idle client is waited for when the worker stops, ms. Its next request may be on its way, and would be lost with a
+ * connection that closes now: so long a round trip takes at the most, for nearly everybody.
+ */
+const LAST_REQUEST_MS = 500;
 /** How often deadlines are looked at, ms: the error of every timeout. */
 const TICK_MS = 20;
 /** An answer's head and one read's body, newly framed, fit together. */
@@ -96,6 +101,7 @@ export class DataPlane implements ListenerPlane {
   readonly upstreams: readonly Upstream[];
   readonly listeners: readonly Listener[];
   stopping = false;
+  idleMs: number;
   /** Client connections open in this worker. */
   connections = 0;
   /** Of those, such as are being told that there are too many. */
@@ -118,6 +124,7 @@ export class DataPlane implements ListenerPlane {
     this.random = input.random;
     this.accessLog = input.accessLog;
     this.reports = input.reports;
+    this.idleMs = config.timeouts.idleMs;
     this.#connectionsMax = input.connectionsMax;
     this.refusingMax = input.refusingMax;
     this.deadlines = new Deadlines(clock.nowMs(), TICK_MS);
@@ -318,9 +325,14 @@ export class DataPlane implements ListenerPlane {
     }
   }
 
-  /** Stops accepting, lets what is under way finish, and calls `done` when nothing is open any more. */
-  drain(done: () => void): void {
+  /**
+   * Stops accepting, lets what is under way finish, and calls `done` when nothing is open any more; `kill` is to follow after
+   * `deadlineMs`.
+   */
+  drain(deadlineMs: number, done: () => void): void {
     this.stopping = true;
+    // Half the deadline at the most, so that nobody who only idles has to be cut.
+    this.idleMs = Math.min(this.idleMs, LAST_REQUEST_MS, deadlineMs / 2);
     for (const listener of this.listeners) listener.drain();
     if (this.connections === 0) done();
     else this.#onDrained = done;

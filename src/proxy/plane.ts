@@ -100,6 +100,8 @@ export interface Plane {
   generation: Generation;
   /** Set when the worker stops: connections say so and close after their answer. */
   stopping: boolean;
+  /** How long a client may be idle, ms; short once the worker stops. */
+  readonly idleMs: number;
   /** A request is over: counted, and told in the access log. */
   account(exchange: Accountable): void;
   /** A place became free in a pool that has a line: as many are let try again as there are places. */
