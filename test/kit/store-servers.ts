@@ -1,6 +1,6 @@
 // Real stores for tests: each on a free port of 127.0.0.1 with a folder of its own, gone when its test ends.
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -150,6 +150,8 @@ export function makeCertificates(folder: string): Certificates {
   const sign = ['-CA', path('ca.pem'), '-CAkey', path('ca.key'), '-CAcreateserial', '-days', '2'];
   const out = ['-extfile', path('names'), '-out', path('server.pem')];
   openssl('x509', '-req', '-in', path('server.csr'), ...sign, ...out);
+  // Servers that are not root read it too; it guards nothing.
+  chmodSync(path('server.key'), 0o644);
   return { ca: path('ca.pem'), certificate: path('server.pem'), key: path('server.key') };
 }
 

@@ -1,9 +1,19 @@
 // Sessions in a table of MySQL or MariaDB: one prepared statement for each shape of question, on connections that can only read.
+import { connect } from 'node:net';
 import type { createPool, FieldPacket, Pool, PoolConnection, PoolOptions } from 'mysql2';
 import { type Query, STORED_BYTES_MAX, type StoredCell, StoreFault, type StoredValue } from '../store.ts';
-import { atMost, codeOf, type DriverSpec, poolSize, type StoreDriver, settleMs, tlsOptions } from './driver.ts';
+import {
+  atMost,
+  codeOf,
+  type DriverSpec,
+  poolSize,
+  type StoreDriver,
+  type StoreTls,
+  settleMs,
+  tlsOptions,
+} from './driver.ts';
 import { quotedName, quotedTable } from './sql-names.ts';
-import { StoreProblem } from './store-url.ts';
+import { type StoreHost, StoreProblem } from './store-url.ts';
 
 type Driver = { readonly default: { readonly createPool: typeof createPool } };
 
@@ -26,7 +36,7 @@ function poolConfig(spec: DriverSpec): PoolOptions {
     ...(url.username === null ? {} : { user: url.username }),
     ...(url.password === null ? {} : { password: url.password }),
     ...(database === '' ? {} : { database }),
-    ...(tls === null ? {} : { ssl: { verifyIdentity: tls.verify, ...tlsOptions(tls, host?.host ?? '') } }),
+    ...(tls === null ? {} : tlsConfig(tls, host ?? { host: '', port: 0 })),
     connectionLimit: poolSize(concurrency),
     // The gate's line is the line.
     waitForConnections: true,
@@ -45,6 +55,21 @@ function poolConfig(spec: DriverSpec): PoolOptions {
   };
 }
 
+/**
+ * mysql2 takes the host that it connects to for the name in the certificate, and no address at all: so it is told the name as its
+ * host, and given a socket that leads to the real one.
+ */
+function tlsConfig(tls: StoreTls, { host, port }: StoreHost): PoolOptions {
+  const name = tls.serverName ?? host;
+  const { ca, rejectUnauthorized } = tlsOptions(tls, '');
+  return {
+    host: name,
+    ssl: { verifyIdentity: tls.verify, rejectUnauthorized, ...(ca === undefined ? {} : { ca }) },
+    // Because: of a socket within TLS, Node takes `_host` for the name; without it an address is compared with `localhost` and refused.
+    stream: () => Object.assign(connect({ host, port, noDelay: true }), { _host: name }),
+  };
+}
+
 const EMPTY = new Uint8Array(0);
 /** Types of the protocol (enum_field_types): TIMESTAMP, DATE, DATETIME and their second versions. */
 const TIMES: readonly number[] = [7, 10, 12, 17, 18];
@@ -54,13 +79,16 @@ class MysqlStore implements StoreDriver {
   readonly #pool: Pool;
   readonly #settleMs: number;
   readonly #prepared = new WeakSet<object>();
+  readonly #connections = new Set<PoolConnection>();
 
   constructor(pool: Pool, spec: DriverSpec) {
     this.#pool = pool;
     this.#settleMs = settleMs(spec.deadlineMs);
     // mysql2's type leaves it out; a connection that breaks while nobody uses it tells the pool.
     pool.on('connection', (connection) => {
+      this.#connections.add(connection);
       connection.on('error', () => {});
+      connection.on('end', () => this.#connections.delete(connection));
     });
   }
 
@@ -80,7 +108,9 @@ class MysqlStore implements StoreDriver {
   }
 
   async close(): Promise<void> {
-    await atMost(this.#settleMs, new Promise<void>((resolve) => this.#pool.end(() => resolve())));
+    this.#pool.end(() => {});
+    // A server that hangs never says goodbye.
+    for (const connection of this.#connections) connection.destroy();
   }
 
   /** A connection that failed, or was too slow to answer, is not used again: an old answer may still come on it. */

@@ -81,12 +81,15 @@ class PostgresStore implements StoreDriver {
     return this.#with(async (client) => {
       const statement = await this.#statement(query, client);
       try {
-        const { rows, fields } = await client.query<unknown[]>({
+        const { rows, fields, command } = await client.query<unknown[]>({
           ...statement,
           values: [query.key],
           rowMode: 'array',
           types: AS_TEXT,
         });
+        // A server that only says that it is done has not looked.
+        if (command !== 'SELECT' || fields.length !== query.columns.length)
+          throw new StoreFault('down', 'postgres: an answer to another question');
         const row = rows[0];
         return row === undefined ? null : stored(query.columns, row, fields);
       } catch (error) {
