@@ -1,10 +1,22 @@
 // The closed table of session formats: a new one is a file in formats/, a row here and a page in the docs.
 import type { FormatKind } from './format.ts';
+import { django } from './formats/django.ts';
 import { expressSession } from './formats/express-session.ts';
+import { http } from './formats/http.ts';
+import { flask } from './formats/flask.ts';
+import { flaskLogin } from './formats/flask-login.ts';
+import { flaskSession } from './formats/flask-session.ts';
+import { starlette } from './formats/starlette.ts';
 
 /** Every format by the name that `verify` uses. */
 export const FORMAT_KINDS = {
   'express-session': expressSession,
+  http,
+  flask,
+  'flask-login': flaskLogin,
+  'flask-session': flaskSession,
+  starlette,
+  django,
 } as const satisfies Readonly<Record<string, FormatKind>>;
 
 export type FormatName = keyof typeof FORMAT_KINDS;
