@@ -54,6 +54,8 @@ export interface FormatSpec<O> {
   readonly user: DataPath;
   /** Which family of store the sessions are in; null: none, the cookie holds all. */
   readonly store: StoreFamily | null;
+  /** Family of a second store that `row` queries go to, for frameworks that keep a cache before a table; null or absent: none. */
+  readonly rows?: StoreFamily | null;
   /** What keys of the store begin with, as configured; null: the framework's default. */
   readonly prefix: string | null;
   /** Name of the table or collection, as configured; null: the framework's default. */

@@ -1,8 +1,18 @@
 // What an operator would write for each kind of vector: the vectors' own words turned into those of a session block.
+import { django } from './adapters/django.ts';
 import { expressSession } from './adapters/express-session.ts';
+import { flask } from './adapters/flask.ts';
+import { flaskLogin } from './adapters/flask-login.ts';
+import { flaskSession } from './adapters/flask-session.ts';
+import { starlette } from './adapters/starlette.ts';
 import type { Configured, Vector } from './judge.ts';
 
 /** By the vector's `kind`. */
 export const ADAPTERS: Readonly<Record<string, (vector: Vector) => Configured>> = {
   'express-session': expressSession,
+  flask,
+  'flask-login': flaskLogin,
+  'flask-session': flaskSession,
+  starlette,
+  django,
 };

@@ -42,6 +42,7 @@ export interface Configured {
   readonly secrets?: readonly string[];
   readonly user?: readonly (string | number)[];
   readonly store?: StoreFamily | null;
+  readonly rows?: StoreFamily | null;
   readonly prefix?: string | null;
   readonly table?: string | null;
   readonly options?: Readonly<Record<string, unknown>>;
@@ -57,6 +58,7 @@ export function buildFormat(configured: Configured): SessionFormat {
     secrets: configured.secrets ?? [],
     user: configured.user ?? kind.user ?? [],
     store: configured.store ?? null,
+    rows: configured.rows ?? null,
     prefix: configured.prefix ?? null,
     table: configured.table ?? null,
     // Options of a kind that is known only at run time: the config's reader checks them in the product, the vectors here.

@@ -50,6 +50,30 @@ export class DjangoSigner {
   }
 }
 
+/** The form of before Django 3.1: base64 of `sha1 in hex:payload`, without a time. */
+export class LegacyDjangoSigner {
+  readonly #keys: readonly Buffer[];
+
+  /** `salt`: `django.contrib.sessions` and the class's name, with nothing between. */
+  constructor(secrets: readonly string[], salt: string) {
+    this.#keys = secrets.map((secret) => createHash('sha1').update(salt).update(keyBytes(secret)).digest());
+  }
+
+  /** The payload, or null when the text is not of this form or not signed by us. */
+  unsign(text: string): Buffer | null {
+    const bytes = Buffer.from(text, 'base64');
+    const colon = bytes.indexOf(0x3a);
+    if (colon < 0) return null;
+    const payload = bytes.subarray(colon + 1);
+    const mac = bytes.toString('latin1', 0, colon);
+    let found = false;
+    for (const key of this.#keys) {
+      if (sameText(hmac('sha1', key, payload).toString('hex'), mac)) found = true;
+    }
+    return found ? payload : null;
+  }
+}
+
 /** A number of up to ten digits, or null. */
 function base62(text: string): number | null {
   if (text === '' || text.length > 10) return null;

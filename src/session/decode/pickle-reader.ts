@@ -101,9 +101,9 @@ export class PickleReader {
     const quote = text[0];
     if (text.length < 2 || (quote !== "'" && quote !== '"') || !text.endsWith(quote))
       throw new DecodeError('a pickle with a text without quotes');
-    return text.slice(1, -1).replace(/\\(x[0-7][0-9a-fA-F]|.)/g, (_all, escape: string) => {
-      if (escape.length === 3) return String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-      const plain = ESCAPES.get(escape);
+    return text.slice(1, -1).replace(/\\(x[0-7][0-9a-fA-F]|.)/g, (_all, escaped: string) => {
+      if (escaped.length === 3) return String.fromCharCode(Number.parseInt(escaped.slice(1), 16));
+      const plain = ESCAPES.get(escaped);
       if (plain === undefined) throw new DecodeError('a pickle with an escape that is not known');
       return plain;
     });
