@@ -1,6 +1,6 @@
 // Run by `npm test` before the tests: sees that the programs they drive are there, and installs Debian's packages where it may.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 interface Need {
@@ -20,10 +20,26 @@ const needs: readonly Need[] = [
     debianPackage: 'chromium',
     why: 'pages in a browser',
   },
+  { programs: ['redis-server'], debianPackage: 'redis-server', why: 'Redis as a store of sessions' },
+  { programs: ['memcached'], debianPackage: 'memcached', why: 'Memcached as a store of sessions' },
+  { programs: ['initdb'], debianPackage: 'postgresql', why: 'PostgreSQL as a store of sessions' },
+  { programs: ['mariadbd'], debianPackage: 'mariadb-server', why: 'MariaDB as a store of sessions' },
+  { programs: ['openssl'], debianPackage: 'openssl', why: 'certificates of the stores' },
 ];
 
+/** Debian's servers are off the PATH of users who are not root; PostgreSQL's programs are by version. */
+function folders(): string[] {
+  const postgres = '/usr/lib/postgresql';
+  const versions = existsSync(postgres) ? readdirSync(postgres) : [];
+  return [
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/sbin',
+    ...versions.map((version) => join(postgres, version, 'bin')),
+  ];
+}
+
 function isOnPath(program: string): boolean {
-  return (process.env.PATH ?? '').split(delimiter).some((folder) => {
+  return folders().some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK);
       return true;

@@ -3,9 +3,9 @@ import { createServer, type Socket } from 'node:net';
 import { systemClock } from '../../src/base/clock.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { systemTimers } from '../../src/base/timers.ts';
+import { type Query, StoreFault, type StoreReader } from '../../src/session/store.ts';
 import type { StoreGate } from '../../src/session/stores/gate.ts';
 import { openStore, STORE_DEFAULTS, type StoreOptions } from '../../src/session/stores/open-store.ts';
-import { type Query, StoreFault, type StoreReader } from '../../src/session/store.ts';
 import type { Owner } from './child.ts';
 import { freePort } from './ports.ts';
 

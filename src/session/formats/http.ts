@@ -26,7 +26,8 @@ export const http = formatKind({
   stores: ['http'],
   storeless: false,
   options,
-  about: 'A session service or forward-auth endpoint, asked by GET with the client’s cookie and Authorization.',
+  about:
+    'A session service or forward-auth endpoint, asked by GET with the client’s cookie and Authorization.',
   build: (spec) => new HttpSession(spec),
 });
 
@@ -136,6 +137,5 @@ function parse(bytes: Uint8Array): Data | undefined {
 
 /** What may stand in a field: no control character but the tab (RFC 9110 section 5.5). */
 function isSendable(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
   return !/[^\t\x20-\x7e\x80-\xff]/.test(text);
 }

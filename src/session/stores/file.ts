@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type Query, STORED_BYTES_MAX, StoreFault, type StoredValue } from '../store.ts';
+import { type Query, STORED_BYTES_MAX, type StoredValue, StoreFault } from '../store.ts';
 import { codeOf, type DriverSpec, type StoreDriver } from './driver.ts';
 import { StoreProblem } from './store-url.ts';
 

@@ -1,7 +1,7 @@
 // A session service behind HTTP, asked on connections that are kept; what it answers is judged by the format.
 import { Agent, type IncomingMessage, request as requestPlain } from 'node:http';
-import { Agent as TlsAgent, request as requestTls } from 'node:https';
-import { type Query, type StoredCell, StoreFault, type StoredValue } from '../store.ts';
+import { request as requestTls, Agent as TlsAgent } from 'node:https';
+import { type Query, type StoredCell, type StoredValue, StoreFault } from '../store.ts';
 import { codeOf, type DriverSpec, type StoreDriver, settleMs, tlsOptions } from './driver.ts';
 import { StoreProblem } from './store-url.ts';
 
@@ -25,7 +25,9 @@ class HttpStore implements StoreDriver {
 
   constructor({ url, tls, concurrency, deadlineMs }: DriverSpec) {
     const agent = { keepAlive: true, maxSockets: concurrency, maxFreeSockets: 16 };
-    this.#agent = url.tls ? new TlsAgent({ ...agent, ...(tls === null ? {} : tlsOptions(tls, url.hosts[0]!.host)) }) : new Agent(agent);
+    this.#agent = url.tls
+      ? new TlsAgent({ ...agent, ...(tls === null ? {} : tlsOptions(tls, url.hosts[0]!.host)) })
+      : new Agent(agent);
     this.#ask = url.tls ? requestTls : requestPlain;
     this.#settleMs = settleMs(deadlineMs);
     const [host] = url.hosts;
@@ -63,7 +65,8 @@ class HttpStore implements StoreDriver {
   async ping(): Promise<void> {
     const answer = await this.#exchange({});
     answer.destroy();
-    if ((answer.statusCode ?? 0) >= 500) throw new StoreFault('down', `http: it answered ${answer.statusCode}`);
+    if ((answer.statusCode ?? 0) >= 500)
+      throw new StoreFault('down', `http: it answered ${answer.statusCode}`);
   }
 
   async close(): Promise<void> {

@@ -27,7 +27,8 @@ export const STORE_KINDS: Readonly<Record<StoreFamily, StoreKind>> = {
   postgres: {
     install: 'pg',
     about: 'a table in PostgreSQL.',
-    open: async (spec) => (await import('./postgres.ts')).openPostgres(spec, await driver('pg', () => import('pg'))),
+    open: async (spec) =>
+      (await import('./postgres.ts')).openPostgres(spec, await driver('pg', () => import('pg'))),
   },
   mysql: {
     install: 'mysql2',

@@ -149,7 +149,10 @@ export class MemcachedConnection {
         break;
       }
       const first = this.#waiting.shift();
-      if (first === undefined) return this.#broken('an answer to nothing that was asked');
+      if (first === undefined) {
+        this.#broken('an answer to nothing that was asked');
+        return;
+      }
       answered = true;
       first.resolve(parsed.reply);
       this.#skip = Math.max(0, parsed.used - bytes.length);

@@ -34,7 +34,14 @@ export class TextProtocol implements MemcachedProtocol {
     if (meta !== null) {
       const ttl = / t(\d{1,10})(?: |$)/.exec(meta[2]!)?.[1];
       const flags = / f(\d{1,10})(?: |$)/.exec(meta[2]!)?.[1];
-      return value(bytes, used, Number(meta[1]), Number(flags ?? 0), ttl === undefined ? null : Number(ttl), '');
+      return value(
+        bytes,
+        used,
+        Number(meta[1]),
+        Number(flags ?? 0),
+        ttl === undefined ? null : Number(ttl),
+        '',
+      );
     }
     const old = /^VALUE \S+ (\d{1,10}) (\d{1,10})(?: \d+)?$/.exec(line);
     if (old !== null) return value(bytes, used, Number(old[2]), Number(old[1]), null, 'END\r\n');

@@ -1,6 +1,6 @@
 // Sessions in Memcached. Our own client: memjs has no TLS, bounds no answer, and takes credentials from the environment unasked.
 import type { Clock } from '../../base/clock.ts';
-import { type Query, StoreFault, type StoredValue } from '../store.ts';
+import { type Query, type StoredValue, StoreFault } from '../store.ts';
 import { atMost, type DriverSpec, type StoreDriver, settleMs } from './driver.ts';
 import { BinaryProtocol } from './memcached-binary.ts';
 import { MemcachedConnection } from './memcached-connection.ts';
@@ -47,9 +47,7 @@ class MemcachedStore implements StoreDriver {
   async get(query: Query): Promise<StoredValue | null> {
     if (query.kind !== 'value') throw new StoreFault('malformed', 'Memcached holds values only');
     if (!isKey(query.key)) return null;
-    const replies = this.#servers.map(({ connection, protocol }) =>
-      connection.ask(protocol.get(query.key)),
-    );
+    const replies = this.#servers.map(({ connection, protocol }) => connection.ask(protocol.get(query.key)));
     return replies.length === 1 ? this.#stored(await replies[0]!) : this.#ofMany(replies);
   }
 
@@ -70,7 +68,8 @@ class MemcachedStore implements StoreDriver {
     let found: StoredValue | null = null;
     let fault: StoreFault | null = null;
     for (const settled of await Promise.allSettled(replies.map(async (reply) => this.#stored(await reply)))) {
-      if (settled.status === 'rejected') fault = settled.reason as StoreFault; // the connection rejects with nothing else
+      if (settled.status === 'rejected')
+        fault = settled.reason as StoreFault; // the connection rejects with nothing else
       else if (settled.value !== null) {
         if (found !== null && Buffer.compare(found.bytes, settled.value.bytes) !== 0)
           throw new StoreFault('malformed', 'memcached: two servers hold different values');
@@ -95,6 +94,5 @@ class MemcachedStore implements StoreDriver {
 
 /** What Memcached can have a value under: anything else, a client of it refuses to write. */
 function isKey(key: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for.
   return key !== '' && !/[\0-\x20\x7f]/.test(key) && Buffer.byteLength(key) <= KEY_BYTES_MAX;
 }

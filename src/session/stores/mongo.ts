@@ -1,6 +1,6 @@
 // Sessions in a collection of MongoDB, read by `_id`.
 import type { MongoClient, MongoClientOptions } from 'mongodb';
-import { type Query, STORED_BYTES_MAX, type StoredCell, StoreFault, type StoredValue } from '../store.ts';
+import { type Query, STORED_BYTES_MAX, type StoredCell, type StoredValue, StoreFault } from '../store.ts';
 import { atMost, codeOf, type DriverSpec, poolSize, type StoreDriver, settleMs } from './driver.ts';
 import { StoreProblem } from './store-url.ts';
 

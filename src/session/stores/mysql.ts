@@ -1,7 +1,7 @@
 // Sessions in a table of MySQL or MariaDB: one prepared statement for each shape of question, on connections that can only read.
 import { connect } from 'node:net';
 import type { createPool, FieldPacket, Pool, PoolConnection, PoolOptions } from 'mysql2';
-import { type Query, STORED_BYTES_MAX, type StoredCell, StoreFault, type StoredValue } from '../store.ts';
+import { type Query, STORED_BYTES_MAX, type StoredCell, type StoredValue, StoreFault } from '../store.ts';
 import {
   atMost,
   codeOf,
@@ -32,7 +32,9 @@ function poolConfig(spec: DriverSpec): PoolOptions {
   const socketPath = url.parameters.get('socket');
   const database = url.path.slice(1);
   return {
-    ...(socketPath === undefined ? { host: host?.host ?? '127.0.0.1', port: host?.port ?? 3306 } : { socketPath }),
+    ...(socketPath === undefined
+      ? { host: host?.host ?? '127.0.0.1', port: host?.port ?? 3306 }
+      : { socketPath }),
     ...(url.username === null ? {} : { user: url.username }),
     ...(url.password === null ? {} : { password: url.password }),
     ...(database === '' ? {} : { database }),

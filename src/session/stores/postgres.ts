@@ -1,7 +1,15 @@
 // Sessions in a table of PostgreSQL: one prepared statement for each shape of question, on connections that can only read.
 import type { CustomTypesConfig, Pool, PoolClient, PoolConfig, QueryArrayResult } from 'pg';
-import { type Query, STORED_BYTES_MAX, type StoredCell, StoreFault, type StoredValue } from '../store.ts';
-import { atMost, codeOf, type DriverSpec, poolSize, type StoreDriver, settleMs, tlsOptions } from './driver.ts';
+import { type Query, STORED_BYTES_MAX, type StoredCell, type StoredValue, StoreFault } from '../store.ts';
+import {
+  atMost,
+  codeOf,
+  type DriverSpec,
+  poolSize,
+  type StoreDriver,
+  settleMs,
+  tlsOptions,
+} from './driver.ts';
 import { quotedName, quotedTable } from './sql-names.ts';
 import { StoreProblem } from './store-url.ts';
 

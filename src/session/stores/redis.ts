@@ -1,7 +1,7 @@
 // Sessions in Redis: alone, as a cluster or behind sentinels. Only reads, and never more of a value than may be looked at.
 import { Cluster, type ClusterOptions, type DNSLookupFunction, Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../../base/clock.ts';
-import { type Query, STORED_BYTES_MAX, type StoredCell, StoreFault, type StoredValue } from '../store.ts';
+import { type Query, STORED_BYTES_MAX, type StoredCell, type StoredValue, StoreFault } from '../store.ts';
 import {
   atMost,
   backOffMs,
@@ -13,7 +13,7 @@ import {
   tlsOptions,
 } from './driver.ts';
 import { RedisBatch } from './redis-batch.ts';
-import { storeLabel, StoreProblem } from './store-url.ts';
+import { StoreProblem, storeLabel } from './store-url.ts';
 
 /** Opens the connections; gives the first one a moment to be ready. Throws StoreProblem. */
 export async function openRedis(spec: DriverSpec): Promise<StoreDriver> {

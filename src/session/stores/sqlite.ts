@@ -1,7 +1,7 @@
 // Sessions in a table of an SQLite file: the library is synchronous, so it works on a thread of its own.
 import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { type Query, StoreFault, type StoredValue } from '../store.ts';
+import { type Query, type StoredValue, StoreFault } from '../store.ts';
 import { atMost, backOffMs, codeOf, type DriverSpec, faultOf, type StoreDriver, settleMs } from './driver.ts';
 import { quotedName, quotedTable } from './sql-names.ts';
 import type { SqliteAnswer, SqliteQuestion, SqliteStart } from './sqlite-thread.ts';

@@ -56,25 +56,28 @@ async function judge(
   return verdict === 'valid' ? `valid ${typeof user} ${user}` : `${verdict} ${reason}`;
 }
 
-t.test('the service is sent the session cookie and Authorization, and nothing else of the client', async (t) => {
-  const seen: object[] = [];
-  const url = await service(t, ({ method, url, headers }, response) => {
-    seen.push({ method, url, cookie: headers.cookie, authorization: headers.authorization });
-    response.end('{"user":{"id":7}}');
-  });
-  const store = await openTestStore(t, url);
-  t.equal(await judge(format(), store, 'a=1; sid=x%20y; b="q"; sid="z"', 'Bearer t'), 'valid number 7');
-  t.equal(await judge(format({ authorization: false }), store, 'sid=2', 'Bearer t'), 'valid number 7');
-  t.equal(await judge(format({ cookies: ['b', 'a'] }), store, 'a=1; sid=2; b=3'), 'valid number 7');
-  t.equal(await judge(format({ cookies: ['*'] }), store, 'a="1;2"; c'), 'valid number 7');
-  const common = { method: 'GET', url: '/session?who=me' };
-  t.match(seen, [
-    { ...common, cookie: 'sid=x%20y; sid="z"', authorization: 'Bearer t' },
-    { ...common, cookie: 'sid=2', authorization: undefined },
-    { ...common, cookie: 'a=1; b=3' },
-    { ...common, cookie: 'a="1;2"; c' },
-  ]);
-});
+t.test(
+  'the service is sent the session cookie and Authorization, and nothing else of the client',
+  async (t) => {
+    const seen: object[] = [];
+    const url = await service(t, ({ method, url, headers }, response) => {
+      seen.push({ method, url, cookie: headers.cookie, authorization: headers.authorization });
+      response.end('{"user":{"id":7}}');
+    });
+    const store = await openTestStore(t, url);
+    t.equal(await judge(format(), store, 'a=1; sid=x%20y; b="q"; sid="z"', 'Bearer t'), 'valid number 7');
+    t.equal(await judge(format({ authorization: false }), store, 'sid=2', 'Bearer t'), 'valid number 7');
+    t.equal(await judge(format({ cookies: ['b', 'a'] }), store, 'a=1; sid=2; b=3'), 'valid number 7');
+    t.equal(await judge(format({ cookies: ['*'] }), store, 'a="1;2"; c'), 'valid number 7');
+    const common = { method: 'GET', url: '/session?who=me' };
+    t.match(seen, [
+      { ...common, cookie: 'sid=x%20y; sid="z"', authorization: 'Bearer t' },
+      { ...common, cookie: 'sid=2', authorization: undefined },
+      { ...common, cookie: 'a=1; b=3' },
+      { ...common, cookie: 'a="1;2"; c' },
+    ]);
+  },
+);
 
 t.test('what the verdict depends on is its identity', async (t) => {
   const identity = (cookies: string, authorization: string | null): string => {

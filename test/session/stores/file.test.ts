@@ -31,23 +31,39 @@ t.test('no key leads out of the folder or to what hides in it', async (t) => {
   writeFileSync(join(inner, '.hidden'), 'x');
   writeFileSync(join(inner, 'a'), 'x');
   const store = await openTestStore(t, `file://${inner}`);
-  const keys = ['../secret', '..', '.', '', '.hidden', './a', 'a/', '/a', `${folder}/secret`, '..\\secret', 'a\0', 'x'.repeat(5000)];
+  const keys = [
+    '../secret',
+    '..',
+    '.',
+    '',
+    '.hidden',
+    './a',
+    'a/',
+    '/a',
+    `${folder}/secret`,
+    '..\\secret',
+    'a\0',
+    'x'.repeat(5000),
+  ];
   for (const key of keys) t.equal(await store.get(value(key)), null, JSON.stringify(key.slice(0, 30)));
   t.equal(await faultKind(store, value('a')), 'found');
 });
 
-t.test('a link, a folder and a pipe are nothing that a framework writes, and none is followed or waited for', async (t) => {
-  const folder = tempFolder(t);
-  const inner = join(folder, 'inner');
-  mkdirSync(join(inner, 'folder'), { recursive: true });
-  writeFileSync(join(folder, 'secret'), 'x');
-  symlinkSync(join(folder, 'secret'), join(inner, 'link'));
-  symlinkSync(join(folder, 'nowhere'), join(inner, 'dangling'));
-  execFileSync('mkfifo', [join(inner, 'pipe')]);
-  const store = await openTestStore(t, `file://${inner}`);
-  for (const key of ['link', 'dangling', 'folder', 'pipe'])
-    t.equal(await faultKind(store, value(key)), 'malformed', key);
-});
+t.test(
+  'a link, a folder and a pipe are nothing that a framework writes, and none is followed or waited for',
+  async (t) => {
+    const folder = tempFolder(t);
+    const inner = join(folder, 'inner');
+    mkdirSync(join(inner, 'folder'), { recursive: true });
+    writeFileSync(join(folder, 'secret'), 'x');
+    symlinkSync(join(folder, 'secret'), join(inner, 'link'));
+    symlinkSync(join(folder, 'nowhere'), join(inner, 'dangling'));
+    execFileSync('mkfifo', [join(inner, 'pipe')]);
+    const store = await openTestStore(t, `file://${inner}`);
+    for (const key of ['link', 'dangling', 'folder', 'pipe'])
+      t.equal(await faultKind(store, value(key)), 'malformed', key);
+  },
+);
 
 t.test('a folder that is not there says nothing about sessions', async (t) => {
   const folder = tempFolder(t);

@@ -8,11 +8,21 @@ import type { StoreDriver } from '../../../src/session/stores/driver.ts';
 import { StoreGate, type StoreState } from '../../../src/session/stores/gate.ts';
 import { faultKind, value } from '../../kit/store-drill.ts';
 
-const STORED: StoredValue = { bytes: new Uint8Array(1), cells: new Map(), flags: 0, mtimeS: null, endsAtS: null };
+const STORED: StoredValue = {
+  bytes: new Uint8Array(1),
+  cells: new Map(),
+  flags: 0,
+  mtimeS: null,
+  endsAtS: null,
+};
 
 /** Answers when it is told to. */
 class HandDriver implements StoreDriver {
-  readonly asked: { readonly query: Query; answer(value: StoredValue | null): void; fail(e: unknown): void }[] = [];
+  readonly asked: {
+    readonly query: Query;
+    answer(value: StoredValue | null): void;
+    fail(e: unknown): void;
+  }[] = [];
   pings = 0;
   alive = true;
   closed = 0;
@@ -67,7 +77,13 @@ t.test('a hit, a miss and a malformed value are passed on and counted', async (t
 t.test('who asks for the same key shares the look-up in flight, and only for the same', async (t) => {
   const { gate, driver } = setUp();
   const same = [gate.get(value('a')), gate.get(value('a')), gate.get(value('a'))];
-  const row = (table: string, columns: string[]): Query => ({ kind: 'row', table, keyColumn: 'id', key: 'a', columns });
+  const row = (table: string, columns: string[]): Query => ({
+    kind: 'row',
+    table,
+    keyColumn: 'id',
+    key: 'a',
+    columns,
+  });
   const others: Query[] = [
     value('b'),
     { kind: 'hash', key: 'a', fields: [] },
@@ -132,7 +148,11 @@ t.test('more than may be in flight wait in line, and more than may wait are refu
   t.equal(await kinds[5], 'busy');
   driver.asked[0]!.answer(null);
   await turn();
-  t.same(driver.asked.map(({ query }) => query.key), ['k0', 'k1', 'k2'], 'first come, first served');
+  t.same(
+    driver.asked.map(({ query }) => query.key),
+    ['k0', 'k1', 'k2'],
+    'first come, first served',
+  );
   for (let i = 1; i < 5; i++) {
     driver.asked[i]!.answer(null);
     await turn();
@@ -141,19 +161,22 @@ t.test('more than may be in flight wait in line, and more than may wait are refu
   t.same([gate.inFlight, gate.waiting], [0, 0]);
 });
 
-t.test('who waits in line too long is told that it is busy, and a hung store never has more questions', async (t) => {
-  const { gate, driver, timers } = setUp({ concurrency: 2, waiting: 10 });
-  const kinds = Array.from({ length: 5 }, (_, i) => faultKind(gate, value(`k${i}`)));
-  timers.advance(250);
-  t.same(await Promise.all(kinds), ['late', 'late', 'busy', 'busy', 'busy']);
-  const more = Array.from({ length: 5 }, (_, i) => faultKind(gate, value(`m${i}`)));
-  t.equal(driver.asked.length, 2);
-  timers.advance(250);
-  t.same(new Set(await Promise.all(more)), new Set(['busy']));
-  for (const one of driver.asked) one.fail(new Error('cut off'));
-  await turn();
-  t.same([gate.inFlight, gate.waiting, gate.state.up], [0, 0, true], 'the late ones were counted once');
-});
+t.test(
+  'who waits in line too long is told that it is busy, and a hung store never has more questions',
+  async (t) => {
+    const { gate, driver, timers } = setUp({ concurrency: 2, waiting: 10 });
+    const kinds = Array.from({ length: 5 }, (_, i) => faultKind(gate, value(`k${i}`)));
+    timers.advance(250);
+    t.same(await Promise.all(kinds), ['late', 'late', 'busy', 'busy', 'busy']);
+    const more = Array.from({ length: 5 }, (_, i) => faultKind(gate, value(`m${i}`)));
+    t.equal(driver.asked.length, 2);
+    timers.advance(250);
+    t.same(new Set(await Promise.all(more)), new Set(['busy']));
+    for (const one of driver.asked) one.fail(new Error('cut off'));
+    await turn();
+    t.same([gate.inFlight, gate.waiting, gate.state.up], [0, 0, true], 'the late ones were counted once');
+  },
+);
 
 t.test('a store that fails in a row is down: look-ups fail at once until a ping succeeds', async (t) => {
   const { gate, driver, timers, states } = setUp();
@@ -183,26 +206,29 @@ t.test('a store that fails in a row is down: look-ups fail at once until a ping 
   t.equal(await good, 'none');
 });
 
-t.test('a store that answers pings and no questions goes down again at its next fault, with longer breaks', async (t) => {
-  const { gate, driver, timers, states } = setUp();
-  const fail = async (): Promise<void> => {
-    const kind = faultKind(gate, value('a'));
-    driver.asked.at(-1)!.fail(new StoreFault('down', 'no permission'));
-    await kind;
-  };
-  for (let i = 0; i < 5; i++) await fail();
-  for (let round = 0; round < 5; round++) {
-    for (let ms = 0; !gate.state.up && ms < 10_000; ms += 50) {
-      timers.advance(50);
-      await turn();
+t.test(
+  'a store that answers pings and no questions goes down again at its next fault, with longer breaks',
+  async (t) => {
+    const { gate, driver, timers, states } = setUp();
+    const fail = async (): Promise<void> => {
+      const kind = faultKind(gate, value('a'));
+      driver.asked.at(-1)!.fail(new StoreFault('down', 'no permission'));
+      await kind;
+    };
+    for (let i = 0; i < 5; i++) await fail();
+    for (let round = 0; round < 5; round++) {
+      for (let ms = 0; !gate.state.up && ms < 10_000; ms += 50) {
+        timers.advance(50);
+        await turn();
+      }
+      t.equal(gate.state.up, true);
+      await fail();
+      t.equal(gate.state.up, false);
     }
-    t.equal(gate.state.up, true);
-    await fail();
-    t.equal(gate.state.up, false);
-  }
-  const downs = states.filter(({ up }) => !up).map(({ sinceMs }) => sinceMs);
-  t.ok(downs.at(-1)! - downs.at(-2)! > 3 * (downs[1]! - downs[0]!));
-});
+    const downs = states.filter(({ up }) => !up).map(({ sinceMs }) => sinceMs);
+    t.ok(downs.at(-1)! - downs.at(-2)! > 3 * (downs[1]! - downs[0]!));
+  },
+);
 
 t.test('malformed values and busy lines never take a store down', async (t) => {
   const { gate, driver } = setUp();

@@ -1,10 +1,11 @@
 // Memcached as a store of sessions: real servers, and impostors for what Debian's server does not do.
-import { createConnection } from 'node:net';
+
 import { readFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import t from 'tap';
+import { STORED_BYTES_MAX } from '../../../src/session/store.ts';
 import { BinaryProtocol } from '../../../src/session/stores/memcached-binary.ts';
 import { TextProtocol } from '../../../src/session/stores/memcached-text.ts';
-import { STORED_BYTES_MAX } from '../../../src/session/store.ts';
 import {
   faultKind,
   faultText,
@@ -55,7 +56,10 @@ t.test('many look-ups at once are answered each with its own', async (t) => {
   const store = await openTestStore(t, `memcached://127.0.0.1:${port}`);
   const found = await Promise.all(Array.from({ length: 100 }, (_, i) => store.get(value(`k${i}`))));
   found.forEach((one, i) => {
-    t.equal(one === null ? 'none' : Buffer.from(one.bytes).toString(), i < 50 ? String(i).repeat(i * 100) : 'none');
+    t.equal(
+      one === null ? 'none' : Buffer.from(one.bytes).toString(),
+      i < 50 ? String(i).repeat(i * 100) : 'none',
+    );
   });
 });
 
@@ -216,7 +220,13 @@ t.test('a real server understands the binary questions', async (t) => {
 });
 
 t.test('whoever does not speak Memcached is a fault and no crash', async (t) => {
-  const answers = ['HTTP/1.1 400 Bad\r\n\r\n', '\x81', 'VA 99999999999 \r\n', 'x'.repeat(9000), 'END\r\nEND\r\nEND\r\n'];
+  const answers = [
+    'HTTP/1.1 400 Bad\r\n\r\n',
+    '\x81',
+    'VA 99999999999 \r\n',
+    'x'.repeat(9000),
+    'END\r\nEND\r\nEND\r\n',
+  ];
   for (const answer of answers) {
     const port = await garbageServer(t, answer);
     for (const url of [`memcached://127.0.0.1:${port}`, `memcached://u:p@127.0.0.1:${port}`]) {

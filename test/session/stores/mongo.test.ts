@@ -1,7 +1,7 @@
 // MongoDB as a store of sessions, over a stand-in for its driver: Debian has no MongoDB to test with.
-import { ObjectId, Long } from 'mongodb';
+import { Long, ObjectId } from 'mongodb';
 import t from 'tap';
-import { STORED_BYTES_MAX, type Query } from '../../../src/session/store.ts';
+import { type Query, STORED_BYTES_MAX } from '../../../src/session/store.ts';
 import { type MongoDatabase, MongoStore } from '../../../src/session/stores/mongo.ts';
 import { faultKind, faultText, garbageServer, openTestStore } from '../../kit/store-drill.ts';
 

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import mysql from 'mysql2/promise';
 import t from 'tap';
-import { STORED_BYTES_MAX, type Query } from '../../../src/session/store.ts';
+import { type Query, STORED_BYTES_MAX } from '../../../src/session/store.ts';
 import { faultKind, faultText, garbageServer, openTestStore, until } from '../../kit/store-drill.ts';
-import { makeCertificates, startMariadb, type StoreServer, tempFolder } from '../../kit/store-servers.ts';
+import { makeCertificates, type StoreServer, startMariadb, tempFolder } from '../../kit/store-servers.ts';
 
 let server: StoreServer;
 let url = '';
@@ -25,7 +25,12 @@ t.before(async () => {
   const tls = [`--ssl-cert=${files.certificate}`, `--ssl-key=${files.key}`, '--default-time-zone=+05:00'];
   server = await startMariadb(t, tls);
   authority = readFileSync(files.ca, 'utf8');
-  app = await mysql.createConnection({ host: '127.0.0.1', port: server.port, user: 'root', multipleStatements: true });
+  app = await mysql.createConnection({
+    host: '127.0.0.1',
+    port: server.port,
+    user: 'root',
+    multipleStatements: true,
+  });
   app.on('error', () => {});
   await app.query(`
     CREATE DATABASE shop CHARACTER SET utf8mb4;
@@ -96,7 +101,9 @@ t.test('what is missing or refused is told by its kind', async (t) => {
 });
 
 t.test('a row beyond the bound is malformed', async (t) => {
-  await app.query(`INSERT INTO shop.sessions (id, payload) VALUES ('long', repeat('x', ${STORED_BYTES_MAX + 1}))`);
+  await app.query(
+    `INSERT INTO shop.sessions (id, payload) VALUES ('long', repeat('x', ${STORED_BYTES_MAX + 1}))`,
+  );
   const store = await openTestStore(t, url, { deadlineMs: 2000 });
   t.equal(await faultKind(store, row('long', ['payload'])), 'malformed');
 });
@@ -118,7 +125,9 @@ t.test('many look-ups at once, and connections that are cut while they run', asy
   const many = (): Promise<string[]> =>
     Promise.all(Array.from({ length: 200 }, (_, i) => faultKind(store, row(`k${i}`, ['payload']))));
   t.same(new Set(await many()), new Set(['none']));
-  const [list] = await app.query<mysql.RowDataPacket[]>("SELECT id FROM information_schema.processlist WHERE user = 'edge'");
+  const [list] = await app.query<mysql.RowDataPacket[]>(
+    "SELECT id FROM information_schema.processlist WHERE user = 'edge'",
+  );
   for (const { id } of list) await app.query(`KILL ${Number(id)}`);
   await until(async () => new Set(await many()).size === 1 && (await many())[0] === 'none');
 });
@@ -138,7 +147,12 @@ t.test('a locked table costs the deadline, and connections come back', async (t)
 });
 
 t.test('whoever does not speak MySQL is a fault and no crash', async (t) => {
-  const answers = ['HTTP/1.1 400 Bad\r\n\r\n', '\x05\0\0\0\x0a5.7\0', '\xff\xff\xff\0'.repeat(99), '\0'.repeat(999)];
+  const answers = [
+    'HTTP/1.1 400 Bad\r\n\r\n',
+    '\x05\0\0\0\x0a5.7\0',
+    '\xff\xff\xff\0'.repeat(99),
+    '\0'.repeat(999),
+  ];
   for (const answer of answers) {
     const port = await garbageServer(t, Buffer.from(answer, 'latin1'));
     const store = await openTestStore(t, `mysql://u:p@127.0.0.1:${port}/d`, { deadlineMs: 50 });

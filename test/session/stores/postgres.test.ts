@@ -3,9 +3,9 @@ import { chmodSync, chownSync, copyFileSync, readFileSync, statSync } from 'node
 import { join } from 'node:path';
 import pg from 'pg';
 import t from 'tap';
-import { STORED_BYTES_MAX, type Query } from '../../../src/session/store.ts';
+import { type Query, STORED_BYTES_MAX } from '../../../src/session/store.ts';
 import { faultKind, faultText, garbageServer, openTestStore, until } from '../../kit/store-drill.ts';
-import { makeCertificates, startPostgres, type StoreServer, tempFolder } from '../../kit/store-servers.ts';
+import { makeCertificates, type StoreServer, startPostgres, tempFolder } from '../../kit/store-servers.ts';
 
 let server: StoreServer;
 let url = '';
@@ -24,7 +24,10 @@ t.before(async () => {
   server = await startPostgres(t);
   // The server reads its certificate from its own folder, as its own user.
   const { uid, gid } = statSync(join(server.folder, 'data'));
-  for (const [from, to] of [[files.certificate, 'server.crt'], [files.key, 'server.key']] as const) {
+  for (const [from, to] of [
+    [files.certificate, 'server.crt'],
+    [files.key, 'server.key'],
+  ] as const) {
     copyFileSync(from, join(server.folder, 'data', to));
     chownSync(join(server.folder, 'data', to), uid, gid);
     chmodSync(join(server.folder, 'data', to), 0o600);
@@ -84,7 +87,13 @@ t.test('a key is a value and never SQL', async (t) => {
 
 t.test('names are quoted, and a key that the column cannot hold is no session', async (t) => {
   const store = await openTestStore(t, url);
-  const odd = (key: string): Query => ({ kind: 'row', table: 'odd "name', keyColumn: 's id', key, columns: ['va"l'] });
+  const odd = (key: string): Query => ({
+    kind: 'row',
+    table: 'odd "name',
+    keyColumn: 's id',
+    key,
+    columns: ['va"l'],
+  });
   t.equal((await store.get(odd('123e4567-e89b-12d3-a456-426614174000')))!.cells.get('va"l'), 'v');
   for (let i = 0; i < 8; i++) t.equal(await store.get(odd('no uuid')), null);
   t.equal(store.state.up, true);
@@ -130,7 +139,9 @@ t.test('a table that is made anew with other types is read again after one fault
 });
 
 t.test('a row beyond the bound is malformed', async (t) => {
-  await app.query(`INSERT INTO shop.session (sid, txt) VALUES ('long', repeat('x', ${STORED_BYTES_MAX + 1}))`);
+  await app.query(
+    `INSERT INTO shop.session (sid, txt) VALUES ('long', repeat('x', ${STORED_BYTES_MAX + 1}))`,
+  );
   const store = await openTestStore(t, url, { deadlineMs: 2000 });
   t.equal(await faultKind(store, row('long', ['txt'])), 'malformed');
 });
@@ -140,7 +151,10 @@ t.test('TLS by an authority of its own, or unverified as libpq does it', async (
     openTestStore(t, url + more, { tls });
   const a = row('a', ['sess']);
   t.equal(await faultKind(await with_({ ca: authority, verify: true, serverName: null }), a), 'found');
-  t.equal(await faultKind(await with_({ ca: authority, verify: true, serverName: 'store.test' }), a), 'found');
+  t.equal(
+    await faultKind(await with_({ ca: authority, verify: true, serverName: 'store.test' }), a),
+    'found',
+  );
   t.equal(await faultKind(await with_({ ca: authority, verify: true, serverName: 'other.test' }), a), 'down');
   t.equal(await faultKind(await with_({ ca: null, verify: true, serverName: null }), a), 'down');
   t.equal(await faultKind(await with_(null, '?sslmode=require'), a), 'found');
@@ -161,7 +175,9 @@ t.test('a locked table costs the deadline, and connections come back', async (t)
   t.equal(await faultKind(store, row('a', ['sess'])), 'found');
   await app.query('BEGIN; LOCK TABLE shop.session IN ACCESS EXCLUSIVE MODE');
   const start = performance.now();
-  const kinds = await Promise.all(Array.from({ length: 30 }, (_, i) => faultKind(store, row(`k${i}`, ['sess']))));
+  const kinds = await Promise.all(
+    Array.from({ length: 30 }, (_, i) => faultKind(store, row(`k${i}`, ['sess']))),
+  );
   t.ok(performance.now() - start < 1000);
   t.notOk(kinds.includes('none'), `${new Set(kinds)}`);
   await app.query('ROLLBACK');
@@ -169,7 +185,12 @@ t.test('a locked table costs the deadline, and connections come back', async (t)
 });
 
 t.test('whoever does not speak PostgreSQL is a fault and no crash', async (t) => {
-  for (const answer of ['HTTP/1.1 400 Bad\r\n\r\n', 'R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I', 'E\xff\xff\xff\xff', '\0'.repeat(999)]) {
+  for (const answer of [
+    'HTTP/1.1 400 Bad\r\n\r\n',
+    'R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I',
+    'E\xff\xff\xff\xff',
+    '\0'.repeat(999),
+  ]) {
     const port = await garbageServer(t, Buffer.from(answer, 'latin1'));
     const store = await openTestStore(t, `postgres://u:p@127.0.0.1:${port}/d`, { deadlineMs: 50 });
     t.match(await faultKind(store, row('a', ['sess'])), /^(down|late)$/);
@@ -185,7 +206,9 @@ t.test('a hung server is late, then down, then found', async (t) => {
   t.teardown(() => {
     for (const pid of pids) if (!server.child.gone) process.kill(pid, 'SIGCONT');
   });
-  const kinds = await Promise.all(Array.from({ length: 9 }, (_, i) => faultKind(store, row(`k${i}`, ['sess']))));
+  const kinds = await Promise.all(
+    Array.from({ length: 9 }, (_, i) => faultKind(store, row(`k${i}`, ['sess']))),
+  );
   t.same(new Set(kinds), new Set(['late']));
   t.equal(await faultKind(store, row('a', ['sess'])), 'down');
   for (const pid of pids) process.kill(pid, 'SIGCONT');

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import t from 'tap';
-import type { Owner } from '../../kit/child.ts';
 import { STORED_BYTES_MAX, type StoredValue } from '../../../src/session/store.ts';
+import type { Owner } from '../../kit/child.ts';
 import { faultKind, faultText, garbageServer, openTestStore, until, value } from '../../kit/store-drill.ts';
 import { makeCertificates, startRedis, startSentinel, tempFolder } from '../../kit/store-servers.ts';
 
@@ -69,18 +69,21 @@ t.test('a hash comes as its fields, all or those that are asked for', async (t) 
   t.equal(await store.get({ kind: 'hash', key: 'nobody', fields: ['a'] }), null);
 });
 
-t.test('a key of another type and a value beyond the bound are malformed, and the store stays up', async (t) => {
-  const { port } = await startRedis(t);
-  const app = writer(t, port);
-  await app.lpush('list', 'x');
-  await app.set('long', Buffer.alloc(STORED_BYTES_MAX + 1));
-  await app.set('longest', Buffer.alloc(STORED_BYTES_MAX));
-  const store = await openTestStore(t, `redis://127.0.0.1:${port}`);
-  for (let i = 0; i < 10; i++) t.equal(await faultKind(store, value('list')), 'malformed');
-  t.equal(await faultKind(store, value('long')), 'malformed');
-  t.equal((await store.get(value('longest')))!.bytes.length, STORED_BYTES_MAX);
-  t.equal(store.state.up, true);
-});
+t.test(
+  'a key of another type and a value beyond the bound are malformed, and the store stays up',
+  async (t) => {
+    const { port } = await startRedis(t);
+    const app = writer(t, port);
+    await app.lpush('list', 'x');
+    await app.set('long', Buffer.alloc(STORED_BYTES_MAX + 1));
+    await app.set('longest', Buffer.alloc(STORED_BYTES_MAX));
+    const store = await openTestStore(t, `redis://127.0.0.1:${port}`);
+    for (let i = 0; i < 10; i++) t.equal(await faultKind(store, value('list')), 'malformed');
+    t.equal(await faultKind(store, value('long')), 'malformed');
+    t.equal((await store.get(value('longest')))!.bytes.length, STORED_BYTES_MAX);
+    t.equal(store.state.up, true);
+  },
+);
 
 t.test('users and passwords are percent-decoded; wrong ones are told apart without being told', async (t) => {
   const { port } = await startRedis(t, ['--requirepass', 'p@ss/wörd']);
@@ -122,25 +125,28 @@ t.test('TLS by an authority of its own: known, unknown, another name, and not ve
   t.equal(await faultKind(await open({ ca: null, verify: false, serverName: null }), value('a')), 'none');
 });
 
-t.test('a hung server costs the deadline a few times and then nothing, and is found when it goes on', async (t) => {
-  const { port, child } = await startRedis(t);
-  await writer(t, port).set('a', 'x');
-  const store = await openTestStore(t, `redis://127.0.0.1:${port}`, { deadlineMs: 60 });
-  t.equal(await faultKind(store, value('a')), 'found');
-  await child.kill('SIGSTOP');
-  const start = performance.now();
-  const kinds = await Promise.all(Array.from({ length: 8 }, (_, i) => faultKind(store, value(`k${i}`))));
-  const took = performance.now() - start;
-  t.same(new Set(kinds), new Set(['late']));
-  t.ok(took >= 55 && took < 500, `the deadline holds: ${took} ms`);
-  t.equal(store.state.up, false);
-  const fast = performance.now();
-  for (let i = 0; i < 1000; i++) t.equal(await faultKind(store, value('a')), 'down') || t.bailout();
-  t.ok(performance.now() - fast < 1000, 'while it is down nobody waits');
-  await child.kill('SIGCONT');
-  await until(async () => (await faultKind(store, value('a'))) === 'found');
-  t.equal(store.state.up, true);
-});
+t.test(
+  'a hung server costs the deadline a few times and then nothing, and is found when it goes on',
+  async (t) => {
+    const { port, child } = await startRedis(t);
+    await writer(t, port).set('a', 'x');
+    const store = await openTestStore(t, `redis://127.0.0.1:${port}`, { deadlineMs: 60 });
+    t.equal(await faultKind(store, value('a')), 'found');
+    await child.kill('SIGSTOP');
+    const start = performance.now();
+    const kinds = await Promise.all(Array.from({ length: 8 }, (_, i) => faultKind(store, value(`k${i}`))));
+    const took = performance.now() - start;
+    t.same(new Set(kinds), new Set(['late']));
+    t.ok(took >= 55 && took < 500, `the deadline holds: ${took} ms`);
+    t.equal(store.state.up, false);
+    const fast = performance.now();
+    for (let i = 0; i < 1000; i++) t.equal(await faultKind(store, value('a')), 'down') || t.bailout();
+    t.ok(performance.now() - fast < 1000, 'while it is down nobody waits');
+    await child.kill('SIGCONT');
+    await until(async () => (await faultKind(store, value('a'))) === 'found');
+    t.equal(store.state.up, true);
+  },
+);
 
 t.test('a killed server is a fault at once, and is found when it is back', async (t) => {
   const first = await startRedis(t);
@@ -164,7 +170,13 @@ t.test('a server that is not there yet is waited for in the background', async (
 });
 
 t.test('whoever does not speak Redis is a fault and no crash', async (t) => {
-  const answers = ['HTTP/1.1 400 Bad Request\r\n\r\n', '$-5\r\n', '*99999999\r\n', ':1\r\n', '\0'.repeat(5000)];
+  const answers = [
+    'HTTP/1.1 400 Bad Request\r\n\r\n',
+    '$-5\r\n',
+    '*99999999\r\n',
+    ':1\r\n',
+    '\0'.repeat(5000),
+  ];
   for (const answer of answers) {
     const port = await garbageServer(t, answer);
     const store = await openTestStore(t, `redis://127.0.0.1:${port}`, { deadlineMs: 50 });

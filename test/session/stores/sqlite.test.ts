@@ -2,7 +2,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { STORED_BYTES_MAX, type Query } from '../../../src/session/store.ts';
+import { type Query, STORED_BYTES_MAX } from '../../../src/session/store.ts';
 import { faultKind, openTestStore, until } from '../../kit/store-drill.ts';
 import { tempFolder } from '../../kit/store-servers.ts';
 
@@ -49,10 +49,13 @@ if (sqlite === null) {
     const b = Object.fromEntries((await store.get(row('b', ['n', 'at', 'data'])))!.cells);
     t.same(b, { n: 42, at: Date.UTC(2030, 0, 1, 10) / 1000, data: null });
     t.equal(await faultKind(store, row('long', ['data'])), 'malformed');
-    for (const key of ['nobody', "' OR 1=1 --", 'a\0', '\ud800']) t.equal(await store.get(row(key, ['data'])), null);
+    for (const key of ['nobody', "' OR 1=1 --", 'a\0', '\ud800'])
+      t.equal(await store.get(row(key, ['data'])), null);
     t.equal(await faultKind(store, row('a', ['data'], 'missing')), 'down');
     t.equal(await faultKind(store, row('a', ['data'])), 'found');
-    const many = await Promise.all(Array.from({ length: 300 }, (_, i) => faultKind(store, row(`k${i}`, ['n']))));
+    const many = await Promise.all(
+      Array.from({ length: 300 }, (_, i) => faultKind(store, row(`k${i}`, ['n']))),
+    );
     t.same(new Set(many), new Set(['none']));
   });
 

@@ -20,9 +20,16 @@ t.test('each part is read, and credentials are percent-decoded', async (t) => {
     { host: 'a', port: 26_379 },
     { host: 'b', port: 26_380 },
   ]);
-  t.match(parseStoreUrl('file:///var/lib/php/sess%20ions'), { family: 'file', path: '/var/lib/php/sess ions' });
+  t.match(parseStoreUrl('file:///var/lib/php/sess%20ions'), {
+    family: 'file',
+    path: '/var/lib/php/sess ions',
+  });
   t.match(parseStoreUrl('sqlite:data/db.sqlite3'), { family: 'sqlite', path: 'data/db.sqlite3' });
-  t.match(parseStoreUrl('postgres://app@/shop?host=/run/postgresql'), { hosts: [], path: '/shop', username: 'app' });
+  t.match(parseStoreUrl('postgres://app@/shop?host=/run/postgresql'), {
+    hosts: [],
+    path: '/shop',
+    username: 'app',
+  });
   t.match(parseStoreUrl('https://u:p@id.example/session?x=1&y').hosts, [{ host: 'id.example', port: 443 }]);
   t.match(parseStoreUrl('mongodb://a:1,b:2/shop?replicaSet=rs0'), { family: 'mongo' });
 });
