@@ -16,17 +16,25 @@ const THREAD = new URL(
 export async function openSqlite(spec: DriverSpec): Promise<StoreDriver> {
   if (spec.replicas) throw new StoreProblem('a file has no replicas', 'replicas: false');
   if (spec.tls !== null) throw new StoreProblem('a file is not reached by TLS', 'leave `tls` out');
-  try {
-    await import('node:sqlite');
-  } catch {
+  if (!(await hasSqlite())) {
     throw new StoreProblem(
-      `this Node (${process.version}) has no SQLite`,
-      'Node 22.13 or later, which has it built in',
+      `this Node (${process.version}) has no SQLite that will do`,
+      'Node 24 or later, which has it built in',
     );
   }
   const store = new SqliteStore(resolve(spec.folder, spec.url.path), spec);
   await atMost(settleMs(spec.deadlineMs), store.ping());
   return store;
+}
+
+/** Node 22 has it behind a flag at first, then without all that is needed here. */
+async function hasSqlite(): Promise<boolean> {
+  try {
+    const { StatementSync } = await import('node:sqlite');
+    return 'columns' in StatementSync.prototype && 'setReturnArrays' in StatementSync.prototype;
+  } catch {
+    return false;
+  }
 }
 
 interface Waiting {

@@ -162,7 +162,7 @@ t.test('TLS by an authority of its own, or unverified as libpq does it', async (
 });
 
 t.test('many look-ups at once, and a connection that is cut while they run', async (t) => {
-  const store = await openTestStore(t, url, { deadlineMs: 3000 });
+  const store = await openTestStore(t, url, { deadlineMs: 1000 });
   const many = (): Promise<string[]> =>
     Promise.all(Array.from({ length: 200 }, (_, i) => faultKind(store, row(`k${i}`, ['sess']))));
   t.same(new Set(await many()), new Set(['none']));
@@ -198,7 +198,7 @@ t.test('whoever does not speak PostgreSQL is a fault and no crash', async (t) =>
 });
 
 t.test('a hung server is late, then down, then found', async (t) => {
-  const store = await openTestStore(t, url, { deadlineMs: 60 });
+  const store = await openTestStore(t, url, { deadlineMs: 150 });
   t.equal(await faultKind(store, row('a', ['sess'])), 'found');
   const { rows } = await app.query(`SELECT pid FROM pg_stat_activity WHERE application_name = 'limpet'`);
   const pids = [server.child.pid, ...rows.map(({ pid }) => Number(pid))];
