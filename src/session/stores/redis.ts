@@ -28,29 +28,49 @@ export async function openRedis(spec: DriverSpec): Promise<StoreDriver> {
   const primary = new RedisClient(open(spec, false), spec.clock);
   const replica = spec.replicas ? new RedisClient(open(spec, true), spec.clock) : null;
   await atMost(settleMs(spec.deadlineMs), Promise.all([primary.begun, replica?.begun]));
-  return new RedisStore(primary, replica);
+  return new RedisStore(primary, replica, spec);
 }
 
 /** Redis that has replicas: they are asked first, and what they do not have or cannot tell is asked of the primary. */
 class RedisStore implements StoreDriver {
   readonly #primary: RedisClient;
   readonly #replica: RedisClient | null;
+  readonly #spec: DriverSpec;
+  /** A replica that was too slow is left alone until then, ms of the clock. */
+  #restUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(primary: RedisClient, replica: RedisClient | null) {
+  constructor(primary: RedisClient, replica: RedisClient | null, spec: DriverSpec) {
     this.#primary = primary;
     this.#replica = replica;
+    this.#spec = spec;
   }
 
   async get(query: Query): Promise<StoredValue | null> {
-    if (this.#replica !== null) {
+    if (this.#replica !== null && this.#spec.clock.nowMs() >= this.#restUntilMs) {
       // Because: a replica lags behind, and who has just logged in must not be told that there is no such session.
-      const copy = await this.#replica.get(query).catch((error: unknown) => {
-        if (error instanceof StoreFault && error.kind === 'malformed') throw error;
-        return null;
-      });
+      const copy = await this.#copyOf(query, this.#replica);
       if (copy !== null) return copy;
     }
     return this.#primary.get(query);
+  }
+
+  /** Half of the deadline is the replica's, so that the primary can still answer in time; null: ask the primary. */
+  async #copyOf(query: Query, replica: RedisClient): Promise<StoredValue | null> {
+    let timeout: NodeJS.Timeout | undefined;
+    const late = new Promise<null>((resolve) => {
+      timeout = setTimeout(() => {
+        this.#restUntilMs = this.#spec.clock.nowMs() + settleMs(this.#spec.deadlineMs);
+        resolve(null);
+      }, this.#spec.deadlineMs / 2);
+    });
+    try {
+      return await Promise.race([replica.get(query), late]);
+    } catch (error) {
+      if (error instanceof StoreFault && error.kind === 'malformed') throw error;
+      return null;
+    } finally {
+      clearTimeout(timeout);
+    }
   }
 
   ping(): Promise<void> {

@@ -230,8 +230,12 @@ t.test('sentinels name the master, also the next one; a replica that lags sends 
   const url = `redis+sentinel://127.0.0.1:${sentinel.port}/shop/0`;
   const store = await openTestStore(t, url);
   t.equal(text(await store.get(value('a'))), 'x');
-  const near = await openTestStore(t, url, { replicas: true });
+  const near = await openTestStore(t, url, { replicas: true, deadlineMs: 500 });
   await until(async () => (await faultKind(near, value('a'))) === 'found');
+  await replica.child.kill('SIGSTOP');
+  const kinds = await Promise.all(Array.from({ length: 20 }, (_, i) => faultKind(near, value(`k${i}`))));
+  t.same(new Set(kinds), new Set(['none']), 'a replica that hangs costs half a deadline, and no verdict');
+  await replica.child.kill('SIGCONT');
   // The replica no longer follows, so that what is written now is known to the master alone.
   await behind.replicaof('127.0.0.1', '1');
   await app.set('fresh', 'just logged in');
