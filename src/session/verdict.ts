@@ -28,6 +28,7 @@ export const REASONS = {
   'token.algorithm': 'the token is signed by an algorithm that is not allowed',
   'token.key': 'no key is known for the token',
   'token.claims': 'the token is not for us: its issuer, audience or a critical header is another',
+  'client.other': 'the session is bound to another address or browser than it came from',
   'not-yet-valid': 'the session or token is of a time to come',
   expired: 'the session has ended',
   'store.none': 'the store holds no such session',

@@ -89,7 +89,7 @@ class FlaskLogin implements SessionFormat {
     if (opened.verdict !== undefined) return remember === null ? opened : this.#remembered(remember, opened);
     const user = asUserId(lookAt(opened.data, this.#spec.user));
     if (this.#isStolen(opened, around))
-      return user === null ? genuine(null, opened.data, opened.endsAtS) : invalid('signature.bad');
+      return user === null ? genuine(null, opened.data, opened.endsAtS) : invalid('client.other');
     const found = genuine(user, opened.data, opened.endsAtS);
     const cleared = lookAt(opened.data, ['_remember']) === 'clear';
     return user !== null || remember === null || cleared ? found : this.#remembered(remember, found);

@@ -5,7 +5,8 @@ import { cookieOptions, flaskLogin } from './flask-login.ts';
 export function flask(vector: Vector): Configured {
   const { config, secrets } = vector;
   // An operator knows whether the app uses Flask-Login: its settings are there then.
-  if (config.sessionProtection !== undefined || config.rememberCookie !== undefined) return flaskLogin(vector);
+  if (config.sessionProtection !== undefined || config.rememberCookie !== undefined)
+    return flaskLogin(vector);
   return {
     verify: 'flask',
     cookie: config.cookieName,
