@@ -1,16 +1,22 @@
 // The closed table of session formats: a new one is a file in formats/, a row here and a page in the docs.
 import type { FormatKind } from './format.ts';
+import { cookieSession } from './formats/cookie-session.ts';
 import { django } from './formats/django.ts';
 import { expressSession } from './formats/express-session.ts';
-import { http } from './formats/http.ts';
+import { fastifySession } from './formats/fastify-session.ts';
 import { flask } from './formats/flask.ts';
 import { flaskLogin } from './formats/flask-login.ts';
 import { flaskSession } from './formats/flask-session.ts';
+import { http } from './formats/http.ts';
+import { koaSession } from './formats/koa-session.ts';
 import { starlette } from './formats/starlette.ts';
 
 /** Every format by the name that `verify` uses. */
 export const FORMAT_KINDS = {
   'express-session': expressSession,
+  'cookie-session': cookieSession,
+  'koa-session': koaSession,
+  'fastify-session': fastifySession,
   http,
   flask,
   'flask-login': flaskLogin,

@@ -4,12 +4,16 @@ import { expressSession } from './adapters/express-session.ts';
 import { flask } from './adapters/flask.ts';
 import { flaskLogin } from './adapters/flask-login.ts';
 import { flaskSession } from './adapters/flask-session.ts';
+import { cookieSession, fastifySession, koaSession } from './adapters/node-cookies.ts';
 import { starlette } from './adapters/starlette.ts';
 import type { Configured, Vector } from './judge.ts';
 
 /** By the vector's `kind`. */
 export const ADAPTERS: Readonly<Record<string, (vector: Vector) => Configured>> = {
   'express-session': expressSession,
+  'cookie-session': cookieSession,
+  'koa-session': koaSession,
+  'fastify-session': fastifySession,
   flask,
   'flask-login': flaskLogin,
   'flask-session': flaskSession,

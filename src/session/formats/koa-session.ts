@@ -1,0 +1,78 @@
+// Sessions of koa-session 7: whole in a signed cookie, or in Redis under the signed cookie's value.
+import { keygripVerifies } from '../crypto/keygrip.ts';
+import { asUserId, type Data, lookAt } from '../data.ts';
+import {
+  type CredentialSource,
+  type FormatSpec,
+  formatKind,
+  type Pending,
+  type SessionFormat,
+} from '../format.ts';
+import type { OptionValues } from '../format-options.ts';
+import type { StoreReader } from '../store.ts';
+import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
+import { decodeCookieJson, KEYGRIP_OPTIONS, readSigned, type SignedCookie } from './cookie-session.ts';
+import { sessionOf } from './express-session.ts';
+
+type Spec = FormatSpec<OptionValues<typeof KEYGRIP_OPTIONS>>;
+
+export const koaSession = formatKind({
+  cookie: 'koa.sess',
+  user: null,
+  secrets: 'needed',
+  stores: ['redis'],
+  storeless: true,
+  options: KEYGRIP_OPTIONS,
+  about: 'koa-session: in the signed cookie, or with a store such as koa-redis.',
+  build: (spec) => new KoaSession(spec),
+});
+
+/** lib/context.js of koa-session 7.0, `initFromCookie`, `initFromExternal` and `valid`; koa-redis 4.0 adds no prefix. */
+class KoaSession implements SessionFormat {
+  readonly prepare = null;
+  readonly steps: readonly string[];
+  readonly #spec: Spec;
+
+  constructor(spec: Spec) {
+    this.#spec = spec;
+    const where = spec.store === null ? 'read from the cookie' : 'looked up by the cookie’s value';
+    this.steps = [
+      'the signature in the second cookie is checked',
+      `the session is ${where}`,
+      'its `_expire` must not have passed',
+    ];
+  }
+
+  read({ cookies }: CredentialSource): Pending | Finding {
+    const { cookie, secrets, options, store } = this.#spec;
+    const signed = readSigned(cookies, cookie);
+    if (!('value' in signed)) return signed;
+    if (!keygripVerifies(cookie, signed.value, signed.signature, secrets, options.digest))
+      return invalid('signature.bad');
+    return {
+      identity: signed.value,
+      check: (stores, nowS) =>
+        store === null ? this.#fromCookie(signed, nowS) : this.#fromStore(signed.value, stores, nowS),
+    };
+  }
+
+  #fromCookie({ value }: SignedCookie, nowS: number): Finding {
+    const session = decodeCookieJson(value);
+    return session === undefined ? invalid('credential.malformed') : this.#judge(session, null, nowS);
+  }
+
+  async #fromStore(key: string, stores: StoreReader, nowS: number): Promise<Finding> {
+    const stored = await stores.get({ kind: 'value', key: `${this.#spec.prefix ?? ''}${key}` });
+    if (stored === null) return invalid('store.none');
+    const session = sessionOf(stored.bytes);
+    return session === undefined ? unknown('store.malformed') : this.#judge(session, stored.endsAtS, nowS);
+  }
+
+  #judge(session: Data, storeEndsAtS: number | null, nowS: number): Finding {
+    const expire = lookAt(session, ['_expire']);
+    const endsAtS = typeof expire === 'number' ? expire / 1000 : null;
+    if (endsAtS !== null && endsAtS < nowS) return invalid('expired');
+    const ends = Math.min(endsAtS ?? Number.POSITIVE_INFINITY, storeEndsAtS ?? Number.POSITIVE_INFINITY);
+    return genuine(asUserId(lookAt(session, this.#spec.user)), session, Number.isFinite(ends) ? ends : null);
+  }
+}
