@@ -9,7 +9,10 @@ import { flaskLogin } from './formats/flask-login.ts';
 import { flaskSession } from './formats/flask-session.ts';
 import { http } from './formats/http.ts';
 import { koaSession } from './formats/koa-session.ts';
+import { laravel } from './formats/laravel.ts';
+import { php } from './formats/php.ts';
 import { starlette } from './formats/starlette.ts';
+import { symfony } from './formats/symfony.ts';
 
 /** Every format by the name that `verify` uses. */
 export const FORMAT_KINDS = {
@@ -17,6 +20,9 @@ export const FORMAT_KINDS = {
   'cookie-session': cookieSession,
   'koa-session': koaSession,
   'fastify-session': fastifySession,
+  php,
+  laravel,
+  symfony,
   http,
   flask,
   'flask-login': flaskLogin,

@@ -5,6 +5,7 @@ import { flask } from './adapters/flask.ts';
 import { flaskLogin } from './adapters/flask-login.ts';
 import { flaskSession } from './adapters/flask-session.ts';
 import { cookieSession, fastifySession, koaSession } from './adapters/node-cookies.ts';
+import { laravel, phpNative, symfony } from './adapters/php.ts';
 import { starlette } from './adapters/starlette.ts';
 import type { Configured, Vector } from './judge.ts';
 
@@ -14,6 +15,9 @@ export const ADAPTERS: Readonly<Record<string, (vector: Vector) => Configured>> 
   'cookie-session': cookieSession,
   'koa-session': koaSession,
   'fastify-session': fastifySession,
+  'php-native': phpNative,
+  laravel,
+  symfony,
   flask,
   'flask-login': flaskLogin,
   'flask-session': flaskSession,

@@ -9,18 +9,24 @@ const DEPTH_MAX = 64;
 
 /**
  * The one value that `bytes` hold. Integers beyond 2^53 are bigints, maps are objects; keys other than text and numbers, and the key
- * `__proto__`, are refused. Bounds: STORED_BYTES_MAX bytes, 100,000 values, depth 64. Throws DecodeError and nothing else.
+ * `__proto__`, are refused; `nilKey`: what the key nil is read as, where it may be one. Bounds: STORED_BYTES_MAX bytes, 100,000 values, depth 64. Throws DecodeError and nothing else.
  */
-export function decodeMsgpack(bytes: Uint8Array): Data {
+export function decodeMsgpack(bytes: Uint8Array, nilKey?: string): Data {
   if (bytes.length > STORED_BYTES_MAX) throw new DecodeError('MessagePack longer than the bound');
   // Because the library makes room for as many items as a head announces, the announcements are checked against what is there first.
   scan(bytes);
   try {
     // Data is what MessagePack can hold, but for timestamps (Date) and unknown extensions, which `plain` makes of it.
-    return plain(decode(bytes, { useBigInt64: true }));
+    return plain(decode(bytes, { useBigInt64: true, mapKeyConverter: (key) => keyOf(key, nilKey) }));
   } catch {
     throw new DecodeError('MessagePack that cannot be read');
   }
+}
+
+function keyOf(key: unknown, nilKey: string | undefined): string | number {
+  if (typeof key === 'string' || typeof key === 'number') return key;
+  if (key === null && nilKey !== undefined) return nilKey;
+  throw new DecodeError('MessagePack with a key that is no text and no number');
 }
 
 /** Safe to recurse: the scan has bounded the depth. */

@@ -1,0 +1,69 @@
+// A whole PHP session as each of PHP's session handlers writes it: the variables by name.
+import type { Data, DataMap } from '../data.ts';
+import { DecodeError } from './decode-error.ts';
+import { decodeIgbinary } from './igbinary.ts';
+import { decodeMsgpack } from './msgpack.ts';
+import { decodePhp, PhpReader } from './php-serialize.ts';
+
+/** `session.serialize_handler`. */
+export const PHP_HANDLERS = ['php', 'php_serialize', 'php_binary', 'igbinary', 'msgpack'] as const;
+export type PhpHandler = (typeof PHP_HANDLERS)[number];
+
+/**
+ * The variables of a session; nothing at all is a session without any. ext/session/session.c of PHP 8.2 for `php`, `php_binary` and
+ * `php_serialize`; igbinary 3.2; msgpack 2.2. Throws DecodeError and nothing else.
+ */
+export function decodePhpSession(handler: PhpHandler, bytes: Uint8Array): Data {
+  if (bytes.length === 0) return new Map();
+  switch (handler) {
+    case 'php':
+      return named(bytes);
+    case 'php_binary':
+      return counted(bytes);
+    case 'php_serialize':
+      return asSession(decodePhp(bytes));
+    case 'igbinary':
+      return asSession(decodeIgbinary(bytes));
+    case 'msgpack':
+      // Arrays with names are marked by a first entry `nil => 1`; `\0` is no name of PHP's.
+      return asSession(decodeMsgpack(bytes, '\0'));
+  }
+}
+
+function asSession(value: Data): Data {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array)
+    throw new DecodeError('a PHP session that is no array');
+  return value;
+}
+
+/** `name|value` again and again. A name may begin with `!`: then it has no value. */
+function named(bytes: Uint8Array): DataMap {
+  const session = new Map<Data, Data>();
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const reader = new PhpReader(bytes);
+  while (!reader.done) {
+    const end = buffer.indexOf(0x7c, reader.at);
+    if (end < 0) throw new DecodeError('a PHP session that ends in a name');
+    const name = buffer.toString('utf8', reader.at, end);
+    reader.at = end + 1;
+    if (name.startsWith('!')) session.set(name.slice(1), null);
+    else session.set(name, reader.value());
+  }
+  return session;
+}
+
+/** A byte with the length of the name, the name, the value. The highest bit says that there is no value. */
+function counted(bytes: Uint8Array): DataMap {
+  const session = new Map<Data, Data>();
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const reader = new PhpReader(bytes);
+  while (!reader.done) {
+    const head = buffer[reader.at]!;
+    const end = reader.at + 1 + (head & 0x7f);
+    if (end > buffer.length) throw new DecodeError('a PHP session that ends in a name');
+    const name = buffer.toString('utf8', reader.at + 1, end);
+    reader.at = end;
+    session.set(name, head >= 0x80 ? null : reader.value());
+  }
+  return session;
+}
