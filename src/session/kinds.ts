@@ -1,16 +1,24 @@
 // The closed table of session formats: a new one is a file in formats/, a row here and a page in the docs.
 import type { FormatKind } from './format.ts';
 import { cookieSession } from './formats/cookie-session.ts';
+import { devise } from './formats/devise.ts';
 import { django } from './formats/django.ts';
 import { expressSession } from './formats/express-session.ts';
 import { fastifySession } from './formats/fastify-session.ts';
 import { flask } from './formats/flask.ts';
 import { flaskLogin } from './formats/flask-login.ts';
 import { flaskSession } from './formats/flask-session.ts';
+import { gorilla } from './formats/gorilla.ts';
 import { http } from './formats/http.ts';
 import { koaSession } from './formats/koa-session.ts';
 import { laravel } from './formats/laravel.ts';
+import { phoenix } from './formats/phoenix.ts';
 import { php } from './formats/php.ts';
+import { rackCookie } from './formats/rack-cookie.ts';
+import { rackSession } from './formats/rack-session.ts';
+import { railsCookie } from './formats/rails-cookie.ts';
+import { railsStore } from './formats/rails-store.ts';
+import { scs } from './formats/scs.ts';
 import { starlette } from './formats/starlette.ts';
 import { symfony } from './formats/symfony.ts';
 
@@ -23,12 +31,20 @@ export const FORMAT_KINDS = {
   php,
   laravel,
   symfony,
+  phoenix,
+  gorilla,
+  scs,
   http,
   flask,
   'flask-login': flaskLogin,
   'flask-session': flaskSession,
   starlette,
   django,
+  'rack-cookie': rackCookie,
+  'rack-session': rackSession,
+  'rails-cookie': railsCookie,
+  'rails-store': railsStore,
+  devise,
 } as const satisfies Readonly<Record<string, FormatKind>>;
 
 export type FormatName = keyof typeof FORMAT_KINDS;

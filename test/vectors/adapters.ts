@@ -5,7 +5,9 @@ import { flask } from './adapters/flask.ts';
 import { flaskLogin } from './adapters/flask-login.ts';
 import { flaskSession } from './adapters/flask-session.ts';
 import { cookieSession, fastifySession, koaSession } from './adapters/node-cookies.ts';
+import { gorilla, phoenix, scs } from './adapters/go-and-elixir.ts';
 import { laravel, phpNative, symfony } from './adapters/php.ts';
+import { rackCookie, rackSession, railsCookie, railsStore } from './adapters/ruby.ts';
 import { starlette } from './adapters/starlette.ts';
 import type { Configured, Vector } from './judge.ts';
 
@@ -18,9 +20,16 @@ export const ADAPTERS: Readonly<Record<string, (vector: Vector) => Configured>> 
   'php-native': phpNative,
   laravel,
   symfony,
+  gorilla,
+  scs,
+  phoenix,
   flask,
   'flask-login': flaskLogin,
   'flask-session': flaskSession,
   starlette,
   django,
+  'rack-cookie': rackCookie,
+  'rack-session2': rackSession,
+  'rails-cookie': railsCookie,
+  'rails-store': railsStore,
 };
