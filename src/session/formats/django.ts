@@ -79,7 +79,7 @@ class Django implements SessionFormat {
     ];
     // The choices of the options have no other words than these types.
     const compressor = options['cache-compressor'] as Compressor;
-    if (compressor !== 'none' && !canInflate(compressor === 'zstd' ? 'zstd' : 'zlib'))
+    if (compressor !== 'none' && !canInflate(compressor))
       throw new FormatProblem('cache-compressor', 'this Node cannot read zstd', 'Node 22.15 or later');
     const caching = store !== null && isCache(store);
     this.#cached = caching
@@ -139,7 +139,7 @@ class Django implements SessionFormat {
     if (ageS === null || opened.signedAtS === null) return this.#judge(opened.data, null);
     // A time to come is no fault here: `age > max_age` alone is asked.
     if (nowS - opened.signedAtS > ageS) return invalid('expired');
-    return this.#judge(opened.data, opened.signedAtS + ageS + 1);
+    return this.#judge(opened.data, opened.signedAtS + ageS);
   }
 
   async #stored(value: string, stores: StoreReader, nowS: number): Promise<Finding> {

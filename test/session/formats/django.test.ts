@@ -131,7 +131,7 @@ t.test('a signed cookie ends by its age, and none that is spoiled is valid', asy
   t.match(await find(block, `sessionid=${good}`, undefined, endS), {
     verdict: 'valid',
     user: '4',
-    endsAtS: endS + 1,
+    endsAtS: endS,
   });
   t.match(await find(block, `sessionid=${good}`, undefined, endS + 1), {
     verdict: 'invalid',
@@ -153,3 +153,23 @@ t.test('what contradicts itself is refused at the start', async (t) => {
     message: /does not keep/,
   });
 });
+
+t.test(
+  'a date that the app pickled ends a file too, and a zone that is not known is left to the app',
+  async (t) => {
+    const block: Configured = { ...table, store: 'file', options: { serializer: 'pickle' } };
+    const judged = (payload: string, nowS: number) => {
+      const bytes = Buffer.from(djangoText(Buffer.from(payload, 'base64'), 'key', SALT));
+      return find(block, asked, storeOf({ [`sessionid${KEY}`]: { bytes, mtimeS: 0 } }), nowS);
+    };
+    // {'_auth_user_id': '4', '_session_expiry': datetime of NOW_S + 10 in UTC}
+    const dated =
+      'gASVgQAAAAAAAAB9lCiMDV9hdXRoX3VzZXJfaWSUjAE0lIwPX3Nlc3Npb25fZXhwaXJ5lIwIZGF0ZXRpbWWUjAhkYXRldGltZZSTlEMKB+sBDwgACgAAAJRoBIwIdGltZXpvbmWUk5RoBIwJdGltZWRlbHRhlJOUSwBLAEsAh5RSlIWUUpSGlFKUdS4=';
+    t.match(await judged(dated, NOW_S + 9), { verdict: 'anonymous', endsAtS: NOW_S + 9 });
+    t.match(await judged(dated, NOW_S + 10), { verdict: 'invalid', reason: 'expired' });
+    // The same in a zone an hour east of it.
+    const zoned =
+      'gASVggAAAAAAAAB9lCiMDV9hdXRoX3VzZXJfaWSUjAE0lIwPX3Nlc3Npb25fZXhwaXJ5lIwIZGF0ZXRpbWWUjAhkYXRldGltZZSTlEMKB+sBDwkACgAAAJRoBIwIdGltZXpvbmWUk5RoBIwJdGltZWRlbHRhlJOUSwBNEA5LAIeUUpSFlFKUhpRSlHUu';
+    t.match(await judged(zoned, NOW_S), { verdict: 'unknown', reason: 'store.malformed' });
+  },
+);

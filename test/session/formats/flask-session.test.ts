@@ -55,3 +55,12 @@ t.test('a signer without a secret is refused at the start', (t) => {
   t.rejects(find({ ...signed, secrets: [] }, ''), { name: 'FormatProblem', message: /no secret/ });
   t.end();
 });
+
+t.test('a user id that was pickled as a UUID is its text', async (t) => {
+  const bytes = Buffer.from(
+    'gASVPQAAAAAAAAB9lIwHdXNlcl9pZJSMBHV1aWSUjARVVUlElJOUKYGUfZSMA2ludJSKEO/Nq5B4VjQS782rkHhWNBJzYnMu',
+    'base64',
+  );
+  const found = await find(block, 'session=abc', storeOf({ 'session:abc': { bytes } }));
+  t.match(found, { verdict: 'valid', user: '12345678-90ab-cdef-1234-567890abcdef' });
+});
