@@ -1,5 +1,6 @@
 // The closed table of session formats: a new one is a file in formats/, a row here and a page in the docs.
 import type { FormatKind } from './format.ts';
+import { aspnetcoreAuth, aspnetcoreSession } from './formats/aspnetcore.ts';
 import { cookieSession } from './formats/cookie-session.ts';
 import { devise } from './formats/devise.ts';
 import { django } from './formats/django.ts';
@@ -19,6 +20,7 @@ import { rackSession } from './formats/rack-session.ts';
 import { railsCookie } from './formats/rails-cookie.ts';
 import { railsStore } from './formats/rails-store.ts';
 import { scs } from './formats/scs.ts';
+import { springSession } from './formats/spring-session.ts';
 import { starlette } from './formats/starlette.ts';
 import { symfony } from './formats/symfony.ts';
 
@@ -31,6 +33,9 @@ export const FORMAT_KINDS = {
   php,
   laravel,
   symfony,
+  'spring-session': springSession,
+  'aspnetcore-auth': aspnetcoreAuth,
+  'aspnetcore-session': aspnetcoreSession,
   phoenix,
   gorilla,
   scs,

@@ -5,6 +5,7 @@ import { flask } from './adapters/flask.ts';
 import { flaskLogin } from './adapters/flask-login.ts';
 import { flaskSession } from './adapters/flask-session.ts';
 import { gorilla, phoenix, scs } from './adapters/go-and-elixir.ts';
+import { aspnetcore, springSession } from './adapters/java-and-net.ts';
 import { cookieSession, fastifySession, koaSession } from './adapters/node-cookies.ts';
 import { laravel, phpNative, symfony } from './adapters/php.ts';
 import { rackCookie, rackSession, railsCookie, railsStore } from './adapters/ruby.ts';
@@ -20,6 +21,8 @@ export const ADAPTERS: Readonly<Record<string, (vector: Vector) => Configured>> 
   'php-native': phpNative,
   laravel,
   symfony,
+  'spring-session': springSession,
+  aspnetcore,
   gorilla,
   scs,
   phoenix,
