@@ -164,6 +164,7 @@ class Decoder {
     if (type === TYPE.symbol) return this.#newSymbol(true);
     if (type === TYPE.userDefined) return this.#userDefined(true);
     if (type === TYPE.regexp) return this.#regexp(true);
+    if (type === TYPE.withIvars) throw new DecodeError('instance variables of instance variables');
     // A subclass of a text comes here: its encoding follows the text, which was read as of no stated encoding.
     const value = this.#typed(type);
     this.#ivars();

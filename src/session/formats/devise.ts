@@ -26,7 +26,7 @@ const options = {
     default: DEFAULT_SCOPE,
     about: 'The scope that must be signed in: `user`, `admin`, …',
   },
-  'timeout-in': {
+  timeoutIn: {
     kind: 'seconds',
     default: null,
     about: '`timeout_in` of timeoutable: a user who was not seen for so long is signed out.',
@@ -79,7 +79,7 @@ class Devise implements SessionFormat {
       );
     this.#inner = spec.store === null ? new RailsCookie(inner) : new RailsStore(inner);
     this.#remember = remember;
-    this.#timeoutS = spec.options['timeout-in'];
+    this.#timeoutS = spec.options.timeoutIn;
     this.#seen = [`warden.user.${scope}.session`, 'last_request_at'];
     this.steps = [
       ...this.#inner.steps,

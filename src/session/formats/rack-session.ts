@@ -30,18 +30,18 @@ const options = {
     default: null,
     about: 'What a message is bound to: the `key` of the app’s middleware; the cookie’s name if left out.',
   },
-  'legacy-secrets': {
+  legacySecrets: {
     kind: 'secrets',
     about:
       '`legacy_hmac_secret`: signed cookies of Rack 2 are accepted too. `secret` does so by itself, `secrets` does not.',
   },
-  'legacy-coder': {
+  legacyCoder: {
     kind: 'choice',
     of: ['marshal', 'json', 'zip-json'],
     default: 'marshal',
     about: '`legacy_hmac_coder`.',
   },
-  'legacy-hmac': {
+  legacyHmac: {
     kind: 'choice',
     of: ['sha1', 'sha256', 'sha384', 'sha512'],
     default: 'sha1',
@@ -90,9 +90,9 @@ class RackSession implements SessionFormat, RackCheck {
       );
     this.#spec = spec;
     this.#encryptor = new RackEncryptor(secrets, options.purpose ?? spec.cookie);
-    const legacy = options['legacy-secrets'];
+    const legacy = options.legacySecrets;
     this.#legacy =
-      legacy.length === 0 ? null : new RackSigned(legacy, options['legacy-hmac'], options['legacy-coder']);
+      legacy.length === 0 ? null : new RackSigned(legacy, options.legacyHmac, options.legacyCoder);
     this.steps = [
       'the cookie is decrypted, for this cookie’s name only',
       ...(this.#legacy === null ? [] : ['or else the signature of a cookie of Rack 2 is checked']),

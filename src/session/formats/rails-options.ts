@@ -4,7 +4,7 @@ import { FormatProblem } from '../format.ts';
 import type { OptionValues } from '../format-options.ts';
 
 export const RAILS_COOKIE_OPTIONS = {
-  'load-defaults': {
+  loadDefaults: {
     kind: 'text',
     default: '7.0',
     about:
@@ -29,23 +29,23 @@ export const RAILS_COOKIE_OPTIONS = {
     max: 100_000,
     about: 'Rounds of the key’s derivation; Rails has 1000.',
   },
-  'cookies-digest': {
+  cookiesDigest: {
     kind: 'choice',
     of: ['sha1', 'sha256', 'sha384', 'sha512'],
     default: 'sha1',
     about: '`cookies_digest`: the signature of cookies in AES-256-CBC.',
   },
-  'authenticated-encrypted-cookie-salt': {
+  authenticatedEncryptedCookieSalt: {
     kind: 'text',
     default: 'authenticated encrypted cookie',
     about: 'Salt of the key of AES-256-GCM.',
   },
-  'encrypted-cookie-salt': {
+  encryptedCookieSalt: {
     kind: 'text',
     default: 'encrypted cookie',
     about: 'Salt of the key of AES-256-CBC.',
   },
-  'encrypted-signed-cookie-salt': {
+  encryptedSignedCookieSalt: {
     kind: 'text',
     default: 'signed encrypted cookie',
     about: 'Salt of the signature’s key of AES-256-CBC.',
@@ -59,11 +59,11 @@ export function railsMessages(secrets: readonly string[], options: Options): Rai
   const keys: RailsKeys = {
     digests: digestsOf(options),
     iterations: options.iterations,
-    macDigest: options['cookies-digest'],
+    macDigest: options.cookiesDigest,
     salts: {
-      gcm: options['authenticated-encrypted-cookie-salt'],
-      cbc: options['encrypted-cookie-salt'],
-      mac: options['encrypted-signed-cookie-salt'],
+      gcm: options.authenticatedEncryptedCookieSalt,
+      cbc: options.encryptedCookieSalt,
+      mac: options.encryptedSignedCookieSalt,
     },
   };
   return new RailsMessages(secrets, keys);
@@ -73,10 +73,10 @@ function digestsOf(options: Options): readonly string[] {
   const { digest } = options;
   if (digest === 'either') return ['sha256', 'sha1'];
   if (digest !== 'by-defaults') return [digest];
-  const version = /^([1-9]\d?)\.\d{1,2}$/.exec(options['load-defaults']);
+  const version = /^([1-9]\d?)\.\d{1,2}$/.exec(options.loadDefaults);
   if (version === null)
     throw new FormatProblem(
-      'load-defaults',
+      'loadDefaults',
       'this is no version of Rails',
       'the version in `config.load_defaults`, such as "7.1"',
     );

@@ -3,7 +3,7 @@ import { FormatProblem } from '../format.ts';
 import type { StoreFamily } from '../store.ts';
 
 export const RAILS_STORE_OPTIONS = {
-  'session-store': {
+  sessionStore: {
     kind: 'choice',
     of: ['auto', 'cache_store', 'redis_store', 'mem_cache_store', 'active_record_store'],
     default: 'auto',
@@ -15,13 +15,13 @@ export const RAILS_STORE_OPTIONS = {
     default: 'hybrid',
     about: 'How sessions are written, but in cache_store; `hybrid` reads both JSON and Marshal.',
   },
-  'raw-ids': {
+  rawIds: {
     kind: 'flag',
     default: true,
     about: 'Sessions under the bare id of the cookie are found too, as Rails does for those of old versions.',
   },
-  'id-column': { kind: 'text', default: 'session_id', about: 'Column of the id, of active_record_store.' },
-  'data-column': { kind: 'text', default: 'data', about: 'Column of the session, of active_record_store.' },
+  idColumn: { kind: 'text', default: 'session_id', about: 'Column of the id, of active_record_store.' },
+  dataColumn: { kind: 'text', default: 'data', about: 'Column of the session, of active_record_store.' },
 } as const;
 
 export type RailsStoreName = 'cache_store' | 'redis_store' | 'mem_cache_store' | 'active_record_store';
@@ -51,7 +51,7 @@ const PREFIXES: Readonly<Record<RailsStoreName, string>> = {
 
 /** Which of Rails' stores it is. Throws FormatProblem where store and option contradict each other. */
 export function railsStoreName(
-  asked: (typeof RAILS_STORE_OPTIONS)['session-store']['of'][number],
+  asked: (typeof RAILS_STORE_OPTIONS).sessionStore['of'][number],
   family: StoreFamily | null,
 ): RailsStoreName {
   if (family === null)
@@ -64,7 +64,7 @@ export function railsStoreName(
   const name = asked === 'auto' ? byFamily : asked;
   const families = FAMILIES[name];
   if (!families.includes(family))
-    throw new FormatProblem('session-store', `${name} is not kept in ${family}`, families.join(', '));
+    throw new FormatProblem('sessionStore', `${name} is not kept in ${family}`, families.join(', '));
   return name;
 }
 

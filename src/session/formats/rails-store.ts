@@ -66,7 +66,7 @@ export class RailsStore implements SessionFormat, RackCheck {
 
   constructor(spec: RailsStoreSpec) {
     this.#spec = spec;
-    this.#name = railsStoreName(spec.options['session-store'], spec.store);
+    this.#name = railsStoreName(spec.options.sessionStore, spec.store);
     this.#prefix =
       railsPrefix(spec.prefix, this.#name) + (this.#name === 'cache_store' ? '_session_id:' : '');
     this.steps = [
@@ -105,7 +105,7 @@ export class RailsStore implements SessionFormat, RackCheck {
   }
 
   get #looksForRawIds(): boolean {
-    return this.#spec.options['raw-ids'] && this.#name !== 'mem_cache_store';
+    return this.#spec.options.rawIds && this.#name !== 'mem_cache_store';
   }
 
   #keys(id: string): readonly string[] {
@@ -120,12 +120,12 @@ export class RailsStore implements SessionFormat, RackCheck {
 
   #query(key: string): Query {
     if (this.#name !== 'active_record_store') return { kind: 'value', key };
-    const { 'id-column': keyColumn, 'data-column': column } = this.#spec.options;
+    const { idColumn: keyColumn, dataColumn: column } = this.#spec.options;
     return { kind: 'row', table: this.#spec.table ?? 'sessions', keyColumn, key, columns: [column] };
   }
 
   #decode(stored: StoredValue): CacheEntry {
-    const { serializer, 'data-column': column } = this.#spec.options;
+    const { serializer, dataColumn: column } = this.#spec.options;
     if (this.#name === 'active_record_store')
       return { value: decodeRailsRow(stored.cells.get(column), serializer), endsAtS: null };
     const value = this.#spec.store === 'memcached' ? openDalli(stored.bytes, stored.flags) : stored.bytes;

@@ -41,10 +41,10 @@ export function railsCookie({ config, secrets }: Vector): Configured {
       iterations,
       serializer: config.serializer,
       ...(gcm
-        ? { 'authenticated-encrypted-cookie-salt': salts.enc }
-        : { 'encrypted-cookie-salt': salts.enc, 'encrypted-signed-cookie-salt': salts.sign }),
+        ? { authenticatedEncryptedCookieSalt: salts.enc }
+        : { encryptedCookieSalt: salts.enc, encryptedSignedCookieSalt: salts.sign }),
       ...(config.rememberCookie === undefined ? {} : { remember: [config.rememberCookie] }),
-      ...(config.timeoutIn === undefined ? {} : { 'timeout-in': config.timeoutIn }),
+      ...(config.timeoutIn === undefined ? {} : { timeoutIn: config.timeoutIn }),
     },
   };
 }
@@ -71,7 +71,7 @@ export function railsStore(vector: Vector): Configured {
   return {
     ...block,
     store,
-    prefix: config.namespace ?? '',
-    options: { 'session-store': format.includes('Cache::Entry') ? 'cache_store' : 'redis_store' },
+    prefix: config.namespace ? `${config.namespace}:` : '',
+    options: { sessionStore: format.includes('Cache::Entry') ? 'cache_store' : 'redis_store' },
   };
 }
