@@ -36,20 +36,20 @@ export const DJANGO_OPTIONS = {
     default: 'SessionStore',
     about: 'Name of the engine’s class, which is in the salt of its signatures.',
   },
-  'cache-serializer': {
+  cacheSerializer: {
     kind: 'choice',
     of: ['pickle', 'json', 'msgpack'],
     default: 'pickle',
     about: 'How the cache’s backend writes values.',
   },
-  'cache-compressor': {
+  cacheCompressor: {
     kind: 'choice',
     of: ['none', 'zlib', 'gzip', 'zstd'],
     default: 'none',
     about: 'COMPRESSOR of django-redis; lzma and lz4 cannot be read by Node.',
   },
-  'key-prefix': { kind: 'text', default: '', about: 'KEY_PREFIX of the cache.' },
-  'key-version': { kind: 'text', default: '1', about: 'VERSION of the cache.' },
+  keyPrefix: { kind: 'text', default: '', about: 'KEY_PREFIX of the cache.' },
+  keyVersion: { kind: 'text', default: '1', about: 'VERSION of the cache.' },
 } as const;
 
 export type Engine = 'db' | 'cache' | 'cached_db' | 'file' | 'signed_cookies';

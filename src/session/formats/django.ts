@@ -78,12 +78,12 @@ class Django implements SessionFormat {
       'the user’s authentication backend must be one of those configured',
     ];
     // The choices of the options have no other words than these types.
-    const compressor = options['cache-compressor'] as Compressor;
+    const compressor = options.cacheCompressor as Compressor;
     if (compressor !== 'none' && !canInflate(compressor))
-      throw new FormatProblem('cache-compressor', 'this Node cannot read zstd', 'Node 22.15 or later');
+      throw new FormatProblem('cacheCompressor', 'this Node cannot read zstd', 'Node 22.15 or later');
     const caching = store !== null && isCache(store);
     this.#cached = caching
-      ? new CachedValue(options['cache-serializer'] as CacheSerializer, compressor, store)
+      ? new CachedValue(options.cacheSerializer as CacheSerializer, compressor, store)
       : null;
     this.#table = this.#engine === 'db' || this.#engine === 'cached_db';
     if (this.#engine === 'cached_db' && caching && (spec.rows ?? null) === null)
@@ -116,7 +116,7 @@ class Django implements SessionFormat {
     const own =
       this.#engine === 'file'
         ? spec.cookie
-        : `${options['key-prefix']}:${options['key-version']}:django.contrib.sessions.${this.#engine}`;
+        : `${options.keyPrefix}:${options.keyVersion}:django.contrib.sessions.${this.#engine}`;
     this.#prefix = spec.prefix ?? own;
   }
 

@@ -51,7 +51,7 @@ const PREFIXES: Readonly<Record<RailsStoreName, string>> = {
 
 /** Which of Rails' stores it is. Throws FormatProblem where store and option contradict each other. */
 export function railsStoreName(
-  asked: (typeof RAILS_STORE_OPTIONS).sessionStore['of'][number],
+  asked: (typeof RAILS_STORE_OPTIONS)['sessionStore']['of'][number],
   family: StoreFamily | null,
 ): RailsStoreName {
   if (family === null)

@@ -23,7 +23,7 @@ import { type Finding, genuine, invalid } from '../verdict.ts';
 import { CREDENTIAL_MAX } from './flask-cookie.ts';
 
 const options = {
-  'max-age': {
+  maxAge: {
     kind: 'seconds',
     default: 14 * 86_400,
     about: '`max_age` of SessionMiddleware; `never` for None.',
@@ -72,7 +72,7 @@ class Starlette implements SessionFormat {
     if (!this.#signer.verifies(signed)) return invalid('signature.bad');
     const dated = splitDate(signed.text);
     if (dated === null) return invalid('credential.malformed');
-    const maxAgeS = this.#spec.options['max-age'];
+    const maxAgeS = this.#spec.options.maxAge;
     const problem = ageProblem(dated.signedAtS, maxAgeS, nowS);
     if (problem !== null) return invalid(problem);
     const bytes = pythonBase64(dated.value, false);

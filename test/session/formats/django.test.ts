@@ -13,7 +13,7 @@ const COOKIE_SALT = 'django.contrib.sessions.backends.signed_cookies';
 const backend = 'django.contrib.auth.backends.ModelBackend';
 const user = JSON.stringify({ _auth_user_id: '4', _auth_user_backend: backend });
 const asked = `sessionid=${KEY}`;
-const cached: Configured = { verify: 'django', store: 'redis', options: { 'cache-serializer': 'json' } };
+const cached: Configured = { verify: 'django', store: 'redis', options: { cacheSerializer: 'json' } };
 const table: Configured = { verify: 'django', secrets: ['key'], store: 'postgres' };
 const row = (text: string, endsAtS: number, key = KEY) => ({
   [KEY]: {
@@ -32,11 +32,11 @@ t.test(
     const asks = (options: object, bytes: Uint8Array, key = at) =>
       find({ ...cached, options: { ...cached.options, ...options } }, asked, storeOf({ [key]: { bytes } }));
     t.match(await asks({}, Buffer.from(user)), { verdict: 'valid', user: '4' });
-    t.match(await asks({ 'cache-serializer': 'msgpack' }, encode(JSON.parse(user))), { verdict: 'valid' });
-    t.match(await asks({ 'cache-compressor': 'zlib' }, deflateSync(user)), { verdict: 'valid' });
-    t.match(await asks({ 'cache-compressor': 'gzip' }, gzipSync(user)), { verdict: 'valid' });
-    t.match(await asks({ 'cache-compressor': 'gzip' }, Buffer.from(user)), { verdict: 'valid' });
-    const other = { 'key-prefix': 'app', 'key-version': '7' };
+    t.match(await asks({ cacheSerializer: 'msgpack' }, encode(JSON.parse(user))), { verdict: 'valid' });
+    t.match(await asks({ cacheCompressor: 'zlib' }, deflateSync(user)), { verdict: 'valid' });
+    t.match(await asks({ cacheCompressor: 'gzip' }, gzipSync(user)), { verdict: 'valid' });
+    t.match(await asks({ cacheCompressor: 'gzip' }, Buffer.from(user)), { verdict: 'valid' });
+    const other = { keyPrefix: 'app', keyVersion: '7' };
     t.match(await asks(other, Buffer.from(user), `app:7:django.contrib.sessions.cache${KEY}`), {
       verdict: 'valid',
     });

@@ -15,7 +15,7 @@ t.test('a session names its user and ends after two weeks', async (t) => {
 
 t.test('without a greatest age a session never ends', async (t) => {
   const cookie = `session=${starletteCookie('{"user":{"id":11}}', 'key')}`;
-  const never = { ...block, options: { 'max-age': null } };
+  const never = { ...block, options: { maxAge: null } };
   t.match(await find(never, cookie, undefined, NOW_S * 2), { verdict: 'valid', endsAtS: null });
 });
 

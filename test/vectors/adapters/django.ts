@@ -18,8 +18,8 @@ export function django(vector: Vector): Configured {
       age: config.sessionAge,
       serializer: config.serializer,
       backends: config.backends,
-      'cache-serializer': config.cacheValueFormat ?? 'pickle',
-      'cache-compressor': config.compressor ?? 'none',
+      cacheSerializer: config.cacheValueFormat ?? 'pickle',
+      cacheCompressor: config.compressor ?? 'none',
     },
   };
   return storeKind === 'sql-row' ? { ...block, reader: (query) => fromTable(vector, query) } : block;

@@ -7,6 +7,6 @@ export function starlette({ config, secrets }: Vector): Configured {
     cookie: config.cookieName,
     secrets,
     user: config.userIdKeys,
-    options: config.maxAge === undefined ? {} : { 'max-age': config.maxAge },
+    options: config.maxAge === undefined ? {} : { maxAge: config.maxAge },
   };
 }
