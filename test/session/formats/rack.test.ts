@@ -18,7 +18,7 @@ t.test('a signed session is its userâ€™s, by any of the secrets and in the appâ€
   t.match(await find(signed, cookie(rackCookieValue(payload, OLD))), { verdict: 'valid', user: 7 });
   t.match(await find(signed, cookie(rackCookieValue(payload, 'other'))), { reason: 'signature.bad' });
   t.match(await find(signed, cookie(rackCookieValue(dump({ cart: [1] }), SECRET))), { verdict: 'anonymous' });
-  const by = (options: object, bytes: Buffer, hash?: string) =>
+  const by = (options: Readonly<Record<string, unknown>>, bytes: Buffer, hash?: string) =>
     find({ ...signed, options }, cookie(rackCookieValue(bytes, SECRET, hash)));
   t.match(await by({ coder: 'json' }, json), { verdict: 'valid', user: 'hal' });
   t.match(await by({ coder: 'zip-json' }, deflateSync(json)), { verdict: 'valid', user: 'hal' });

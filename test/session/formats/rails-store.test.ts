@@ -142,8 +142,12 @@ t.test('Devise reads a store as Rails does', async (t) => {
 t.test('a store that the option contradicts is a problem', async (t) => {
   const asks = (block: Partial<Configured>) => find({ ...cache, ...block }, asked);
   await t.rejects(asks({ store: null }), { name: 'FormatProblem', at: 'store' });
-  await t.rejects(asks({ options: { sessionStore: 'active_record_store' } }), { at: 'sessionStore' });
+  await t.rejects(asks({ options: { sessionStore: 'active_record_store' } }), {
+    name: 'FormatProblem',
+    at: 'sessionStore',
+  });
   await t.rejects(asks({ store: 'memcached', options: { sessionStore: 'redis_store' } }), {
+    name: 'FormatProblem',
     at: 'sessionStore',
   });
 });
