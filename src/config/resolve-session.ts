@@ -87,6 +87,7 @@ function resolveSession(
     secrets: whole(read.secrets),
     user: pathOf(read.user) ?? kind.user ?? [],
     store: resolveStore(draft, read, kind, verify.name, path),
+    rows: resolveRows(draft, read, kind, verify.name, path),
     require: read.require,
     exempt: resolveExempt(draft, read, path),
     onFail: resolveOnFail(draft, read, path),
@@ -179,23 +180,46 @@ function resolveStore(
     );
     return null;
   }
-  const long = typeof read.store === 'string' ? null : read.store;
-  const url = typeof read.store === 'string' ? read.store : read.store.url;
+  if (kind.stores.length > 0) return readStore(draft, read.store, kind.stores, verify, at);
+  blameKey(draft, at, `${verify} keeps its sessions in the cookie, and has no store`, 'leave it out');
+  return null;
+}
+
+/** The second store. */
+function resolveRows(
+  draft: Draft,
+  read: ReadSession,
+  kind: FormatKind,
+  verify: string,
+  path: string,
+): SessionStoreOptions | null {
+  if (read.rows === undefined) return null;
+  const at = `${path}.rows`;
+  if (kind.rows !== undefined) return readStore(draft, read.rows, kind.rows, verify, at);
+  blameKey(draft, at, `${verify} has no table behind its store`, 'leave it out');
+  return null;
+}
+
+function readStore(
+  draft: Draft,
+  read: NonNullable<ReadSession['store']>,
+  families: readonly StoreFamily[],
+  verify: string,
+  at: string,
+): SessionStoreOptions | null {
+  const long = typeof read === 'string' ? null : read;
+  const url = typeof read === 'string' ? read : read.url;
   // A block without its URL is blamed already.
   if (url === undefined) return null;
-  if (kind.stores.length === 0) {
-    blameKey(draft, at, `${verify} keeps its sessions in the cookie, and has no store`, 'leave it out');
-    return null;
-  }
   const parsed = readUrl(draft, url, draft.places.has(`${at}.url`) ? `${at}.url` : at);
   if (parsed === null) return null;
   const { family } = parsed;
-  if (!kind.stores.includes(family)) {
+  if (!families.includes(family)) {
     blame(
       draft,
       at,
       `${verify} is not kept in ${family}`,
-      kind.stores.map((each) => exampleOf(each)).join(', '),
+      families.map((each) => exampleOf(each)).join(', '),
     );
   }
   checkDriver(draft, family, at);

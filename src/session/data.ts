@@ -75,10 +75,21 @@ export function asUserId(value: Data | undefined): UserId | null {
   return Number.isSafeInteger(number) ? number : value;
 }
 
+/** Digits that a double may not hold: ids of 64 bits, mostly. */
+const LONG_NUMBER = /\d{16}/;
+
+/** A whole number beyond 2^53 as a bigint, where JSON.parse tells how it was written (Node 21 and later). */
+function exactly(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
+  const written = context?.source ?? '';
+  return /^-?\d{1,100}$/.test(written) ? BigInt(written) : value;
+}
+
 /** Parses JSON that must be an object or list; undefined when it is neither. `text` is bounded by whoever read it. */
 export function parseJson(text: string): Data | undefined {
   try {
-    const value = JSON.parse(text) as Data; // JSON holds nothing that Data does not
+    // JSON holds nothing that Data does not.
+    const value = (LONG_NUMBER.test(text) ? JSON.parse(text, exactly) : JSON.parse(text)) as Data;
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;

@@ -88,6 +88,8 @@ export interface FormatKind<S extends OptionSpecs = OptionSpecs> {
   readonly stores: readonly StoreFamily[];
   /** True: it also works without a store. */
   readonly storeless: boolean;
+  /** Families of the second store, whose rows stand beside what the first one caches; left out: there is none. */
+  readonly rows?: readonly StoreFamily[];
   readonly options: S;
   /** One sentence for the docs, the editor schema and `explain`. */
   readonly about: string;

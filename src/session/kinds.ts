@@ -13,6 +13,7 @@ import { gorilla } from './formats/gorilla.ts';
 import { http } from './formats/http.ts';
 import { koaSession } from './formats/koa-session.ts';
 import { laravel } from './formats/laravel.ts';
+import { opaque } from './formats/opaque.ts';
 import { phoenix } from './formats/phoenix.ts';
 import { php } from './formats/php.ts';
 import { rackCookie } from './formats/rack-cookie.ts';
@@ -20,6 +21,7 @@ import { rackSession } from './formats/rack-session.ts';
 import { railsCookie } from './formats/rails-cookie.ts';
 import { railsStore } from './formats/rails-store.ts';
 import { scs } from './formats/scs.ts';
+import { signedCookie } from './formats/signed-cookie.ts';
 import { springSession } from './formats/spring-session.ts';
 import { starlette } from './formats/starlette.ts';
 import { symfony } from './formats/symfony.ts';
@@ -40,6 +42,8 @@ export const FORMAT_KINDS = {
   gorilla,
   scs,
   http,
+  opaque,
+  'signed-cookie': signedCookie,
   flask,
   'flask-login': flaskLogin,
   'flask-session': flaskSession,

@@ -5,8 +5,9 @@ import { systemRandom } from '../base/random.ts';
 import { systemTimers } from '../base/timers.ts';
 import type { FormatKind, FormatSpec, SessionFormat } from './format.ts';
 import { FORMAT_KINDS } from './kinds.ts';
-import type { SessionOptions } from './options.ts';
+import type { SessionOptions, SessionStoreOptions } from './options.ts';
 import type { StoreReader } from './store.ts';
+import type { StoreGate } from './stores/gate.ts';
 import { openStore } from './stores/open-store.ts';
 
 /** A block that can check. */
@@ -33,8 +34,9 @@ export function buildSession(options: SessionOptions): SessionFormat {
     secrets: options.secrets,
     user: options.user,
     store: options.store?.family ?? null,
+    rows: options.rows?.family ?? null,
     prefix: options.store?.prefix ?? null,
-    table: options.store?.table ?? null,
+    table: options.rows?.table ?? options.store?.table ?? null,
     // The config read them by the kind's own specs; which kind is only known at run time.
     options: options.format as never,
   };
@@ -59,27 +61,31 @@ async function openSession(
   changed: (change: StoreChange) => void,
 ): Promise<OpenSession> {
   const format = buildSession(options);
-  const { store: where } = options;
-  const store =
-    where === null
-      ? null
-      : await openStore(
-          { ...where, folder },
-          {
-            clock: systemClock,
-            timers: systemTimers,
-            random: systemRandom(),
-            changed: ({ up, why }) => changed({ up, why }),
-          },
-        );
+  const open = (where: SessionStoreOptions): Promise<StoreGate> =>
+    openStore(
+      { ...where, folder },
+      {
+        clock: systemClock,
+        timers: systemTimers,
+        random: systemRandom(),
+        changed: ({ up, why }) => changed({ up, why }),
+      },
+    );
+  const store = options.store === null ? null : await open(options.store);
+  const rows = options.rows === null ? null : await open(options.rows);
   await format.prepare?.();
   return {
     options,
     format,
-    store,
-    storeUp: () => store?.state.up ?? true,
+    store: store === null || rows === null ? store : together(store, rows),
+    storeUp: () => (store?.state.up ?? true) && (rows?.state.up ?? true),
     close: async () => {
-      await store?.close();
+      await Promise.all([store?.close(), rows?.close()]);
     },
   };
+}
+
+/** A cache and the table behind it, told apart by what is asked. */
+function together(store: StoreReader, rows: StoreReader): StoreReader {
+  return { get: (query) => (query.kind === 'row' ? rows : store).get(query) };
 }

@@ -55,6 +55,8 @@ export interface SessionOptions {
   readonly secrets: readonly string[];
   readonly user: DataPath;
   readonly store: SessionStoreOptions | null;
+  /** A second store with rows behind what the first one caches; null: none. */
+  readonly rows: SessionStoreOptions | null;
   readonly require: Require;
   readonly exempt: readonly ExemptPath[];
   readonly onFail: OnFail;

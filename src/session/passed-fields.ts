@@ -8,6 +8,8 @@ import type { Finding } from './verdict.ts';
 const VALUE_MAX = 1024;
 /** JSON is not looked into deeper than this. */
 const JSON_DEPTH_MAX = 16;
+/** Lists and objects that are looked into: shared parts of a session may mean many more than its bytes. */
+const JSON_VALUES_MAX = 1000;
 
 /**
  * The lines for a finding, each with its CRLF: `Limpet-Session` always, the user under `userField` when known, and the chosen fields that
@@ -42,22 +44,22 @@ function fieldValue(value: Data | undefined, type: PassedField['type']): string 
 }
 
 function jsonText(value: Data): string | null {
-  const plain = asJson(value, 0);
+  const plain = asJson(value, 0, { left: JSON_VALUES_MAX });
   return plain === undefined ? null : encodeFieldText(JSON.stringify(plain));
 }
 
 /** The value as JSON can say it; undefined where it cannot (bytes, too deep, keys that are no texts or numbers). */
-function asJson(value: Data, depth: number): unknown {
+function asJson(value: Data, depth: number, budget: { left: number }): unknown {
   if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? String(value) : value;
-  if (depth >= JSON_DEPTH_MAX || value instanceof Uint8Array) return undefined;
+  if (depth >= JSON_DEPTH_MAX || value instanceof Uint8Array || --budget.left < 0) return undefined;
   if (Array.isArray(value)) {
-    const items = (value as readonly Data[]).map((item) => asJson(item, depth + 1));
+    const items = (value as readonly Data[]).map((item) => asJson(item, depth + 1, budget));
     return items.includes(undefined) ? undefined : items;
   }
   const entries = value instanceof Map ? [...value] : Object.entries(value);
   const plain: Record<string, unknown> = Object.create(null);
   for (const [key, item] of entries as [Data, Data][]) {
-    const text = asJson(item, depth + 1);
+    const text = asJson(item, depth + 1, budget);
     if (text === undefined || (typeof key !== 'string' && typeof key !== 'number')) return undefined;
     plain[String(key)] = text;
   }

@@ -21,6 +21,7 @@ const OPTIONS: SessionOptions = {
   secrets: [],
   user: ['id'],
   store: null,
+  rows: null,
   require: 'login',
   exempt: [],
   onFail: { kind: 'auto' },

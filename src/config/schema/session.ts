@@ -68,58 +68,63 @@ const dataPath = (meaning: string) =>
     {},
   );
 
-const store = either(
-  'Where sessions are kept. Only ever read. Not for sessions that live in their cookie.',
-  [
-    secret('', {}),
-    block(
-      '',
-      {
-        url: secret(
-          '`redis://`, `rediss://`, `redis+cluster://`, `redis+sentinel://`, `memcached://`, `postgres://`, `mysql://`, `sqlite:path`, `mongodb://`, `file:path` or `http(s)://`.',
-          { required: true },
-        ),
-        prefix: leaf('text', "What keys begin with; without it, the framework's default.", {}),
-        table: leaf('text', "Table or collection; without it, the framework's default.", {}),
-        replicas: leaf('flag', 'Read from replicas where there are any.', { default: false }),
-        deadline: leaf('duration', 'Longest look-up; then the verdict is `unknown`.', {
-          default: '250ms',
-          min: 1,
-          max: 60_000,
-        }),
-        concurrency: leaf('count', 'Look-ups under way at once, per worker.', {
-          default: 100,
-          min: 1,
-          max: 10_000,
-        }),
-        waiting: leaf(
-          'count',
-          'Look-ups that may wait for a place, per worker; more are `unknown` at once.',
-          {
-            default: 1000,
-            min: 0,
-            max: 100_000,
-          },
-        ),
-        tls: block(
-          'TLS towards the store, and how it is recognised.',
-          {
-            verify: leaf('flag', 'Refuse a store whose certificate is not valid for its name.', {
-              default: true,
-            }),
-            serverName: leaf('host', "Name for SNI and for the certificate; without it, the store's host.", {
-              takes: 'a host name',
-            }),
-            ca: pem("Authorities that are trusted, instead of the system's.", {}),
-          },
-          {},
-        ),
-      },
-      {},
-    ),
-  ],
-  {},
-);
+const storeLike = (meaning: string) =>
+  either(
+    meaning,
+    [
+      secret('', {}),
+      block(
+        '',
+        {
+          url: secret(
+            '`redis://`, `rediss://`, `redis+cluster://`, `redis+sentinel://`, `memcached://`, `postgres://`, `mysql://`, `sqlite:path`, `mongodb://`, `file:path` or `http(s)://`.',
+            { required: true },
+          ),
+          prefix: leaf('text', "What keys begin with; without it, the framework's default.", {}),
+          table: leaf('text', "Table or collection; without it, the framework's default.", {}),
+          replicas: leaf('flag', 'Read from replicas where there are any.', { default: false }),
+          deadline: leaf('duration', 'Longest look-up; then the verdict is `unknown`.', {
+            default: '250ms',
+            min: 1,
+            max: 60_000,
+          }),
+          concurrency: leaf('count', 'Look-ups under way at once, per worker.', {
+            default: 100,
+            min: 1,
+            max: 10_000,
+          }),
+          waiting: leaf(
+            'count',
+            'Look-ups that may wait for a place, per worker; more are `unknown` at once.',
+            {
+              default: 1000,
+              min: 0,
+              max: 100_000,
+            },
+          ),
+          tls: block(
+            'TLS towards the store, and how it is recognised.',
+            {
+              verify: leaf('flag', 'Refuse a store whose certificate is not valid for its name.', {
+                default: true,
+              }),
+              serverName: leaf(
+                'host',
+                "Name for SNI and for the certificate; without it, the store's host.",
+                {
+                  takes: 'a host name',
+                },
+              ),
+              ca: pem("Authorities that are trusted, instead of the system's.", {}),
+            },
+            {},
+          ),
+        },
+        {},
+      ),
+    ],
+    {},
+  );
 
 const onFail = either(
   'What a client is answered that may not pass. `auto`: 401, as JSON or as text by what it accepts.',
@@ -177,7 +182,8 @@ export const session = block(
     user: dataPath(
       "Where the user id is in the session; without it, the framework's default. A list where a name holds a dot.",
     ),
-    store,
+    store: storeLike('Where sessions are kept. Only ever read. Not for sessions that live in their cookie.'),
+    rows: storeLike("The table behind a store that only caches, for Django's `cached_db`."),
     require: choice(
       '`login`: a user who is logged in; `session`: also a visitor with a genuine session; `nothing`: everybody, observed, annotated and counted.',
       ['login', 'session', 'nothing'],

@@ -37,6 +37,7 @@ export const django = formatKind({
   secrets: 'optional',
   stores: ['redis', 'memcached', 'postgres', 'mysql', 'sqlite', 'file'],
   storeless: true,
+  rows: ['postgres', 'mysql', 'sqlite'],
   options: DJANGO_OPTIONS,
   about: 'Django 2.2 to 5 with the session engines db, cache, cached_db, file and signed_cookies.',
   build: (spec) => new Django(spec),
