@@ -85,7 +85,7 @@ export function storedValue(
 }
 
 /** The store of most vectors: one value under one key; rows by their columns, hashes by their fields in base64. */
-function vectorStore(vector: Vector): (query: Query) => StoredValue | null {
+export function vectorStore(vector: Vector): (query: Query) => StoredValue | null {
   return (query) => {
     const absent =
       vector.storeKey === null || (vector.storeValue === null && (vector.storeRow ?? null) === null);
@@ -103,14 +103,12 @@ function vectorStore(vector: Vector): (query: Query) => StoredValue | null {
   };
 }
 
-/** The finding for a vector. */
-export async function judge(vector: Vector, configured: Configured): Promise<Finding> {
-  const format = buildFormat(configured);
-  await format.prepare?.();
+/** What a client sends in a vector. */
+export function requestOf(vector: Vector): CredentialSource {
   const headers = new Map(
     Object.entries(vector.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
   );
-  const request: CredentialSource = {
+  return {
     cookies: Buffer.from(
       vector.cookieHeader ?? '',
       /[^\0-\xff]/.test(vector.cookieHeader ?? '') ? 'utf8' : 'latin1',
@@ -119,6 +117,13 @@ export async function judge(vector: Vector, configured: Configured): Promise<Fin
     userAgent: headers.get('user-agent') ?? null,
     clientAddress: (headers.get('x-forwarded-for') ?? '127.0.0.1').split(',')[0]!.trim(),
   };
+}
+
+/** The finding for a vector. */
+export async function judge(vector: Vector, configured: Configured): Promise<Finding> {
+  const format = buildFormat(configured);
+  await format.prepare?.();
+  const request = requestOf(vector);
   const ask = configured.reader ?? vectorStore(vector);
   const store: StoreReader = { get: async (query) => ask(query) };
   const read = format.read(request, vector.checkAt);
