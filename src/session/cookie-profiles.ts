@@ -56,6 +56,14 @@ export function cookieValue(profile: CookieProfile, header: string, name: string
   return cookieValues(profile, header, name)[0] ?? null;
 }
 
+/** What this parser finds: the value that the app uses under each name, in the order of the names. One pass, however many there are. */
+export function cookieMap(profile: CookieProfile, header: string): ReadonlyMap<string, string> {
+  const { pairs, uses } = PROFILES[profile];
+  const found = new Map<string, string>();
+  for (const [name, value] of pairs(header)) if (uses === 'last' || !found.has(name)) found.set(name, value);
+  return found;
+}
+
 /** The names that this parser finds, each once, in order. */
 export function cookieNames(profile: CookieProfile, header: string): readonly string[] {
   return [...new Set(Array.from(PROFILES[profile].pairs(header), ([name]) => name))];

@@ -1,16 +1,20 @@
 // The closed table of session formats: a new one is a file in formats/, a row here and a page in the docs.
 import type { FormatKind } from './format.ts';
 import { aspnetcoreAuth, aspnetcoreSession } from './formats/aspnetcore.ts';
+import { authjs, nextauth } from './formats/authjs.ts';
 import { cookieSession } from './formats/cookie-session.ts';
 import { devise } from './formats/devise.ts';
 import { django } from './formats/django.ts';
 import { expressSession } from './formats/express-session.ts';
+import { fastifySecureSession } from './formats/fastify-secure-session.ts';
 import { fastifySession } from './formats/fastify-session.ts';
 import { flask } from './formats/flask.ts';
 import { flaskLogin } from './formats/flask-login.ts';
 import { flaskSession } from './formats/flask-session.ts';
 import { gorilla } from './formats/gorilla.ts';
 import { http } from './formats/http.ts';
+import { ironSession } from './formats/iron-session.ts';
+import { jwt } from './formats/jwt.ts';
 import { koaSession } from './formats/koa-session.ts';
 import { laravel } from './formats/laravel.ts';
 import { opaque } from './formats/opaque.ts';
@@ -41,7 +45,12 @@ export const FORMAT_KINDS = {
   phoenix,
   gorilla,
   scs,
+  'fastify-secure-session': fastifySecureSession,
+  'iron-session': ironSession,
+  nextauth,
+  authjs,
   http,
+  jwt,
   opaque,
   'signed-cookie': signedCookie,
   flask,

@@ -1,5 +1,5 @@
 // A JSON Web Key Set as public keys to look up: what in it is no key for signatures is passed over.
-import { createPublicKey, type JsonWebKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { type Data, lookAt } from '../data.ts';
 import { fitsKey, JWS_ALGORITHMS, type JwsAlgorithm } from './jws-algorithms.ts';
 
@@ -62,7 +62,7 @@ function readKey(jwk: Data): SetKey | null {
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) return null;
   try {
     // Node checks each member, and throws for whatever is no key.
-    const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
+    const key = createPublicKey({ key: jwk as webcrypto.JsonWebKey, format: 'jwk' });
     const fits = [...JWS_ALGORITHMS.values()].some((algorithm) => fitsKey(algorithm, key));
     return fits ? { key, kid: member('kid'), alg: member('alg') } : null;
   } catch {

@@ -15,8 +15,10 @@ export class PemKeys implements PublicKeys {
   /** `text`: SPKI, PKCS #1 or certificates. Throws KeyProblem for what is no public key, or a weak one. */
   constructor(text: string) {
     const blocks = Array.from(text.matchAll(BLOCK), ([block, label]) => readBlock(block, label ?? ''));
-    if (blocks.length === 0) throw new KeyProblem('there is no public key in it', '-----BEGIN PUBLIC KEY-----');
-    if (blocks.length > KEYS_MAX) throw new KeyProblem(`it holds ${blocks.length} keys`, `at most ${KEYS_MAX}`);
+    if (blocks.length === 0)
+      throw new KeyProblem('there is no public key in it', '-----BEGIN PUBLIC KEY-----');
+    if (blocks.length > KEYS_MAX)
+      throw new KeyProblem(`it holds ${blocks.length} keys`, `at most ${KEYS_MAX}`);
     this.keys = blocks;
   }
 
