@@ -37,6 +37,7 @@ export const REASONS = {
   'store.late': 'the store did not answer in time',
   'store.busy': 'too many look-ups are waiting for the store',
   'user.remembered': 'a remember-me cookie may log the user in; only the app can tell',
+  'user.elsewhere': 'the session only refers to its user; who that is, only the app can look up',
   'keys.none': 'the keys that tokens are checked with could not be had',
   'check.none': 'the request was not checked, since a CORS preflight never carries a session',
   'check.failed': 'the check itself failed, which is a fault of Limpet; the log says more',

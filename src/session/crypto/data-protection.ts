@@ -17,7 +17,11 @@ export interface MasterKey {
   /** Hash of the HMAC beside CBC. */
   readonly digest: 'sha256' | 'sha512';
   readonly revoked: boolean;
+  /** `contextHeader` of cipher and digest. */
+  readonly header: Buffer;
 }
+
+type Algorithms = Pick<MasterKey, 'cipher' | 'digest'>;
 
 const MAGIC = 0x09f0c9f0;
 const HEAD_BYTES = 20;
@@ -35,16 +39,13 @@ export function protectingKey(payload: Buffer): string | null {
 }
 
 /**
- * The plain text, or null when the payload is not of this key and these purposes. Managed- and CngAuthenticatedEncryptor.cs, AesGcm-
+ * The plain text, or null when the payload is not of this key and these purposes (`purposesOf`). Managed- and CngAuthenticatedEncryptor.cs, AesGcm-
  * AuthenticatedEncryptor.cs: keys for each payload by SP 800-108 in counter mode over HMAC-SHA512.
  */
-export function unprotect(payload: Buffer, key: MasterKey, purposes: readonly string[]): Buffer | null {
-  const label = Buffer.concat([payload.subarray(0, HEAD_BYTES), purposesOf(purposes)]);
+export function unprotect(payload: Buffer, key: MasterKey, purposes: Buffer): Buffer | null {
+  const label = Buffer.concat([payload.subarray(0, HEAD_BYTES), purposes]);
   const body = payload.subarray(HEAD_BYTES + MODIFIER_BYTES);
-  const context = Buffer.concat([
-    contextHeader(key),
-    payload.subarray(HEAD_BYTES, HEAD_BYTES + MODIFIER_BYTES),
-  ]);
+  const context = Buffer.concat([key.header, payload.subarray(HEAD_BYTES, HEAD_BYTES + MODIFIER_BYTES)]);
   const keyBytes = Number(key.cipher.slice(4, 7)) / 8;
   const macBytes = isGcm(key) ? 0 : key.digest === 'sha256' ? 32 : 64;
   const derived = deriveBytes(key.master, label, context, keyBytes + macBytes);
@@ -54,8 +55,8 @@ export function unprotect(payload: Buffer, key: MasterKey, purposes: readonly st
     : openCbc(key, encryption, derived.subarray(keyBytes), body);
 }
 
-/** Their number, then each with its length in sevens of bits. */
-function purposesOf(purposes: readonly string[]): Buffer {
+/** What payloads are for, in bytes: the number of purposes, then each with its length in sevens of bits. */
+export function purposesOf(purposes: readonly string[]): Buffer {
   const count = Buffer.alloc(4);
   count.writeUInt32BE(purposes.length);
   const parts = purposes.flatMap((purpose) => {
@@ -68,7 +69,7 @@ function purposesOf(purposes: readonly string[]): Buffer {
   return Buffer.concat([count, ...parts]);
 }
 
-function isGcm({ cipher }: MasterKey): boolean {
+function isGcm({ cipher }: Algorithms): boolean {
   return cipher.endsWith('gcm');
 }
 
@@ -86,7 +87,7 @@ function deriveBytes(key: Uint8Array, label: Uint8Array, context: Uint8Array, le
 }
 
 /** What ties derived keys to their algorithms: sizes, and both of them run over nothing with keys out of an empty one. */
-function contextHeader(key: MasterKey): Buffer {
+export function contextHeader(key: Algorithms): Buffer {
   const keyBytes = Number(key.cipher.slice(4, 7)) / 8;
   if (isGcm(key)) {
     const derived = deriveBytes(EMPTY, EMPTY, EMPTY, keyBytes);

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FormatProblem } from '../format.ts';
-import type { MasterKey } from './data-protection.ts';
+import { contextHeader, type MasterKey } from './data-protection.ts';
 
 /** A ring is read again at most this often: an unknown key id is anybody's to send. */
 const AGAIN_MS = 30_000;
@@ -60,19 +60,40 @@ function readRing(folder: string): Map<string, MasterKey> {
     .filter((name) => name.endsWith('.xml'))
     .slice(0, FILES_MAX)
     .map((name) => readFileSync(join(folder, name), 'utf8').slice(0, FILE_BYTES_MAX));
-  const revoked = new Set(files.flatMap(revocationsIn));
+  const revocations = files.flatMap(revocationsIn);
   const keys = new Map<string, MasterKey>();
   for (const file of files) {
     const key = keyIn(file);
-    if (key !== null) keys.set(key.id, { ...key, revoked: revoked.has(key.id) || revoked.has('*') });
+    if (key === null) continue;
+    const createdMs = dateIn(file, 'creationDate');
+    const revoked = revocations.some(({ id, beforeMs }) =>
+      id === '*' ? !(createdMs >= beforeMs) : id === key.id,
+    );
+    keys.set(key.id, { ...key, revoked });
   }
   return keys;
 }
 
-/** Ids that a revocation names; `*` for all keys (XmlKeyManager.cs). All keys of a date are taken for all. */
-function revocationsIn(xml: string): string[] {
+interface Revocation {
+  /** Of the key; `*`: all keys made before `beforeMs`. */
+  readonly id: string;
+  /** NaN: it cannot be read, so that all keys count as made before it. */
+  readonly beforeMs: number;
+}
+
+/** What a file revokes (XmlKeyManager.cs, `ProcessRevocationElement`). */
+function revocationsIn(xml: string): Revocation[] {
   if (!/<revocation[\s>]/.test(xml)) return [];
-  return Array.from(xml.matchAll(/<key\s+id="([^"]+)"/g), (match) => match[1]!.toLowerCase());
+  const beforeMs = dateIn(xml, 'revocationDate');
+  return Array.from(xml.matchAll(/<key\s+id="([^"]+)"/g), (match) => ({
+    id: match[1]!.toLowerCase(),
+    beforeMs,
+  }));
+}
+
+/** The date in an element, unix milliseconds; NaN: there is none. */
+function dateIn(xml: string, element: string): number {
+  return Date.parse(new RegExp(`<${element}>\\s*([^<\\s]+)\\s*<`).exec(xml)?.[1] ?? '');
 }
 
 const CIPHER = /<encryption\s+algorithm="AES_(128|192|256)_(CBC|GCM)"/;
@@ -86,12 +107,16 @@ function keyIn(xml: string): MasterKey | null {
   const cipher = CIPHER.exec(xml);
   const master = MASTER.exec(xml)?.[1];
   if (id === undefined || cipher === null || master === undefined) return null;
-  return {
-    id: id.toLowerCase(),
-    master: Buffer.from(master, 'base64'),
+  const algorithms = {
     // The pattern has no other words.
     cipher: `aes-${cipher[1]}-${cipher[2]!.toLowerCase()}` as MasterKey['cipher'],
     digest: DIGEST.exec(xml)?.[1] === '512' ? 'sha512' : 'sha256',
+  } as const;
+  return {
+    id: id.toLowerCase(),
+    master: Buffer.from(master, 'base64'),
+    ...algorithms,
+    header: contextHeader(algorithms),
     revoked: false,
   };
 }

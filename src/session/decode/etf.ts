@@ -11,11 +11,13 @@ const VALUES_MAX = 100_000;
 const BIG_BYTES_MAX = 1024;
 const VERSION = 131;
 const COMPRESSED = 80;
+/** Bytes behind the node's name: pids, new and old, and ports, newest, new and old. */
+const NODE_BOUND_BYTES: Readonly<Record<number, number>> = { 88: 12, 103: 9, 120: 12, 89: 8, 102: 5 };
 
 /**
  * The one term that `bytes` hold (erts External Term Format, version 131): maps are maps, tuples and lists are lists, binaries are texts
- * where they are UTF-8, atoms are texts but for nil, true and false. Functions, references, ports and pids are refused, as
- * Plug.Crypto.non_executable_binary_to_term refuses what could run. Bounds: 1 MiB, also inflated, depth 64, 100,000 values. Throws
+ * where they are UTF-8, atoms are texts but for nil, true and false; pids, ports, references and bit strings are null. Functions are
+ * refused, as Plug.Crypto.non_executable_binary_to_term refuses what could run. Bounds: 1 MiB, also inflated, depth 64, 100,000 values. Throws
  * DecodeError and nothing else.
  */
 export function decodeEtf(bytes: Uint8Array): Data {
@@ -99,8 +101,14 @@ class TermReader {
         return textOf(this.#take(this.#number(4)));
       case 106:
         return [];
-      case 107: // a list of bytes
-        return [...this.#take(this.#number(2))];
+      case 107: {
+        const count = this.#number(2);
+        this.#values += count;
+        return [...this.#take(count)];
+      }
+      case 77: // bits that are no whole bytes
+        this.#take(this.#number(4) + 1);
+        return null;
       default:
         return this.#container(tag);
     }
@@ -134,9 +142,27 @@ class TermReader {
         }
         return map;
       }
+      case 88:
+      case 89:
+      case 102:
+      case 103:
+      case 120:
+        return this.#nodeBound(NODE_BOUND_BYTES[tag]!);
+      case 90:
+      case 114: {
+        const words = this.#number(2);
+        return this.#nodeBound((tag === 90 ? 4 : 1) + 4 * words);
+      }
       default:
         throw new DecodeError('a term of a kind that no session holds');
     }
+  }
+
+  /** A node's name and `length` bytes: it means something to that node only. */
+  #nodeBound(length: number): null {
+    this.term();
+    this.#take(length);
+    return null;
   }
 
   #items(count: number): Data[] {

@@ -40,13 +40,16 @@ const BOXES = new Set(
     (name) => `java.lang.${name}`,
   ),
 );
+/** Collections whose `writeObject` writes their items and nothing else but numbers. */
 const LISTS =
-  /^java\.util\.(ArrayList|LinkedList|HashSet|LinkedHashSet|TreeSet|ArrayDeque|Vector|CollSer|concurrent\.\w+)$/;
+  /^java\.util\.(ArrayList|LinkedList|HashSet|LinkedHashSet|ArrayDeque|concurrent\.CopyOnWriteArrayList)$/;
+/** Maps that write keys and values in turn. */
 const MAPS = /^java\.util\.(HashMap|LinkedHashMap|TreeMap|Hashtable|concurrent\.ConcurrentHashMap)$/;
 
 /**
- * The first object in `bytes` (stream version 5). Boxed numbers are numbers, lists and sets are lists, maps are maps; what a class writes in
- * its own way beside its fields is passed over. Bounds: 1 MiB, depth 64, 100,000 values. Throws DecodeError and nothing else.
+ * The first object in `bytes` (stream version 5). Boxed numbers are numbers, lists and sets are lists, maps are maps, a UUID is its text;
+ * what a class writes in its own way beside its fields is passed over. What refers to an object that it is itself a part of is null, so
+ * that the data has no cycles. Bounds: 1 MiB, depth 64, 100,000 values. Throws DecodeError and nothing else.
  */
 export function decodeJava(bytes: Uint8Array): Data {
   if (bytes.length > STORED_BYTES_MAX) throw new DecodeError('a Java stream longer than the bound');
@@ -209,10 +212,14 @@ class JavaReader {
     const desc = this.#classDesc();
     if (desc === null) throw new DecodeError('a Java object without a class');
     const map = new Map<Data, Data>([[JAVA_CLASS, desc.name]]);
-    const slot = this.#keep(map);
+    const slot = this.#keep(null);
     const lineage: ClassDesc[] = [];
-    for (let at: ClassDesc | null = desc; at !== null; at = at.parent) lineage.unshift(at);
-    const written = lineage.flatMap((each) => this.#part(each, map));
+    for (let at: ClassDesc | null = desc; at !== null; at = at.parent) {
+      // References may chain classes without end, or in a ring.
+      if (lineage.length >= DEPTH_MAX) throw new DecodeError('Java classes deeper than the bound');
+      lineage.push(at);
+    }
+    const written = lineage.reverse().flatMap((each) => this.#part(each, map));
     const value = simplified(desc.name, map, written);
     this.#handles[slot] = value;
     return value;
@@ -225,7 +232,10 @@ class JavaReader {
       return this.#annotations();
     }
     if (!(flags & SC.serializable)) return [];
-    for (const { type, name } of fields) map.set(name, this.#field(type));
+    for (const { type, name } of fields) {
+      if (++this.#values > VALUES_MAX) throw new DecodeError('more Java values than the bound');
+      map.set(name, this.#field(type));
+    }
     return flags & SC.writeMethod ? this.#annotations() : [];
   }
 
@@ -261,7 +271,7 @@ class JavaReader {
     const desc = this.#classDesc();
     const type = desc?.name[1] ?? '';
     const items: Data[] = [];
-    const slot = this.#keep(items);
+    const slot = this.#keep(null);
     const count = this.#number(4);
     if (count > this.#bytes.length - this.#at) throw new DecodeError('a Java array beyond the end');
     if (type === 'B') {
@@ -273,6 +283,7 @@ class JavaReader {
       if (++this.#values > VALUES_MAX) throw new DecodeError('more Java values than the bound');
       items.push(this.#field(type));
     }
+    this.#handles[slot] = items;
     return items;
   }
 }
@@ -285,10 +296,25 @@ function isClassDesc(value: Data | ClassDesc): value is ClassDesc {
 function simplified(name: string, map: Map<Data, Data>, written: readonly Data[]): Data {
   if (BOXES.has(name)) return map.get('value') ?? null;
   if (LISTS.test(name)) return written;
-  if (!MAPS.test(name)) return map;
+  // Its comparator comes first.
+  if (name === 'java.util.TreeSet') return written.slice(1);
+  if (name === 'java.util.UUID') return uuidText(map);
+  // `List.of`, `Set.of` and `Map.of` (ImmutableCollections.java): the tag's lowest byte tells which.
+  const ofMap = name === 'java.util.CollSer' && Number(map.get('tag')) % 256 === 3;
+  if (name === 'java.util.CollSer' && !ofMap) return written;
+  if (!ofMap && !MAPS.test(name)) return map;
   const entries = new Map<Data, Data>();
   for (let i = 0; i + 1 < written.length; i += 2) entries.set(written[i]!, written[i + 1]!);
   return entries;
+}
+
+function uuidText(map: ReadonlyMap<Data, Data>): Data {
+  const halves = [map.get('mostSigBits'), map.get('leastSigBits')].map((half) =>
+    typeof half === 'number' || typeof half === 'bigint'
+      ? BigInt.asUintN(64, BigInt(half)).toString(16).padStart(16, '0')
+      : '',
+  );
+  return halves.join('').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
 /** UTF-8 with surrogates written apart and NUL in two bytes (java.io.DataInput). */

@@ -56,13 +56,13 @@ function readIdentity(reader: NetReader, claims: Map<Data, Data>, depth: number)
 }
 
 /**
- * The values of a session by key: texts where they are UTF-8, else bytes (DistributedSession.cs, `Deserialize`, version 2). Throws
- * DecodeError and nothing else.
+ * The values of a session by key: texts where they are UTF-8, else bytes (DistributedSession.cs, `Deserialize`, version 2). What is of
+ * another version is an empty session, as it is there. Throws DecodeError and nothing else.
  */
 export function decodeNetSession(bytes: Uint8Array): Data {
+  if (bytes[0] !== 2) return new Map();
   const reader = new NetReader(bytes);
   const head = reader.take(20);
-  if (head[0] !== 2) throw new DecodeError('a session of an unknown version');
   const count = (head[1]! << 16) | (head[2]! << 8) | head[3]!;
   if (count > COUNT_MAX) throw new DecodeError('more values than the bound');
   const values = new Map<Data, Data>();

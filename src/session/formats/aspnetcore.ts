@@ -1,6 +1,6 @@
 // ASP.NET Core's two cookies: the sign-in ticket, and the state of a session in a distributed cache.
 import { cookieValue } from '../cookie-profiles.ts';
-import { type MasterKey, protectingKey, unprotect } from '../crypto/data-protection.ts';
+import { type MasterKey, protectingKey, purposesOf, unprotect } from '../crypto/data-protection.ts';
 import { KeyRing } from '../crypto/key-ring.ts';
 import { asUserId, type Data, lookAt, type UserId } from '../data.ts';
 import { DecodeError } from '../decode/decode-error.ts';
@@ -74,15 +74,24 @@ export const aspnetcoreSession = formatKind({
   build: (spec) => new AspNetSession(spec),
 });
 
+/** CookieAuthenticationHandler.cs, `SessionIdClaim`. */
+const STORED_TICKET_CLAIM = 'Microsoft.AspNetCore.Authentication.Cookies-SessionId';
+
 /** Parts of one cookie that ChunkingCookieManager.cs may write. */
 const CHUNKS_MAX = 50;
 
 /** What both cookies are: base64 of a payload that the key ring opens, for purposes that name app and use. */
 class Protector {
   readonly #ring: KeyRing;
-  readonly #purposes: readonly string[];
+  readonly #purposes: Buffer;
+  readonly #spelling: RegExp;
 
-  constructor(kind: string, options: OptionValues<typeof ringOptions>, purposes: readonly string[]) {
+  constructor(
+    kind: string,
+    options: OptionValues<typeof ringOptions>,
+    purposes: readonly string[],
+    spelling: RegExp,
+  ) {
     const { keys, application } = options;
     const at = `verify.${kind}`;
     if (keys === null)
@@ -98,12 +107,13 @@ class Protector {
         `{ ${kind}: { application: NAME } }`,
       );
     this.#ring = new KeyRing(keys, `${at}.keys`);
-    this.#purposes = [application, ...purposes];
+    this.#purposes = purposesOf([application, ...purposes]);
+    this.#spelling = spelling;
   }
 
   /** The payload of a cookie's value, or null when it cannot be one. */
   payloadOf(value: string): Buffer | null {
-    if (!/^[A-Za-z0-9+/_-]+={0,2}$/.test(value)) return null;
+    if (!this.#spelling.test(value)) return null;
     const payload = Buffer.from(value, 'base64');
     return protectingKey(payload) === null ? null : payload;
   }
@@ -133,11 +143,14 @@ class AspNetAuth implements SessionFormat {
 
   constructor(spec: AuthSpec) {
     this.#spec = spec;
-    this.#protector = new Protector('aspnetcore-auth', spec.options, [
-      'Microsoft.AspNetCore.Authentication.Cookies.CookieAuthenticationMiddleware',
-      spec.options.scheme,
-      'v2',
-    ]);
+    const use = 'Microsoft.AspNetCore.Authentication.Cookies.CookieAuthenticationMiddleware';
+    // SecureDataFormat.cs: base64url.
+    this.#protector = new Protector(
+      'aspnetcore-auth',
+      spec.options,
+      [use, spec.options.scheme, 'v2'],
+      /^[\w-]+={0,2}$/,
+    );
   }
 
   read({ cookies }: CredentialSource): Pending | Finding {
@@ -167,9 +180,12 @@ class AspNetAuth implements SessionFormat {
     if (!Buffer.isBuffer(plain)) return plain;
     try {
       const ticket = decodeNetTicket(plain);
-      const expires = lookAt(ticket, ['properties', '.expires']);
-      const endsAtS = typeof expires === 'string' ? Date.parse(expires) / 1000 : null;
-      if (endsAtS !== null && !(endsAtS >= nowS)) return invalid('expired');
+      const expires = Date.parse(String(lookAt(ticket, ['properties', '.expires']) ?? '')) / 1000;
+      // What is no date is no expiry (AuthenticationProperties.cs, `GetDateTimeOffset`).
+      const endsAtS = Number.isNaN(expires) ? null : expires;
+      if (endsAtS !== null && endsAtS < nowS) return invalid('expired');
+      // With an ITicketStore the cookie holds but the key of the ticket.
+      if (lookAt(ticket, ['claims', STORED_TICKET_CLAIM]) !== undefined) return unknown('user.elsewhere');
       return genuine(asUserId(lookAt(ticket, this.#spec.user)), ticket, endsAtS);
     } catch (error) {
       if (error instanceof DecodeError) return invalid('credential.malformed');
@@ -187,7 +203,13 @@ class AspNetSession implements SessionFormat {
 
   constructor(spec: SessionSpec) {
     this.#spec = spec;
-    this.#protector = new Protector('aspnetcore-session', spec.options, ['SessionMiddleware']);
+    // CookieProtection.cs: plain base64 whose padding was cut off.
+    this.#protector = new Protector(
+      'aspnetcore-session',
+      spec.options,
+      ['SessionMiddleware'],
+      /^[A-Za-z0-9+/]+={0,2}$/,
+    );
   }
 
   read({ cookies }: CredentialSource): Pending | Finding {
@@ -196,14 +218,17 @@ class AspNetSession implements SessionFormat {
     if (value.length > CREDENTIAL_MAX) return invalid('credential.too-long');
     const payload = this.#protector.payloadOf(value);
     if (payload === null) return invalid('credential.malformed');
+    return { identity: payload.toString('latin1'), check: (stores) => this.#check(payload, stores) };
+  }
+
+  #check(payload: Buffer, stores: StoreReader): Finding | Promise<Finding> {
     const plain = this.#protector.open(payload);
     if (!Buffer.isBuffer(plain)) return plain;
     const key = plain.toString('utf8');
-    if (key.length !== 36) return invalid('credential.malformed');
-    return { identity: key, check: (stores) => this.#check(key, stores) };
+    return key.length === 36 ? this.#stored(key, stores) : invalid('credential.malformed');
   }
 
-  async #check(key: string, stores: StoreReader): Promise<Finding> {
+  async #stored(key: string, stores: StoreReader): Promise<Finding> {
     const query = { kind: 'hash', key: `${this.#spec.prefix ?? ''}${key}`, fields: ['data'] } as const;
     const stored = await stores.get(query);
     const data = stored?.cells.get('data');

@@ -22,10 +22,10 @@ const options = {
   blockKeys: {
     kind: 'secrets',
     about:
-      'Block keys of the key pairs, in the order of `secrets`, which are the hash keys; none: signed only.',
+      'Block keys of the key pairs, in the order of `secrets`, which are the hash keys; `none` for a pair without one. Left out: signed only.',
   },
   serializer: { kind: 'choice', of: ['gob', 'json'], default: 'gob', about: 'Serializer of the codecs.' },
-  maxAge: { kind: 'seconds', default: 30 * 86_400, about: 'MaxAge of the codecs.' },
+  maxAge: { kind: 'seconds', default: 30 * 86_400, about: 'MaxAge of the codecs; 0: no bound.' },
 } as const;
 
 type Spec = FormatSpec<OptionValues<typeof options>>;
@@ -64,19 +64,19 @@ class Gorilla implements SessionFormat {
 
   constructor(spec: Spec) {
     const { blockKeys } = spec.options;
-    const blocks = blockKeys.map(keyBytes);
-    const wrong = blocks.findIndex(({ length }) => ![16, 24, 32].includes(length));
+    const blocks = blockKeys.map((key) => (key === 'none' ? null : keyBytes(key)));
+    const wrong = blocks.findIndex((block) => block !== null && ![16, 24, 32].includes(block.length));
     if (wrong >= 0)
       throw new FormatProblem(
         `verify.gorilla.blockKeys[${wrong}]`,
         'a block key has 16, 24 or 32 bytes',
         'base64: and the bytes in base64',
       );
-    if (blocks.length > spec.secrets.length)
+    if (blocks.length > 0 && blocks.length !== spec.secrets.length)
       throw new FormatProblem(
         'verify.gorilla.blockKeys',
-        'each block key belongs to a hash key',
-        'as many secrets',
+        'each block key belongs to a hash key, and these are not as many',
+        'as many as `secrets`; `none` for a pair without a block key',
       );
     this.#spec = spec;
     this.#pairs = spec.secrets.map((secret, i) => ({ hash: keyBytes(secret), block: blocks[i] ?? null }));
@@ -102,7 +102,8 @@ class Gorilla implements SessionFormat {
     for (const { hash, block } of this.#pairs) {
       if (!sameBytes(hmac('sha256', hash, Buffer.from(`${cookie}|${parts.text}`, 'latin1')), parts.mac))
         continue;
-      const endsAtS = options.maxAge === null ? null : parts.timeS + options.maxAge;
+      // 0 is securecookie's own word for no bound.
+      const endsAtS = options.maxAge === null || options.maxAge === 0 ? null : parts.timeS + options.maxAge;
       if (endsAtS !== null && endsAtS < Math.floor(nowS)) return invalid('expired');
       const session = this.#session(parts.payload, block);
       if (session !== undefined) return genuine(asUserId(lookAt(session, user)), session, endsAtS);

@@ -15,7 +15,7 @@ import {
   type SessionFormat,
 } from '../format.ts';
 import type { OptionValues } from '../format-options.ts';
-import { type Finding, genuine, invalid } from '../verdict.ts';
+import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
 import { CREDENTIAL_MAX } from './credential.ts';
 
 const options = {
@@ -29,7 +29,7 @@ const options = {
   oldEncryptionSalts: {
     kind: 'texts',
     default: [],
-    about: '`encryption_salt` of each of `rotating_options`, in the same order.',
+    about: '`encryption_salt` of each of `rotating_options`, in the same order; `none` where it has none.',
   },
   iterations: {
     kind: 'count',
@@ -60,10 +60,12 @@ interface Keys {
   readonly encryption: Buffer | null;
 }
 
-/** The bytes of base64url without padding; null for anything else. */
-function unpadded(text: string): Buffer | null {
-  return /^[A-Za-z0-9_-]*$/.test(text) && text.length % 4 !== 1 ? Buffer.from(text, 'base64url') : null;
+/** The bytes of base64url, padded or not, as Base.url_decode64 takes it with `padding: false`; null for anything else. */
+function part(text: string): Buffer | null {
+  return /^(?:[\w-]{4})*(?:[\w-]{2}(?:==)?|[\w-]{3}=?)?$/.test(text) ? Buffer.from(text, 'base64url') : null;
 }
+
+const SIGNED_HEAD = Buffer.from('HS256');
 
 /**
  * plug 1.16 plug/session/cookie.ex; plug_crypto 2.1 and 1.2 message_verifier.ex, message_encryptor.ex, key_generator.ex. There is no time in
@@ -83,11 +85,20 @@ class Phoenix implements SessionFormat {
         'the key is made of a salt, which is missing',
         '{ phoenix: { signingSalt: … } }',
       );
+    if (oldEncryptionSalts.length > 0 && oldEncryptionSalts.length !== oldSigningSalts.length)
+      throw new FormatProblem(
+        'verify.phoenix.oldEncryptionSalts',
+        'old salts come in pairs, and these are not as many as `oldSigningSalts`',
+        'as many of both; `none` for options that only signed',
+      );
     const derive = (secret: string, salt: string): Buffer =>
       pbkdf2Sync(secret, salt, iterations, 32, 'sha256');
     const pairs = [
       [signingSalt, encryptionSalt] as const,
-      ...oldSigningSalts.map((salt, i) => [salt, oldEncryptionSalts[i] ?? null] as const),
+      ...oldSigningSalts.map((salt, i) => {
+        const encryption = oldEncryptionSalts[i] ?? 'none';
+        return [salt, encryption === 'none' ? null : encryption] as const;
+      }),
     ];
     this.#spec = spec;
     this.#keys = spec.secrets.flatMap((secret) =>
@@ -103,10 +114,13 @@ class Phoenix implements SessionFormat {
     const value = cookieValue('plug', cookies, this.#spec.cookie);
     if (value === null || value === '') return invalid('credential.none');
     if (value.length > CREDENTIAL_MAX) return invalid('credential.too-long');
-    const parts = value.split('.').map(unpadded);
+    // More parts than the longest form has are none of them.
+    const parts = value.split('.', 6).map(part);
     if (parts.includes(null)) return invalid('credential.malformed');
     const bytes = parts as Buffer[]; // none is null
-    const identity = bytes.map((part) => part.toString('base64url')).join('.');
+    // What is signed is signed as it was written; all else counts by its bytes.
+    const signed = bytes[0]!.equals(SIGNED_HEAD) ? value.slice(0, value.lastIndexOf('.')) : '';
+    const identity = `${signed}.${bytes.map((one) => one.toString('base64url')).join('.')}`;
     return { identity, check: () => this.#check(value, bytes) };
   }
 
@@ -116,7 +130,9 @@ class Phoenix implements SessionFormat {
       return invalid(this.#spec.options.encryptionSalt === null ? 'signature.bad' : 'decrypt.failed');
     try {
       const session = decodeEtf(plain);
-      return genuine(asUserId(lookAt(session, this.#spec.user)), session);
+      const user = lookAt(session, this.#spec.user);
+      // A token of phx.gen.auth is looked up in the table of the app.
+      return user instanceof Uint8Array ? unknown('user.elsewhere') : genuine(asUserId(user), session);
     } catch (error) {
       if (error instanceof DecodeError) return invalid('credential.malformed');
       throw error;
@@ -138,7 +154,7 @@ class Phoenix implements SessionFormat {
 /** `SFMyNTY.TERM.MAC`: HS256 over the first two as they are written. */
 function verify(value: string, parts: readonly Buffer[], key: Buffer): Uint8Array | null {
   const [head, term, mac] = parts;
-  if (parts.length !== 3 || !head || !term || !mac || head.toString('latin1') !== 'HS256') return null;
+  if (parts.length !== 3 || !head || !term || !mac || !head.equals(SIGNED_HEAD)) return null;
   const signed = value.slice(0, value.lastIndexOf('.'));
   return sameBytes(hmac('sha256', key, signed), mac) ? term : null;
 }

@@ -12,13 +12,16 @@ import {
   type SessionFormat,
 } from '../format.ts';
 import type { OptionValues } from '../format-options.ts';
-import type { Query, StoreReader } from '../store.ts';
+import type { Query, StoredCell, StoreReader } from '../store.ts';
 import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
 import { CREDENTIAL_MAX } from './credential.ts';
 
 const options = {
   hashToken: { kind: 'flag', default: false, about: '`HashTokenInStore` of the session manager.' },
 } as const;
+
+/** 1 January 1970, 0:00, as a Julian day. */
+const UNIX_EPOCH_JULIAN = 2_440_587.5;
 
 type Spec = FormatSpec<OptionValues<typeof options>>;
 
@@ -34,8 +37,8 @@ export const scs = formatKind({
 });
 
 /**
- * session.go and data.go of scs 2.8, `Load`; redisstore.go, postgresstore.go. Only the store's own expiry counts: `Deadline` inside is not
- * looked at on load.
+ * session.go and data.go of scs 2.8, `Load`; redisstore.go, postgresstore.go, sqlite3store.go. Only the store's own expiry counts:
+ * `Deadline` inside is not looked at on load.
  */
 class Scs implements SessionFormat {
   readonly prepare = null;
@@ -58,17 +61,27 @@ class Scs implements SessionFormat {
     if (stored === null) return invalid('store.none');
     const inRedis = this.#spec.store === 'redis';
     const data = inRedis ? stored.bytes : stored.cells.get('data');
-    const expiry = inRedis ? stored.endsAtS : stored.cells.get('expiry');
+    const expiry = inRedis ? stored.endsAtS : this.#expiry(stored.cells.get('expiry'));
     if (!(data instanceof Uint8Array) || (expiry !== null && typeof expiry !== 'number'))
       return unknown('store.malformed');
     if (!inRedis && (expiry ?? 0) <= nowS) return invalid('expired');
     try {
-      const values = lookAt(decodeGob(data), ['Values']) ?? new Map();
+      const session = decodeGob(data);
+      // The deadline is never zero, so it is always written.
+      if (lookAt(session, ['Deadline']) === undefined) return unknown('store.malformed');
+      const values = lookAt(session, ['Values']) ?? new Map();
       return genuine(asUserId(lookAt(values, this.#spec.user)), values, expiry);
     } catch (error) {
       if (error instanceof DecodeError) return unknown('store.malformed');
       throw error;
     }
+  }
+
+  /** SQLite's is a Julian day, which its `julianday` makes. */
+  #expiry(cell: StoredCell | undefined): StoredCell | undefined {
+    return this.#spec.store === 'sqlite' && typeof cell === 'number'
+      ? (cell - UNIX_EPOCH_JULIAN) * 86_400
+      : cell;
   }
 
   #query(token: string): Query {

@@ -5,6 +5,7 @@ import { DecodeError } from '../decode/decode-error.ts';
 import { decodeJava, JAVA_CLASS } from '../decode/java.ts';
 import {
   type CredentialSource,
+  FormatProblem,
   type FormatSpec,
   formatKind,
   type Pending,
@@ -18,6 +19,11 @@ import { orRemembered } from './remembered.ts';
 
 const options = {
   base64: { kind: 'flag', default: true, about: '`useBase64Encoding` of the cookie serializer.' },
+  jvmRoutes: {
+    kind: 'texts',
+    default: [],
+    about: '`jvmRoute` of the cookie serializer, of each instance: what stands behind the id and a dot.',
+  },
   remember: {
     kind: 'texts',
     default: ['remember-me'],
@@ -27,9 +33,12 @@ const options = {
 
 type Spec = FormatSpec<OptionValues<typeof options>>;
 
+const CONTEXT = 'SPRING_SECURITY_CONTEXT';
+const USER: DataPath = [CONTEXT, 'authentication', 'principal', 'username'];
+
 export const springSession = formatKind({
   cookie: 'SESSION',
-  user: ['SPRING_SECURITY_CONTEXT', 'authentication', 'principal', 'username'],
+  user: USER,
   secrets: 'none',
   stores: ['redis', 'postgres', 'mysql'],
   storeless: false,
@@ -53,6 +62,12 @@ class SpringSession implements SessionFormat {
   readonly #prefix: string;
 
   constructor(spec: Spec) {
+    if (spec.store !== 'redis' && spec.user.join('\n') !== USER.join('\n'))
+      throw new FormatProblem(
+        'user',
+        'a row of JDBC names its user in the column PRINCIPAL_NAME only',
+        'no `user`, or the store Redis',
+      );
     this.#spec = spec;
     this.#prefix = spec.prefix ?? 'spring:session:sessions:';
     this.steps = [
@@ -68,13 +83,14 @@ class SpringSession implements SessionFormat {
       orRemembered(finding, 'tomcat', cookies, options.remember);
     const values = cookieValues('tomcat', cookies, cookie).filter((value) => value !== '');
     if (values.length === 0) return nobodyYet(invalid('credential.none'));
-    if (values.length > IDS_MAX || values.some(({ length }) => length > CREDENTIAL_MAX))
-      return invalid('credential.too-long');
-    const ids = values.flatMap((value) => idOf(value, options.base64) ?? []);
+    const length = values.reduce((sum, value) => sum + value.length, 0);
+    if (values.length > IDS_MAX || length > CREDENTIAL_MAX) return invalid('credential.too-long');
+    const ids = values.flatMap((value) => idOf(value, options) ?? []);
     if (ids.length === 0) return nobodyYet(invalid('credential.malformed'));
     const remembered = nobodyYet(invalid('store.none')).verdict === 'unknown';
     return {
-      identity: `${remembered ? 'r' : '-'}${ids.join('\n')}`,
+      // An id may hold any character, so only its length tells where it ends.
+      identity: `${remembered ? 'r' : '-'}${ids.map((id) => `${id.length}:${id}`).join('')}`,
       check: async (stores, nowS) => nobodyYet(await this.#first(ids, stores, nowS)),
     };
   }
@@ -105,6 +121,8 @@ class SpringSession implements SessionFormat {
   #judge({ cells, endsAtS }: StoredValue, nowS: number): Finding {
     const last = decoded(cells.get('lastAccessedTime'));
     const pause = decoded(cells.get('maxInactiveInterval'));
+    // The mapper wants all three.
+    if (typeof decoded(cells.get('creationTime')) !== 'number') return unknown('store.malformed');
     if (typeof last !== 'number' || typeof pause !== 'number') return unknown('store.malformed');
     const ends = pause < 0 ? Number.POSITIVE_INFINITY : last / 1000 + pause;
     if (ends <= nowS) return invalid('expired');
@@ -133,7 +151,7 @@ class SpringSession implements SessionFormat {
       columns: [ends, principal],
     });
     if (stored === null) return invalid('store.none');
-    const endsMs = Number(stored.cells.get(ends));
+    const endsMs = Number(stored.cells.get(ends) ?? Number.NaN);
     if (!Number.isFinite(endsMs)) return unknown('store.malformed');
     if (endsMs / 1000 <= nowS) return invalid('expired');
     const user = stored.cells.get(principal) ?? null;
@@ -141,24 +159,30 @@ class SpringSession implements SessionFormat {
   }
 }
 
-/** The id in a cookie's value; null: the serializer would drop it. A route may stand behind the last dot (`jvmRoute`). */
-function idOf(value: string, base64: boolean): string | null {
-  if (!base64) return value;
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(value)) return null;
-  const id = Buffer.from(value, 'base64').toString('utf8');
-  return id.includes('\ufffd') ? null : id;
+/** The id in a cookie's value; null: the serializer would drop it (java.util.Base64's basic decoder takes no other spelling). */
+function idOf(value: string, { base64, jvmRoutes }: Spec['options']): string | null {
+  if (base64 && !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}(?:==)?|[A-Za-z0-9+/]{3}=?)?$/.test(value))
+    return null;
+  const id = base64 ? Buffer.from(value, 'base64').toString('utf8') : value;
+  const route = jvmRoutes.find((one) => id.endsWith(`.${one}`));
+  return route === undefined ? id : id.slice(0, -route.length - 1);
 }
 
 /** The value of a field: Java's, or JSON. Throws DecodeError. */
 function decoded(cell: StoredCell | undefined): Data {
   if (!(cell instanceof Uint8Array)) throw new DecodeError('a field that is not there');
   if (cell[0] === 0xac && cell[1] === 0xed) return decodeJava(cell);
-  const text = Buffer.from(cell).toString('utf8');
-  const json = parseJson(text);
-  if (json !== undefined) return json;
-  const number = Number(text);
-  if (text.trim() === '' || Number.isNaN(number)) throw new DecodeError('neither Java nor JSON');
-  return number;
+  // In a list, so that a number or text alone is read as well.
+  const json = parseJson(`[${Buffer.from(cell).toString('utf8')}]`);
+  if (!Array.isArray(json) || json.length !== 1) throw new DecodeError('neither Java nor JSON');
+  return unboxed(json[0] as Data);
+}
+
+/** Jackson writes a value whose type JSON cannot tell as a list: `["java.lang.Long",42]`. */
+function unboxed(value: Data): Data {
+  if (!Array.isArray(value) || value.length !== 2) return value;
+  const [type, inner] = value as readonly Data[];
+  return typeof type === 'string' && /^java\.(lang|util)\.\w+$/.test(type) ? inner! : value;
 }
 
 function readable(cell: StoredCell): Data {
@@ -177,9 +201,11 @@ function isEmpty(cell: StoredCell): boolean {
 
 /** A principal may be an object with a user name, or the name itself. Spring's anonymous authentication is nobody's. */
 function userOf(attributes: Data, path: DataPath): UserId | null {
+  const user = asUserId(unboxed(lookAt(attributes, path) ?? null));
+  if (path[0] !== CONTEXT) return user;
   const authentication = lookAt(attributes, path.slice(0, 2));
   const kind = lookAt(authentication, [JAVA_CLASS]);
   if (typeof kind === 'string' && kind.endsWith('.AnonymousAuthenticationToken')) return null;
   if (lookAt(authentication, ['authenticated']) === false) return null;
-  return asUserId(lookAt(attributes, path)) ?? asUserId(lookAt(attributes, path.slice(0, -1)));
+  return user ?? asUserId(lookAt(attributes, path.slice(0, -1)));
 }

@@ -14,7 +14,9 @@ export function gorilla({ config }: Vector): Configured {
     secrets: pairs.map(({ hash }) => `base64:${hash}`),
     user: config.userIdKeys,
     options: {
-      blockKeys: pairs.flatMap(({ block }) => (block === null ? [] : [`base64:${block}`])),
+      blockKeys: pairs.some(({ block }) => block !== null)
+        ? pairs.map(({ block }) => (block === null ? 'none' : `base64:${block}`))
+        : [],
       serializer: config.serializer,
       maxAge: config.maxAge,
     },
@@ -48,7 +50,7 @@ export function phoenix({ config, secrets }: Vector): Configured {
       signingSalt: config.signingSalt,
       encryptionSalt: config.encryptionSalt,
       oldSigningSalts: rotating.map(({ signingSalt }) => signingSalt),
-      oldEncryptionSalts: rotating.flatMap(({ encryptionSalt }) => encryptionSalt ?? []),
+      oldEncryptionSalts: rotating.map(({ encryptionSalt }) => encryptionSalt ?? 'none'),
       iterations: config.kdf.iterations,
     },
   };

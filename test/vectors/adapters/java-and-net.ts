@@ -84,6 +84,12 @@ export function aspnetcore(vector: Vector): Configured {
       options: { keys, application, userEncoding: config.userIdEncoding },
     };
   }
-  // `claims[nameidentifier]` is what an operator leaves to the default.
-  return { verify: 'aspnetcore-auth', cookie: config.cookieName, options: { keys, application, scheme } };
+  // `claims[nameidentifier]`: a claim by its name.
+  const claim = /^claims\[(.+)\]$/.exec(config.userIdPath)?.[1];
+  return {
+    verify: 'aspnetcore-auth',
+    cookie: config.cookieName,
+    user: claim === undefined ? config.userIdKeys : ['claims', claim],
+    options: { keys, application, scheme },
+  };
 }
