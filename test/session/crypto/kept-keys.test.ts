@@ -1,4 +1,5 @@
 // What holds of a key set that lives elsewhere: a server that changes, lies, hangs or is gone takes no key away and adds none.
+import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -140,6 +141,13 @@ t.test('what in a set is no key for signatures is passed over, and takes no othe
     await bearer(format, hmacToken(LASTING, 'secret', { alg: 'HS256', kid: 'e' })),
     'invalid token.algorithm',
   );
+});
+
+t.test('an RSA key that is too short to be safe is no key', async (t) => {
+  const short = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const server = await keyServer(t, [jwk(short.publicKey, { kid: 's' }), rsaKey]);
+  const token = signedToken(LASTING, { alg: 'RS256', kid: 's' }, short.privateKey);
+  t.equal(await bearer(await opened(server.url), token), 'invalid token.key');
 });
 
 t.test('the key is found as jose finds it', async (t) => {

@@ -145,7 +145,7 @@ t.test('claims hold with fifteen seconds of tolerance', async (t) => {
 });
 
 t.test('no algorithm but the framework’s own is done, however dear the token would have it', async (t) => {
-  const { ciphertext } = { ciphertext: nextauthToken(CLAIMS).split('.').slice(2) };
+  const ciphertext = nextauthToken(CLAIMS).split('.').slice(2);
   for (const header of [
     { alg: 'none' },
     { alg: 'PBES2-HS256+A128KW', enc: 'A256GCM', p2c: 2_000_000_000, p2s: 'AAAAAAAAAAAAAAAAAAAAAA' },
@@ -160,6 +160,13 @@ t.test('no algorithm but the framework’s own is done, however dear the token w
   ]) {
     for (const middle of ['', 'AAAA'])
       t.match(await verdict(old, `${OLD}=${[part(header), middle, ...ciphertext].join('.')}`), /^invalid/);
+  }
+  for (const alg of ['A256KW', 'A256GCMKW', 'PBES2-HS256+A128KW', 'RSA-OAEP', 'ECDH-ES']) {
+    const header = part({ alg, enc: 'A256GCM', p2c: 2_000_000_000 });
+    t.equal(
+      await verdict(old, `${OLD}=${[header, 'AAAA', ...ciphertext].join('.')}`),
+      'invalid token.algorithm',
+    );
   }
   const bomb = deflateRawSync(Buffer.from(JSON.stringify({ ...CLAIMS, fill: ' '.repeat(4_000_000) })));
   t.equal(
