@@ -38,11 +38,11 @@ export interface Peer {
   start(task: PeerTask): Promise<RunningPeer>;
 }
 
-const NGINX = '/usr/sbin/nginx';
-const HAPROXY = '/usr/sbin/haproxy';
+export const NGINX = '/usr/sbin/nginx';
+export const HAPROXY = '/usr/sbin/haproxy';
 
 /** Null when `path` is there, or could be installed from Debian's package `name` (root only); else why not. */
-function missingPackage(name: string, path: string): string | null {
+export function missingPackage(name: string, path: string): string | null {
   if (existsSync(path)) return null;
   if (process.getuid?.() !== 0) return `no ${path}; install the package ${name}`;
   try {

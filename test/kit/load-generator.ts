@@ -4,7 +4,7 @@
 import { pathToFileURL } from 'node:url';
 import { Latencies } from './load-latencies.ts';
 import { cpuMicros, processTree } from './load-usage.ts';
-import { LoadUser, type UserReport } from './load-user.ts';
+import { type Credential, LoadUser, type UserReport } from './load-user.ts';
 
 export interface LoadSpec {
   readonly port: number;
@@ -17,8 +17,12 @@ export interface LoadSpec {
   readonly drainMs: number;
   /** One request in this many is a POST; 0: none. */
   readonly postEvery: number;
+  /** What users show, in turn; default: nothing. */
+  readonly credentials?: readonly Credential[];
   /** The proxy whose CPU time is read at both ends of the measured time; 0: none. */
   readonly watchPid: number;
+  /** Another process whose CPU counts as the proxy's; 0 or left out: none. */
+  readonly alsoWatchPid?: number;
 }
 
 /** A request that went wrong. Times are ms of the machine's monotonic clock, the same in all processes. */
@@ -112,7 +116,8 @@ class LoadRun implements UserReport {
   constructor(spec: LoadSpec) {
     this.#spec = spec;
     for (let i = 0; i < spec.users; i++) {
-      this.#users.push(new LoadUser(i, spec.port, this));
+      const all = spec.credentials ?? [];
+      this.#users.push(new LoadUser(i, spec.port, this, all[i % all.length]));
       this.#waiting.push([]);
     }
   }
@@ -143,7 +148,8 @@ class LoadRun implements UserReport {
   }
 
   #begin(): void {
-    if (this.#spec.watchPid > 0) this.#pids = processTree(this.#spec.watchPid);
+    const { watchPid, alsoWatchPid = 0 } = this.#spec;
+    this.#pids = [watchPid, alsoWatchPid].filter((pid) => pid > 0).flatMap(processTree);
     this.#cpuAtStart = cpuMicros(this.#pids);
     this.#ownAtStart = ownCpuMicros();
     this.#startMs = performance.now();

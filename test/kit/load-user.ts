@@ -9,6 +9,13 @@ const SET_COOKIE = /\r\nset-cookie: *([^=;\r\n]+)=([^;\r\n]*)/gi;
 const ANSWER_BYTES_MAX = 65536;
 const BODIES = Array.from({ length: 10 }, (_, index) => smallBody(index));
 
+/** What a user shows with every request. */
+export interface Credential {
+  /** Pairs of the app's own cookies: `name=value; name=value`. */
+  readonly cookies?: string;
+  readonly authorization?: string;
+}
+
 /** What a user tells of each request that ended. Times are ms of `performance.now()`. */
 export interface UserReport {
   /** `home` is the upstream that answered. */
@@ -35,6 +42,7 @@ export class LoadUser {
   readonly #port: number;
   readonly #report: UserReport;
   readonly #cookies: Map<string, string>;
+  readonly #credential: Credential;
   #get: Buffer;
   #post: Buffer;
   #socket: net.Socket | null = null;
@@ -42,10 +50,11 @@ export class LoadUser {
   /** The last whole answer: most are equal byte for byte, and a comparison is cheaper than a parser. */
   #known: Buffer | null = null;
 
-  constructor(id: number, port: number, report: UserReport) {
+  constructor(id: number, port: number, report: UserReport, credential: Credential = {}) {
     this.id = id;
     this.#port = port;
     this.#report = report;
+    this.#credential = credential;
     // The app's own session cookie, by which proxies that hash can tell users apart.
     this.#cookies = new Map([['session', `u${id}-${(id * 2654435761) % 4294967296}`]]);
     this.#get = getRequest(this.#cookieLine());
@@ -54,7 +63,11 @@ export class LoadUser {
 
   /** The affinity cookies and the app's, as sent. */
   #cookieLine(): string {
-    return Array.from(this.#cookies, ([name, value]) => `${name}=${value}`).join('; ');
+    const pairs = Array.from(this.#cookies, ([name, value]) => `${name}=${value}`);
+    const { cookies, authorization } = this.#credential;
+    const line = [...pairs, ...(cookies === undefined ? [] : [cookies])].join('; ');
+    // Both are one line to whoever lays the request out.
+    return authorization === undefined ? line : `${line}\r\nAuthorization: ${authorization}`;
   }
 
   /** True once a proxy has set a cookie of its own. */

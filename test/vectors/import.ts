@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Query, StoredValue } from '../../src/session/store.ts';
 import { ADAPTERS } from './adapters.ts';
 import { type Configured, judge, requestOf, type Vector, vectorStore } from './judge.ts';
-import { type Answer, type Case, keyRingOf, type OwnFile, written } from './own-form.ts';
+import { type Answer, type Case, withoutPaths, written } from './own-form.ts';
 
 const [from, to] = process.argv.slice(2);
 if (from === undefined || to === undefined) {
@@ -20,8 +20,10 @@ for (const name of readdirSync(from).sort()) {
   const { vectors } = JSON.parse(readFileSync(join(from, name), 'utf8')) as { vectors: Vector[] };
   const cases: Case[] = [];
   for (const vector of vectors) cases.push(await caseOf(vector));
-  const file: OwnFile = { verify: cases[0]!.configured.verify, cases };
-  writeFileSync(join(to, name), `${JSON.stringify(file)}\n`);
+  // A line each, so that a change shows what changed.
+  const lines = cases.map((one) => `    ${JSON.stringify(one)}`).join(',\n');
+  const verify = JSON.stringify(cases[0]!.configured.verify);
+  writeFileSync(join(to, name), `{\n  "verify": ${verify},\n  "cases": [\n${lines}\n  ]\n}\n`);
 }
 
 async function caseOf(vector: Vector): Promise<Case> {
@@ -35,11 +37,9 @@ async function caseOf(vector: Vector): Promise<Case> {
   };
   await judge(vector, { ...configured, reader });
   const { reader: _, ...plain } = configured as Configured & { reader?: unknown };
-  const ring = keyRingOf(plain);
   return {
     what: vector.desc,
-    configured: ring === null ? plain : { ...plain, options: { ...plain.options, keys: '' } },
-    ...(ring === null ? {} : { keyRing: ring }),
+    ...withoutPaths(plain),
     request: requestOf(vector),
     atS: vector.checkAt,
     answers,

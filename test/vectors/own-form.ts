@@ -1,5 +1,5 @@
 // The project's own form of session vectors: read, judged, and written.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CredentialSource } from '../../src/session/format.ts';
@@ -32,8 +32,8 @@ export interface Answer {
 export interface Case {
   readonly what: string;
   readonly configured: Configured;
-  /** Files of a key ring, by name; the option `keys` names their folder. */
-  readonly keyRing?: Readonly<Record<string, string>>;
+  /** Files that options name: one file, or those of a folder by name. */
+  readonly files?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   readonly request: CredentialSource;
   readonly atS: number;
   readonly answers: readonly Answer[];
@@ -72,31 +72,47 @@ export function read({ bytes, cells, flags, mtimeS, endsAtS }: WrittenValue): St
   };
 }
 
-/** Files of the folder that the option `keys` names; null where there is none. */
-export function keyRingOf({ options }: Configured): Readonly<Record<string, string>> | null {
-  const folder = options?.keys;
-  if (typeof folder !== 'string') return null;
-  return Object.fromEntries(
-    readdirSync(folder).map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
-  );
+/** Options that name a file or a folder. */
+const PATHS = ['keys', 'jwksFile', 'publicKeyFile'] as const;
+
+/** The configured block without its paths, and what they name. */
+export function withoutPaths(configured: Configured): Pick<Case, 'configured' | 'files'> {
+  const files: Record<string, string | Record<string, string>> = {};
+  const options = { ...configured.options };
+  for (const name of PATHS) {
+    const path = options[name];
+    if (typeof path !== 'string') continue;
+    options[name] = '';
+    const inside = (file: string): [string, string] => [file, readFileSync(join(path, file), 'utf8')];
+    files[name] = statSync(path).isDirectory()
+      ? Object.fromEntries(readdirSync(path).map(inside))
+      : readFileSync(path, 'utf8');
+  }
+  if (Object.keys(files).length === 0) return { configured };
+  return { configured: { ...configured, options }, files };
 }
 
-const folders = new Map<string, string>();
-process.once('exit', () => {
-  for (const folder of folders.values()) rmSync(folder, { recursive: true, force: true });
-});
+const folders = new Map<string, Readonly<Record<string, string>>>();
+const root = mkdtempSync(join(tmpdir(), 'limpet-vectors-'));
+process.once('exit', () => rmSync(root, { recursive: true, force: true }));
 
-/** The configured block, its key ring written out. */
-export function configuredOf({ configured, keyRing }: Case): Configured {
-  if (keyRing === undefined) return configured;
-  const name = JSON.stringify(keyRing);
-  let keys = folders.get(name);
-  if (keys === undefined) {
-    keys = mkdtempSync(join(tmpdir(), 'limpet-ring-'));
-    folders.set(name, keys);
-    for (const [file, text] of Object.entries(keyRing)) writeFileSync(join(keys, file), text);
+/** The configured block, its files written out. */
+function configuredOf({ configured, files }: Case): Configured {
+  if (files === undefined) return configured;
+  const name = JSON.stringify(files);
+  let paths = folders.get(name);
+  if (paths === undefined) {
+    paths = Object.fromEntries(Object.entries(files).map(([option, content]) => [option, writeOut(content)]));
+    folders.set(name, paths);
   }
-  return { ...configured, options: { ...configured.options, keys } };
+  return { ...configured, options: { ...configured.options, ...paths } };
+}
+
+function writeOut(content: string | Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(root, 'files-'));
+  const files = typeof content === 'string' ? { file: content } : content;
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return typeof content === 'string' ? join(folder, 'file') : folder;
 }
 
 /** The stores of a case: what they were not asked when it was written down, they do not have. */
@@ -121,7 +137,7 @@ export async function judgeCase(
   request: CredentialSource = one.request,
   stores: StoreReader = storesOf(one),
 ): Promise<Finding> {
-  const name = JSON.stringify([one.configured, one.keyRing]);
+  const name = JSON.stringify([one.configured, one.files]);
   // Some formats take long to prepare, and many cases share one.
   let making = prepared.get(name);
   if (making === undefined) {
