@@ -10,10 +10,11 @@ import { largeBodies } from './large-bodies.ts';
 import { haproxy, LIMPET_MAIN, limpet, nginx, nodeHttpProxy, type Peer } from './peers.ts';
 import { type Report, tableOf } from './report.ts';
 import { sessionChecks } from './session-checks.ts';
+import { sessionFigures } from './session-figures.ts';
 import { smallRequests } from './small-requests.ts';
 
 const USAGE = `npm run bench -- [SCENARIO…] [options]
-  SCENARIO           small, small-log, rate, download, upload, idle, failover (kill, hang, slow), session; default: all
+  SCENARIO           small, small-log, rate, download, upload, idle, failover (kill, hang, slow), session, session-figures; default: all
   --only A,B         the same
   --peers A,B        nginx, haproxy, http-proxy, limpet, or NAME=FILE for another build of Limpet by its main file
   --rounds N         measurements of each peer, taken in turn (5; with --quick 2)
@@ -51,6 +52,7 @@ const SCENARIOS: Readonly<Record<string, (run: BenchRun) => Promise<Report>>> = 
   hang: (run) => failover(run, 'hang'),
   slow: (run) => failover(run, 'slow'),
   session: sessionChecks,
+  'session-figures': sessionFigures,
 };
 const FAILOVER = ['kill', 'hang', 'slow'];
 

@@ -206,14 +206,14 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   /** Lays out the answer to a fault, or to a session that may not pass, and notes what it is. */
   protected layFailure(fault: Fault): void {
     const { plane, session } = this;
-    const { standing, target } = session;
+    const { standing, target, html } = session;
     plane.out.reset();
     this.fault = fault;
     this.status = fault.status;
     if (fault.side === 'client') this.keepAlive = false;
     // Nothing else fails by the faults of sessions.
     if (standing === null || fault !== session.fault) plane.replies.fault(plane.out, fault, this);
-    else this.status = plane.replies.denied(plane.out, fault, standing.verifier, target, this);
+    else this.status = plane.replies.denied(plane.out, fault, standing.verifier, target, html, this);
   }
 
   /** Forgets everything of this request. */

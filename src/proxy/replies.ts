@@ -9,6 +9,7 @@ import type { SessionVerifier } from '../session/verifier.ts';
 import { FIELD } from '../wire/fields.ts';
 import { type DateField, prefersJson, writeLocalReply } from '../wire/local-reply.ts';
 import type { RequestHead } from '../wire/request-head.ts';
+import { reasonOf } from '../wire/status.ts';
 
 /** What a reply must know of its request. */
 export interface ReplyTo {
@@ -74,15 +75,16 @@ export class Replies {
     });
   }
 
-  /** Lays out the answer to a fault. `lines`: further fields. */
-  fault(out: ByteWriter, fault: Fault, to: ReplyTo, lines: Uint8Array | null = null): void {
+  /** Lays out the answer to a fault. `lines`: further fields; `html`: where there is no page of the operator's, a plain one. */
+  fault(out: ByteWriter, fault: Fault, to: ReplyTo, lines: Uint8Array | null = null, html = false): void {
     const status = fault.status;
     const page =
       (fault.code === 'pool.maintenance' && to.pool !== null
         ? this.#maintenance.get(to.pool.name)
         : undefined) ??
       this.#pages[String(status)] ??
-      this.#pages[`${Math.floor(status / 100)}xx`];
+      this.#pages[`${Math.floor(status / 100)}xx`] ??
+      (html ? plainPage(fault, to.requestId) : undefined);
     writeLocalReply(out, this.#date, {
       status,
       code: fault.code,
@@ -100,13 +102,20 @@ export class Replies {
 
   /**
    * Lays out the answer to a request whose session may not pass, as its block says; returns the status. `target`: path and query that
-   * were asked for.
+   * were asked for; `html`: it is a browser that asks.
    */
-  denied(out: ByteWriter, fault: Fault, by: SessionVerifier, target: string, to: ReplyTo): number {
+  denied(
+    out: ByteWriter,
+    fault: Fault,
+    by: SessionVerifier,
+    target: string,
+    html: boolean,
+    to: ReplyTo,
+  ): number {
     const { onFail } = by.policy;
     if (fault.status !== 401 || onFail.kind === 'auto') {
       // RFC 9110 section 15.5.2: a 401 challenges. Browsers ask nobody for schemes that they do not know.
-      this.fault(out, fault, to, by.bearer ? BEARER_CHALLENGE : COOKIE_CHALLENGE);
+      this.fault(out, fault, to, by.bearer ? BEARER_CHALLENGE : COOKIE_CHALLENGE, html);
       return fault.status;
     }
     const redirects = onFail.kind === 'redirect';
@@ -172,6 +181,17 @@ export class Replies {
       page: { contentType: type ?? 'text/plain; charset=utf-8', body: answer.body },
     });
   }
+}
+
+/** A page for people, where a browser would show bare text. */
+function plainPage({ status, text }: Fault, requestId: string): ErrorPage {
+  const title = `${status} ${reasonOf(status)}`;
+  const id = requestId.replace(/[^\w.:-]/g, '');
+  const body = `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>${title}</title><style>body{font:16px/1.5 system-ui,sans-serif;max-width:34em;margin:15vh auto;padding:0 1em}small{color:#666}</style>
+<h1>${title}</h1><p>${text}</p>${id === '' ? '' : `<small>Request ${id}</small>`}</html>
+`;
+  return { contentType: 'text/html; charset=utf-8', body };
 }
 
 function joined(one: Uint8Array | null, two: Uint8Array | null): Uint8Array {

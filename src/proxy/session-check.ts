@@ -43,6 +43,8 @@ export class SessionCheck implements VerdictWaiter {
   exempt = false;
   /** Path and query that were asked for, for a redirect; empty until somebody is refused or waits. */
   target = '';
+  /** The client is a browser that shows a page: known when `target` is. */
+  html = false;
 
   readonly #plane: Plane;
   readonly #owner: CheckOwner;
@@ -67,7 +69,7 @@ export class SessionCheck implements VerdictWaiter {
       standing = guard.check(sourceOf(fields, address), this);
       if (standing === null) {
         this.exempt = isExempt(guard, head);
-        this.target = targetOf(head);
+        this.#noteAsked(head);
         return CHECK.waits;
       }
       if (guard.memorable) {
@@ -77,7 +79,7 @@ export class SessionCheck implements VerdictWaiter {
     }
     this.exempt = !mayPass(standing) && isExempt(guard, head);
     if (this.#passes(standing)) return CHECK.passed;
-    this.target = targetOf(head);
+    this.#noteAsked(head);
     return CHECK.refused;
   }
 
@@ -96,6 +98,14 @@ export class SessionCheck implements VerdictWaiter {
     else if (standing.verdict === ANONYMOUS) this.fault = PROXY_FAULT.sessionLogin;
     else this.fault = PROXY_FAULT.sessionNone;
     return false;
+  }
+
+  /** What an answer to a refused request goes by. */
+  #noteAsked(head: RequestHead): void {
+    this.target = targetOf(head);
+    const at = head.fields.first[FIELD.accept]!;
+    this.html =
+      at >= 0 && !this.#plane.replies.prefersJson(head) && valueAt(head.fields, at).includes('text/html');
   }
 
   reset(): void {
@@ -158,7 +168,10 @@ function joined(fields: HeadFields): string {
 }
 
 function firstValue(fields: HeadFields, id: number): string {
-  const at = fields.first[id]!;
+  return valueAt(fields, fields.first[id]!);
+}
+
+function valueAt(fields: HeadFields, at: number): string {
   return latin1Text(fields.bytes, fields.valueStart[at]!, fields.valueEnd[at]!);
 }
 

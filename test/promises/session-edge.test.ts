@@ -88,6 +88,10 @@ t.test('who has no session, or is not logged in, is refused before the app is as
   t.equal(code(none), 'session.none');
   t.equal(none.headers['cache-control'], 'no-store');
   t.ok(none.headers['www-authenticate']);
+  const browser = await ask('/login/x', '', { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' });
+  t.equal(browser.status, 401);
+  t.match(browser.headers['content-type'], 'text/html');
+  t.match(browser.body, '<h1>401 Unauthorized</h1>');
   t.equal((await ask('/login/x', `${cookieFor('id-1').slice(0, -4)}AAAA`)).status, 401, 'a bad signature');
   t.equal((await ask('/login/x', cookieFor('nobody'))).status, 401, 'not in the store');
   const visitor = await ask('/login/x', await login({ cart: [1] }));

@@ -1,0 +1,50 @@
+// What no load through a proxy shows: how many look-ups one core makes, and what a remembered verdict takes of memory.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { NODE } from '../test/kit/load-process.ts';
+import type { BenchRun } from './bench-run.ts';
+import type { Measurement, Report } from './report.ts';
+import { rowsOf } from './report.ts';
+import { startSessions } from './session-peers.ts';
+
+const run = promisify(execFile);
+const WORKER = fileURLToPath(new URL('session-worker.ts', import.meta.url));
+const VERDICTS = 1_000_000;
+
+export async function sessionFigures(bench: BenchRun): Promise<Report> {
+  const dir = mkdtempSync(join(tmpdir(), 'limpet-bench-'));
+  const redis = await startSessions(bench.loadCore, dir);
+  const ask = async (mode: string, amount: number): Promise<Record<string, number>> => {
+    const words = [NODE, '--expose-gc', WORKER, mode, `${redis.port}`, `${amount}`];
+    if (bench.proxyCore !== null) words.unshift('taskset', '-c', `${bench.proxyCore}`);
+    const { stdout } = await run(words[0]!, words.slice(1));
+    return JSON.parse(stdout) as Record<string, number>;
+  };
+  try {
+    const memory = await ask('memory', VERDICTS);
+    const rounds: Measurement[] = [];
+    for (let round = 0; round < bench.rounds; round++) {
+      const figures = { ...(await ask('look-ups', bench.measureMs / 1000)), ...memory };
+      bench.progress(`session-figures ${JSON.stringify(figures)}`);
+      rounds.push({ figures, trouble: '' });
+    }
+    return {
+      name: 'session-figures',
+      title: `sessions of Express in Redis, none remembered, 100 look-ups at once; memory of ${VERDICTS / 1e6} million remembered verdicts`,
+      columns: [
+        { key: 'lookupsPerSecond', head: 'look-ups/s', digits: 0 },
+        { key: 'cpuMicros', head: 'CPU us/look-up', digits: 1 },
+        { key: 'bytesPerVerdict', head: 'bytes/verdict', digits: 0 },
+      ],
+      ratioOf: '',
+      rows: rowsOf(new Map([['limpet', rounds]]), ''),
+    };
+  } finally {
+    await redis.stop();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,91 @@
+// A connection that shows the same session again: found without allocation, and never taken for another.
+import t from 'tap';
+import { latin1Bytes } from '../../src/base/byte-writer.ts';
+import { SessionMemo } from '../../src/proxy/session-memo.ts';
+import type { SessionFormat } from '../../src/session/format.ts';
+import { SessionGuard } from '../../src/session/guard.ts';
+import { genuine } from '../../src/session/verdict.ts';
+import { SessionVerifier, type VerdictWaiter } from '../../src/session/verifier.ts';
+import { RequestHead } from '../../src/wire/request-head.ts';
+import { bytesPerCall, NOISE_BYTES } from './bytes-per-call.ts';
+
+const head = new RequestHead({ requestLineBytes: 8192, headBytes: 32_768, fields: 100, strictTarget: false });
+/** Parses a request with these field lines; its fields are good until the next. */
+function fieldsOf(lines: string) {
+  const bytes = latin1Bytes(`GET /x HTTP/1.1\r\nHost: x\r\n${lines}\r\n`);
+  head.parse(bytes, 0, bytes.length);
+  return head.fields;
+}
+
+const format: SessionFormat = {
+  prepare: null,
+  steps: [],
+  read: ({ cookies }) => ({ identity: cookies, check: () => genuine('u', {}) }),
+};
+const verifier = new SessionVerifier({
+  options: {
+    name: 'members',
+    verify: 'cookie-session',
+    format: {},
+    cookie: 'sid',
+    secrets: [],
+    user: ['id'],
+    store: null,
+    rows: null,
+    require: 'login',
+    exempt: [],
+    onFail: { kind: 'auto' },
+    ambiguous: 'forward',
+    cache: { ttlMs: 1000, entries: 10 },
+    pass: { user: 'Limpet-User', fields: [] },
+  },
+  format,
+  store: null,
+  nowMs: () => 0,
+  wallMs: () => 0,
+  onChecked: () => {},
+  onBug: () => {},
+});
+const guard = new SessionGuard([verifier]);
+const nobody: VerdictWaiter = { waitsFor: null, onVerdict: () => {} };
+const standing = guard.check(
+  { cookies: 'sid=one', authorization: null, userAgent: null, clientAddress: '192.0.2.1' },
+  nobody,
+)!;
+const COOKIE = `Cookie: theme=dark; sid=${'x'.repeat(80)}\r\n`;
+const BOTH = `${COOKIE}Authorization: Bearer abc\r\n`;
+
+t.test('the same credentials are found again without allocation', async (t) => {
+  const memo = new SessionMemo();
+  memo.keep(guard, fieldsOf(BOTH), standing);
+  const fields = fieldsOf(BOTH);
+  let missed = 0;
+  const bytes = bytesPerCall(() => {
+    if (memo.find(guard, fields, 1) !== standing) missed++;
+  });
+  t.equal(missed, 0);
+  t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
+});
+
+t.test('any other credential, guard or time is not', async (t) => {
+  const memo = new SessionMemo();
+  memo.keep(guard, fieldsOf(BOTH), standing);
+  const found = (lines: string, by = guard, nowMs = 1): boolean =>
+    memo.find(by, fieldsOf(lines), nowMs) !== null;
+  t.ok(found(BOTH));
+  t.ok(found(`Accept: */*\r\n${BOTH}X-Other: 1\r\n`), 'other fields do not matter');
+  t.notOk(found(COOKIE));
+  t.notOk(found('Authorization: Bearer abc\r\n'));
+  t.notOk(found(BOTH.replace('abc', 'abd')));
+  t.notOk(found(BOTH.replace('dark', 'lite')));
+  t.notOk(found(BOTH.replace('xx\r\n', 'xxx\r\n')));
+  // What one field gains the other may not lose.
+  t.notOk(found(`${COOKIE.replace('\r\n', 'B')}\r\nAuthorization: earer abc\r\n`));
+  t.notOk(found(`${BOTH}Cookie: sid=other\r\n`), 'several lines are read anew each time');
+  t.notOk(found(BOTH, new SessionGuard([verifier])));
+  t.notOk(found(BOTH, guard, 1000), 'its time is over');
+  memo.keep(guard, fieldsOf(`${COOKIE}Cookie: b=2\r\n`), standing);
+  t.notOk(found(BOTH), 'what cannot be remembered forgets what was');
+  memo.keep(guard, fieldsOf(`Cookie: sid=${'x'.repeat(9000)}\r\n`), standing);
+  t.notOk(found(`Cookie: sid=${'x'.repeat(9000)}\r\n`), 'nor is what is too long');
+});
