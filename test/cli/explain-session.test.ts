@@ -1,0 +1,103 @@
+// What `limpet explain` says of a request that is checked for a session: each step and the reason, never a secret or a value.
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { run } from '../../src/cli/explain.ts';
+
+const SECRET = 'the secret of the session block';
+const folder = mkdtempSync(join(tmpdir(), 'limpet-explain-'));
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const file = join(folder, 'limpet.yaml');
+writeFileSync(
+  file,
+  `listen: 8080
+upstreams: [{ name: one, url: http://127.0.0.1:3001 }]
+sessions:
+  members:
+    verify: cookie-session
+    cookie: app.sess
+    secrets: ["${SECRET}"]
+    user: account.id
+    exempt: [/login]
+    onFail: { redirect: "/login?next={path}" }
+    pass: { fields: { X-Plan: account.plan } }
+  stored: { verify: opaque, cookie: sid, user: id, store: "redis://:hunter2@127.0.0.1:1/0" }
+routes:
+  - { path: /, pool: default, session: members }
+  - { path: /stored, pool: default, session: stored }
+  - { path: /either, pool: default, session: [stored, members] }
+`,
+);
+
+async function explain(url: string, ...headers: readonly string[]) {
+  let out = '';
+  const io = {
+    cwd: folder,
+    env: {},
+    stdout: (text: string) => (out += text),
+    stderr: (text: string) => (out += text),
+  };
+  const code = await run(['-c', file, '--json', 'GET', url, ...headers.flatMap((line) => ['-H', line])], io);
+  const told = JSON.parse(out) as {
+    status: number | null;
+    code: string | null;
+    session: { name: string; verdict: string; reason: string; passed: boolean } | null;
+    steps: { step: string; text: string }[];
+  };
+  const words = told.steps.filter(({ step }) => step === 'session').map(({ text }) => text);
+  return { code, told, words: words.join('\n'), out };
+}
+
+function cookie(session: object): string {
+  const value = Buffer.from(JSON.stringify(session)).toString('base64');
+  const signature = createHmac('sha1', SECRET).update(`app.sess=${value}`).digest('base64url');
+  return `Cookie: app.sess=${value}; app.sess.sig=${signature}`;
+}
+
+t.test('who is known passes, and it is said what the app is told, but no value', async (t) => {
+  const { code, told, words, out } = await explain('/x', cookie({ account: { id: 4711, plan: 'platinum' } }));
+  t.equal(code, 0);
+  t.same(told.session, { name: 'members', verdict: 'valid', reason: 'user.known', passed: true });
+  t.match(words, /members: cookie-session, require: login/);
+  t.match(words, /the signature in the second cookie is checked/);
+  t.match(words, /the app is told Limpet-Session, Limpet-User, X-Plan/);
+  t.notMatch(out, /4711|platinum|the secret of/);
+});
+
+t.test('who may not pass is told why, and what he is answered', async (t) => {
+  const none = await explain('/a?b=c');
+  t.equal(none.code, 1);
+  t.same(none.told.session, {
+    name: 'members',
+    verdict: 'invalid',
+    reason: 'credential.none',
+    passed: false,
+  });
+  t.equal(none.told.status, 302);
+  t.match(none.out, '302 session.none, to /login?next=/a%3Fb%3Dc');
+  const visitor = await explain('/x', cookie({ cart: [] }));
+  t.equal(visitor.told.code, 'session.login');
+  const forged = await explain('/x', cookie({ account: { id: 1 } }).replace('sig=', 'sig=A'));
+  t.equal(forged.told.session?.reason, 'signature.bad');
+});
+
+t.test('an exempt path passes all the same, and that is said', async (t) => {
+  const { code, words } = await explain('/login');
+  t.equal(code, 0);
+  t.match(words, /the path needs no session/);
+});
+
+t.test('a store that is away is said to be, without its password', async (t) => {
+  const { code, told, out } = await explain('/stored', 'Cookie: sid=abc');
+  t.equal(code, 0);
+  t.match(told.session, { verdict: 'unknown', passed: true });
+  t.match(told.session?.reason, /^store\./);
+  t.notMatch(out, /hunter2/);
+});
+
+t.test('of several blocks the one that decides is named', async (t) => {
+  const { told } = await explain('/either', cookie({ account: { id: 1 } }));
+  t.same(told.session, { name: 'members', verdict: 'valid', reason: 'user.known', passed: true });
+});
