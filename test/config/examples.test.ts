@@ -13,6 +13,7 @@ const env = {
   LIMPET_SECRET: 'an-example-secret-of-32-bytes-----',
   LIMPET_ADMIN_TOKEN: 'an-example-token-of-an-operator',
   LIMPET_READ_TOKEN: 'an-example-token-of-a-dashboard',
+  SESSION_SECRET: 'an-example-secret-of-an-app-----',
 };
 const examples = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
 
@@ -44,6 +45,14 @@ t.test('what the examples show is what is read', async (t) => {
   t.match(two?.errors['503'], { contentType: /html/, body: /<!doctype html>/ });
   const sticky = loadConfig(`${folder}sticky-sessions.yaml`, env).config;
   t.match(sticky?.pools[0]?.affinity?.cookie, { maxAgeS: 28_800, secrets: [env.LIMPET_SECRET] });
+  const express = loadConfig(`${folder}session-express.yaml`, env).config;
+  t.match(express?.sessions, [{ verify: 'express-session', require: 'login', store: { family: 'redis' } }]);
+  const tokens = loadConfig(`${folder}session-jwt.yaml`, env).config;
+  t.match(
+    tokens?.routes.map((route) => route.sessions),
+    [[], ['members', 'api'], ['api']],
+  );
+  t.match(loadConfig(`${folder}session-django.yaml`, env).config?.sessions, [{ require: 'session' }]);
   t.match(loadConfig(`${folder}kubernetes.yaml`, { ...env, PORT: '80' }).config?.listeners, [
     { bind: { port: 80 } },
   ]);
