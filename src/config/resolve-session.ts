@@ -310,6 +310,14 @@ function tryFormat(draft: Draft, options: SessionOptions, path: string): void {
     buildSession(options);
   } catch (error) {
     if (!(error instanceof FormatProblem)) throw error;
-    blame(draft, error.at === '' ? path : `${path}.${error.at}`, error.message, error.right);
+    blame(draft, placeOf(error.at, options.verify, path), error.message, error.right);
   }
+}
+
+/** Keys of a session block itself; any other name is an option of its format. */
+const BLOCK_KEYS = /^(verify|secrets|cookie|user|store|rows)\b/;
+
+function placeOf(at: string, verify: string, path: string): string {
+  if (at === '') return path;
+  return BLOCK_KEYS.test(at) ? `${path}.${at}` : `${path}.verify.${verify}.${at}`;
 }

@@ -325,3 +325,16 @@ t.test('checks are counted by verdict and source', async (t) => {
   );
   t.notMatch(limpet.logs() + limpet.stderr(), SECRET, 'and the secret is nowhere');
 });
+
+t.test('a store that is away at start is told of at once', async (t) => {
+  const early = await startLimpet(
+    { upstreams: [app.url], session: { ...block, store: 'redis://127.0.0.1:1/0' } },
+    { owner: t },
+  );
+  await until('the log says so', () => /the store of sessions is away/.test(early.logs()));
+  t.equal(
+    (await askPath(early.port, '/x', { cookie: cookieFor('early') })).status,
+    200,
+    'and nobody is refused for it',
+  );
+});

@@ -127,7 +127,7 @@ const storeLike = (meaning: string) =>
   );
 
 const onFail = either(
-  'What a client is answered that may not pass. `auto`: 401, as JSON or as text by what it accepts.',
+  'What a client is answered that may not pass. `auto`: 401, as JSON, as a page or as text by what it accepts.',
   [
     choice('', ['auto', '401'], {}),
     block(

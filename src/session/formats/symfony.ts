@@ -107,6 +107,8 @@ class Symfony implements SessionFormat {
   }
 
   #user(session: Data): UserId | null {
+    // Where the app says where its user is, the token is not looked at.
+    if (this.#spec.user.length > 0) return asUserId(lookAt(session, this.#spec.user));
     const { firewall, userProperty } = this.#spec.options;
     const written = lookAt(session, ['_sf2_attributes', `_security_${firewall}`]);
     if (typeof written !== 'string' && !(written instanceof Uint8Array)) return null;

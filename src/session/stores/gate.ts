@@ -130,6 +130,19 @@ export class StoreGate implements StoreReader {
     return flight.promise;
   }
 
+  /** Asks once whether the store is there at all, so that one that is away is told of before the first user comes. */
+  look(): void {
+    this.#driver.ping().then(
+      () => {},
+      (error: unknown) => {
+        // A look-up that was answered meanwhile knows better.
+        if (this.#closed || !this.#state.up || this.counts.hits + this.counts.misses > 0) return;
+        this.#faultsInRow = FAULTS_MAX - 1;
+        this.#struck(error instanceof StoreFault ? error.message : codeOf(error));
+      },
+    );
+  }
+
   /** Ends the store and everything that waits for it. Never rejects. */
   async close(): Promise<void> {
     if (this.#closed) return;

@@ -50,7 +50,9 @@ export async function openStore(options: StoreOptions, tools: StoreTools): Promi
   const { clock, random } = tools;
   const { replicas, deadlineMs, concurrency, folder } = options;
   const spec = { url, tls: tlsOf(options, url), replicas, deadlineMs, concurrency, folder, clock, random };
-  return new StoreGate(await STORE_KINDS[url.family].open(spec), options, tools);
+  const gate = new StoreGate(await STORE_KINDS[url.family].open(spec), options, tools);
+  gate.look();
+  return gate;
 }
 
 const KNOWN: StoreTls = { ca: null, verify: true, serverName: null };
