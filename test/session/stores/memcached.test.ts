@@ -147,7 +147,12 @@ t.test('a server before 1.6 and a proxy are asked in the old words', async (t) =
   const store = await openTestStore(t, `memcached://127.0.0.1:${port}`);
   const [a, none] = await Promise.all([store.get(value('a')), store.get(value('b'))]);
   t.same([Buffer.from(a!.bytes).toString(), a!.flags, a!.endsAtS, none], ['abc', 5, null, null]);
-  t.same(asked, ['version', 'get a', 'get b']);
+  // The version is asked on each connection, and to see whether the server is there at all.
+  t.equal(asked[0], 'version');
+  t.same(
+    asked.filter((line) => line !== 'version'),
+    ['get a', 'get b'],
+  );
 });
 
 /** A server of the binary protocol with SASL PLAIN, as far as it is asked here. */

@@ -164,6 +164,8 @@ t.test('a hung server is late, then down, then found; a killed one is down', asy
   const store = await openTestStore(t, url, { deadlineMs: 150 });
   t.equal(await faultKind(store, row('a', ['payload'])), 'found');
   await server.child.kill('SIGSTOP');
+  // Its threads stop one after the other.
+  await until(() => / T /.test(readFileSync(`/proc/${server.child.pid}/stat`, 'latin1')));
   const kinds = await Promise.all(
     Array.from({ length: 9 }, (_, i) => faultKind(store, row(`k${i}`, ['payload']))),
   );
