@@ -6,10 +6,17 @@ import { delimiter, join } from 'node:path';
 interface Need {
   /** Any one of these on the PATH will do. */
   readonly programs: readonly string[];
-  /** Debian's package that has the first of them. */
+  /** A part of the first of them that the tests use: arguments with which it ends well where the part is there. */
+  readonly part?: readonly string[];
+  /** Debian's package that has it. */
   readonly debianPackage: string;
   readonly why: string;
 }
+
+/** Debian's own, which finds the packages of Debian. */
+const PYTHON = '/usr/bin/python3';
+
+const hasPhp = (extension: string): string[] => ['-r', `exit(extension_loaded('${extension}') ? 0 : 1);`];
 
 const needs: readonly Need[] = [
   { programs: ['php'], debianPackage: 'php-cli', why: 'the PHP app behind the proxy' },
@@ -24,6 +31,31 @@ const needs: readonly Need[] = [
   { programs: ['memcached'], debianPackage: 'memcached', why: 'Memcached as a store of sessions' },
   { programs: ['initdb'], debianPackage: 'postgresql', why: 'PostgreSQL as a store of sessions' },
   { programs: ['mariadbd'], debianPackage: 'mariadb-server', why: 'MariaDB as a store of sessions' },
+  { programs: ['php'], part: hasPhp('redis'), debianPackage: 'php-redis', why: 'PHP sessions in Redis' },
+  {
+    programs: [PYTHON],
+    part: ['-c', 'import flask_session, redis'],
+    debianPackage: 'python3-flask-session',
+    why: 'Flask sessions, its own and in Redis',
+  },
+  {
+    programs: [PYTHON],
+    part: ['-c', 'import redis'],
+    debianPackage: 'python3-redis',
+    why: 'Flask sessions in Redis',
+  },
+  {
+    programs: [PYTHON],
+    part: ['-c', 'import django'],
+    debianPackage: 'python3-django',
+    why: 'Django sessions',
+  },
+  {
+    programs: ['/usr/bin/ruby'],
+    part: ['-e', "require 'rack'; require 'webrick'"],
+    debianPackage: 'ruby-rack',
+    why: 'Rack sessions',
+  },
   { programs: ['openssl'], debianPackage: 'openssl', why: 'certificates of the stores' },
 ];
 
@@ -50,7 +82,11 @@ function isOnPath(program: string): boolean {
 }
 
 function missing(): Need[] {
-  return needs.filter((need) => !need.programs.some(isOnPath));
+  return needs.filter(({ programs, part }) => {
+    if (!programs.some((program) => (program.startsWith('/') ? existsSync(program) : isOnPath(program))))
+      return true;
+    return part !== undefined && spawnSync(programs[0]!, part, { stdio: 'ignore' }).status !== 0;
+  });
 }
 
 function aptGet(...args: string[]): boolean {
@@ -73,7 +109,8 @@ if (absent.length > 0 && process.getuid?.() === 0 && isOnPath('apt-get')) {
 }
 const still = missing();
 if (still.length > 0) {
-  for (const need of still) console.error(`missing: ${need.programs[0]} (${need.why})`);
+  for (const { programs, part, debianPackage, why } of still)
+    console.error(`missing: ${part === undefined ? programs[0] : debianPackage} (${why})`);
   console.error(`install with: apt-get install -y ${still.map((need) => need.debianPackage).join(' ')}`);
   process.exit(1);
 }

@@ -279,7 +279,7 @@ t.test('a store that is away logs nobody out, and is used again when it is back'
     await ask('/visitor/x', cookie);
     return /the store of sessions is away/.test(limpet.logs());
   });
-  const back = await startRedis(t, [], redis.port);
+  const back = await startRedis(t, redis.port);
   await until('a new one is found', async () => {
     await back.client.set(`sess:id-${made}`, JSON.stringify({ cookie: {}, userId: 11 }));
     await ask('/visitor/x', cookie);
