@@ -8,7 +8,7 @@ import type { Finding } from './verdict.ts';
 const VALUE_MAX = 1024;
 /** JSON is not looked into deeper than this. */
 const JSON_DEPTH_MAX = 16;
-/** Lists and objects that are looked into: shared parts of a session may mean many more than its bytes. */
+/** Values that are looked at: parts of a session that are shared within it may come to many more than its bytes. */
 const JSON_VALUES_MAX = 1000;
 
 /**
@@ -50,8 +50,9 @@ function jsonText(value: Data): string | null {
 
 /** The value as JSON can say it; undefined where it cannot (bytes, too deep, keys that are no texts or numbers). */
 function asJson(value: Data, depth: number, budget: { left: number }): unknown {
+  if (--budget.left < 0) return undefined;
   if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? String(value) : value;
-  if (depth >= JSON_DEPTH_MAX || value instanceof Uint8Array || --budget.left < 0) return undefined;
+  if (depth >= JSON_DEPTH_MAX || value instanceof Uint8Array) return undefined;
   if (Array.isArray(value)) {
     const items = (value as readonly Data[]).map((item) => asJson(item, depth + 1, budget));
     return items.includes(undefined) ? undefined : items;

@@ -23,6 +23,7 @@ export const REASONS = {
   'credential.malformed': 'the session cookie or token has not the form that the framework gives it',
   'credential.ambiguous': 'the session cookie can be read in more than one way',
   'credential.too-long': 'the session cookie or token is longer than the bound',
+  'credential.serializer': 'the app wrote the session with a serializer that is not read here',
   'signature.bad': 'the signature is not of any of the secrets',
   'decrypt.failed': 'it cannot be decrypted with any of the secrets',
   'token.algorithm': 'the token is signed by an algorithm that is not allowed',

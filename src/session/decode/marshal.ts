@@ -1,5 +1,5 @@
 // Ruby's Marshal 4.8 read as data: no class is looked up, no object is made, and what has code of its own stays inert.
-import { Buffer } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import type { Data } from '../data.ts';
 import { STORED_BYTES_MAX } from '../store.ts';
 import { DecodeError } from './decode-error.ts';
@@ -286,15 +286,9 @@ class Decoder {
   }
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
 /** Exactly reversible: a string of it, as UTF-8, is the same bytes again. */
 function textOrBytes(bytes: Uint8Array): string | Uint8Array {
-  try {
-    return UTF8.decode(bytes);
-  } catch {
-    return bytes;
-  }
+  return isUtf8(bytes) ? Buffer.from(bytes).toString('utf8') : bytes;
 }
 
 function inEncoding(bytes: Uint8Array, encoding: string | null): string | Uint8Array {

@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { type Data, parseJson } from '../data.ts';
 import { DecodeError } from './decode-error.ts';
-import { decodeMarshal } from './marshal.ts';
+import { decodeMarshal, RubyObject } from './marshal.ts';
 
 /** `hybrid` reads both, by their first bytes. */
 export type RubySerializer = 'json' | 'marshal' | 'hybrid';
@@ -12,8 +12,13 @@ export function isMarshal(bytes: Uint8Array): boolean {
   return bytes[0] === 4 && bytes[1] === 8;
 }
 
-/** The session: a map or an object. Throws DecodeError for anything else, and for what `serializer` does not read. */
+/** What the app wrote with a serializer that Rails has and this does not read. */
+export class OtherSerializer extends DecodeError {}
+
+/** The session: a map or an object. Throws DecodeError for anything else, OtherSerializer among them, and for what `serializer` does not read. */
 export function decodeRubySession(bytes: Uint8Array, serializer: RubySerializer): Data {
+  // The signature of ActiveSupport::MessagePack (active_support/message_pack/serializer.rb).
+  if (bytes[0] === 0xcc && bytes[1] === 0x80) throw new OtherSerializer('a session in MessagePack');
   const marshal = isMarshal(bytes);
   if (serializer !== 'hybrid' && marshal !== (serializer === 'marshal'))
     throw new DecodeError('a session by another serializer');
@@ -22,9 +27,8 @@ export function decodeRubySession(bytes: Uint8Array, serializer: RubySerializer)
   return session;
 }
 
-/** Whether a value is a hash of keys: neither scalar nor list. */
+/** Whether a value is a hash of keys: neither scalar nor list, nor an object of a class, which Rails takes for no session. */
 export function isSession(value: Data | undefined): value is Exclude<Data, null> & object {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
-  );
+  if (typeof value !== 'object' || value === null) return false;
+  return !(Array.isArray(value) || value instanceof Uint8Array || value instanceof RubyObject);
 }

@@ -4,7 +4,7 @@ import { looksEncrypted } from '../crypto/rails-messages.ts';
 import { asUserId, lookAt } from '../data.ts';
 import { DecodeError } from '../decode/decode-error.ts';
 import { openRailsEnvelope, type RailsMessage } from '../decode/rails-envelope.ts';
-import type { RubySerializer } from '../decode/ruby-session.ts';
+import { OtherSerializer, type RubySerializer } from '../decode/ruby-session.ts';
 import {
   type CredentialSource,
   type FormatSpec,
@@ -14,7 +14,7 @@ import {
 } from '../format.ts';
 import type { OptionValues } from '../format-options.ts';
 import type { StoreReader } from '../store.ts';
-import { type Finding, genuine, invalid } from '../verdict.ts';
+import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
 import { type RackCheck, readRack } from './rack-credential.ts';
 import { RAILS_COOKIE_OPTIONS, railsMessages } from './rails-options.ts';
 
@@ -76,7 +76,9 @@ export class RailsCookie implements SessionFormat, RackCheck {
       message = openRailsEnvelope(plain, this.#purpose, this.#serializer);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
-      return invalid('credential.malformed');
+      return error instanceof OtherSerializer
+        ? unknown('credential.serializer')
+        : invalid('credential.malformed');
     }
     if (message === null) return invalid('token.claims');
     const { session, endsAtS } = message;

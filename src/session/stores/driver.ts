@@ -79,9 +79,12 @@ export function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
   });
 }
 
-/** Back-off for the `times`-th (1 …) try: doubles from 50 ms to 5 s, between three and five quarters of that by chance. */
+/**
+ * Back-off for the `times`-th (1 …) try: doubles from 50 ms to 1 s, between three and five quarters of that by chance. No longer, since
+ * a try costs a store next to nothing, and users wait for the one that finds it back.
+ */
 export function backOffMs(times: number, random: Random): number {
-  const ms = Math.min(5000, 50 * 2 ** Math.min(times - 1, 10));
+  const ms = Math.min(1000, 50 * 2 ** Math.min(times - 1, 10));
   return Math.round(ms * 0.75) + random.below(Math.max(1, Math.round(ms * 0.5)));
 }
 

@@ -29,7 +29,11 @@ async function service(
   serve: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<string> {
   const port = await freePort();
-  const server = createServer(serve);
+  // The gate's own look at the service names no session, and is of no interest here.
+  const server = createServer((request, response) => {
+    if (request.headers.cookie === undefined && request.headers.authorization === undefined) response.end();
+    else serve(request, response);
+  });
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   owner.teardown(() => {
     server.close();

@@ -2,7 +2,7 @@
 import t from 'tap';
 import type { Configured } from '../../vectors/judge.ts';
 import { find, identity, NOW_S, spoiled } from './python-kit.ts';
-import { dump, envelope, railsCbc, railsGcm } from './ruby-kit.ts';
+import { dump, envelope, object, railsCbc, railsGcm } from './ruby-kit.ts';
 
 const KEY = 'key base';
 const json = Buffer.from('{"session_id":"a","user_id":7}');
@@ -90,6 +90,17 @@ t.test('only what the app’s serializer reads is a session', async (t) => {
       verdict: 'invalid',
       reason: 'credential.malformed',
     });
+});
+
+t.test('a session in MessagePack is the app’s to read', async (t) => {
+  const packed = Buffer.from('cc8080', 'hex');
+  for (const message of [packed, envelope(packed, 'cookie._app_session')])
+    t.match(await asks(railsGcm(message, KEY)), { verdict: 'unknown', reason: 'credential.serializer' });
+});
+
+t.test('an object of a class is no session', async (t) => {
+  const message = envelope(dump(object('User', { '@id': 7 })), 'cookie._app_session');
+  t.match(await asks(railsGcm(message, KEY)), { verdict: 'invalid', reason: 'credential.malformed' });
 });
 
 t.test('nothing that was changed or cut is valid, and nothing throws', async (t) => {
