@@ -2,14 +2,14 @@
 import t from 'tap';
 import { type Message, value, values } from '../kit/http-message.ts';
 import { metric, startLimpet } from '../kit/limpet.ts';
-import { type Answer, type NamedApp, sayName, startNamedApp, until } from '../kit/named-app.ts';
+import { type Answer, calm, type NamedApp, sayName, startNamedApp, until } from '../kit/named-app.ts';
 import { askOnce } from '../kit/raw-client.ts';
 
 const apps: NamedApp[] = [];
 for (const name of ['alpha', 'bravo', 'charlie', 'delta']) apps.push(await startNamedApp(name, t));
 const SECRET = 'the secret of a test about app cookies';
 const upstreams = apps.map(({ name, url }) => ({ name, url }));
-const health = { passive: { ejectFor: '200ms' } };
+const health = { ...calm, passive: { ejectFor: '200ms' } };
 const limpet = await startLimpet({
   workers: 2,
   routes: [

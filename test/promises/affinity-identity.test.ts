@@ -2,7 +2,7 @@
 import t from 'tap';
 import { values } from '../kit/http-message.ts';
 import { metric, type RunningLimpet, startLimpet } from '../kit/limpet.ts';
-import { askPath, cookieOf, type NamedApp, startNamedApp, type Told, until } from '../kit/named-app.ts';
+import { askPath, calm, cookieOf, type NamedApp, startNamedApp, type Told, until } from '../kit/named-app.ts';
 import { askOnce } from '../kit/raw-client.ts';
 
 const NAMES = ['alpha', 'bravo', 'charlie'];
@@ -14,6 +14,7 @@ const NEXT = 'the secret that comes after that one';
 const upstreams = apps.map(({ name, url }) => ({ name, url }));
 const homes = (secrets: readonly string[], of: readonly object[] = upstreams) => ({
   upstreams: of,
+  health: calm,
   affinity: { cookie: { secrets } },
 });
 const both = {
@@ -23,7 +24,11 @@ const both = {
     { path: '/other', pool: 'other' },
     { path: '/unsigned', pool: 'unsigned' },
   ],
-  pools: { main: homes([SECRET]), other: homes([SECRET]), unsigned: { upstreams, affinity: { cookie: {} } } },
+  pools: {
+    main: homes([SECRET]),
+    other: homes([SECRET]),
+    unsigned: { upstreams, health: calm, affinity: { cookie: {} } },
+  },
 };
 const limpet = await startLimpet(both);
 

@@ -5,6 +5,7 @@ import { values } from '../kit/http-message.ts';
 import { metric, startLimpet } from '../kit/limpet.ts';
 import {
   askPath,
+  calm,
   cookieOf,
   type NamedApp,
   sayName,
@@ -21,7 +22,7 @@ const brittle: RawUpstream[] = [];
 for (let i = 0; i < 3; i++) brittle.push(await RawUpstream.listen());
 const SECRET = 'the secret of a test about losses';
 const upstreams = apps.map(({ name, url }) => ({ name, url }));
-const health = { passive: { ejectFor: '200ms' } };
+const health = { ...calm, passive: { ejectFor: '200ms' } };
 const cookie = { secrets: [SECRET] };
 const limpet = await startLimpet({
   workers: 2,
@@ -39,17 +40,20 @@ const limpet = await startLimpet({
     fail: { upstreams, health, affinity: { cookie, onLost: 'fail' } },
     reset: {
       upstreams: brittle.map(({ url }, i) => ({ url, name: `brittle-${i}` })),
+      health: calm,
       affinity: { cookie },
     },
     narrow: {
       upstreams: upstreams.slice(0, 2).map((u) => ({ ...u, maxConnections: 1 })),
+      health: calm,
       affinity: { cookie },
       queue: { max: 1, timeout: '10s' },
     },
-    even: { upstreams: upstreams.slice(0, 3), affinity: { cookie } },
-    counted: { upstreams: upstreams.slice(0, 2), affinity: { cookie } },
+    even: { upstreams: upstreams.slice(0, 3), health: calm, affinity: { cookie } },
+    counted: { upstreams: upstreams.slice(0, 2), health: calm, affinity: { cookie } },
     uneven: {
       upstreams: upstreams.slice(0, 3),
+      health: calm,
       balance: { hash: { on: 'header X-Same', load: 100 } },
       affinity: { cookie, maxOverload: 1.2 },
     },

@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import t from 'tap';
 import { metric, startLimpet } from '../kit/limpet.ts';
-import { askPath, type NamedApp, sayName, startNamedApp, type Told, until } from '../kit/named-app.ts';
+import { askPath, calm, type NamedApp, sayName, startNamedApp, type Told, until } from '../kit/named-app.ts';
 import { RawClient } from '../kit/raw-client.ts';
 
 const apps: NamedApp[] = [];
@@ -23,7 +23,7 @@ const pools: Record<string, object> = {
 const limpet = await startLimpet({
   workers: 2,
   routes: Object.keys(pools).map((pool) => ({ path: `/${pool}`, pool })),
-  pools,
+  pools: Object.fromEntries(Object.entries(pools).map(([name, pool]) => [name, { health: calm, ...pool }])),
 });
 const json = { accept: 'application/json' };
 const ask = (path: string): Promise<Told> => askPath(limpet.port, path, json);

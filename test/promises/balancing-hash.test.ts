@@ -1,13 +1,13 @@
 // The same key finds the same upstream: by address, header, cookie, path or query, from every worker; and few keys move when one leaves.
 import t from 'tap';
 import { startLimpet } from '../kit/limpet.ts';
-import { type NamedApp, startNamedApp, until } from '../kit/named-app.ts';
+import { calm, type NamedApp, startNamedApp, until } from '../kit/named-app.ts';
 import { askOnce } from '../kit/raw-client.ts';
 
 const apps: NamedApp[] = [];
 for (const name of ['alpha', 'bravo', 'charlie']) apps.push(await startNamedApp(name, t));
 const upstreams = apps.map(({ name, url }) => ({ name, url }));
-const health = { passive: { ejectFor: '200ms' } };
+const health = { ...calm, passive: { ejectFor: '200ms' } };
 const kinds = ['address', 'path', 'header X-Key', 'cookie sid', 'query user'];
 // With a bound on the load one request under way may send the next one elsewhere, as it should: not what is looked at here.
 const pool = (on: string, more: object = {}) => ({

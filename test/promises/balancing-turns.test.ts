@@ -5,6 +5,7 @@ import { startLimpet } from '../kit/limpet.ts';
 import {
   type Answer,
   askPath,
+  calm,
   type NamedApp,
   sayName,
   startNamedApp,
@@ -17,7 +18,7 @@ for (const name of ['alpha', 'bravo', 'charlie', 'delta']) apps.push(await start
 const [alpha, bravo, charlie, delta] = apps as [NamedApp, NamedApp, NamedApp, NamedApp];
 const spec = ({ name, url }: NamedApp, more: object = {}) => ({ name, url, ...more });
 const all = apps.map((app) => spec(app));
-const quick = { passive: { ejectFor: '200ms' } };
+const quick = { ...calm, passive: { ejectFor: '200ms' } };
 const pools: Record<string, object> = {
   turns: { upstreams: [spec(alpha, { weight: 5 }), spec(bravo), spec(charlie), spec(delta, { weight: 3 })] },
   none: { upstreams: [spec(alpha, { weight: 0 }), spec(bravo, { weight: 2 }), spec(charlie)] },
@@ -35,7 +36,7 @@ const pools: Record<string, object> = {
 const limpet = await startLimpet({
   workers: 2,
   routes: Object.keys(pools).map((pool) => ({ path: `/${pool}`, pool })),
-  pools,
+  pools: Object.fromEntries(Object.entries(pools).map(([name, pool]) => [name, { health: calm, ...pool }])),
 });
 
 /** Asks `times`, some at once, each on a connection of its own, so that both workers have their part. */

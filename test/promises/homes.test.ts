@@ -1,13 +1,13 @@
 // Users keep their home: by a signed cookie, by a mark in the app's own, learned from it; over workers, restarts, replicas and losses.
 import t from 'tap';
 import { metric, startLimpet } from '../kit/limpet.ts';
-import { askPath, cookieOf, type NamedApp, startNamedApp, type Told, until } from '../kit/named-app.ts';
+import { askPath, calm, cookieOf, type NamedApp, startNamedApp, type Told, until } from '../kit/named-app.ts';
 
 const apps: NamedApp[] = [];
 for (const name of ['one', 'two', 'three']) apps.push(await startNamedApp(name, t));
 const SECRET = 'the first secret of this test';
 const upstreams = apps.map(({ name, url }) => ({ name, url }));
-const quick = { passive: { ejectFor: '200ms' } };
+const quick = { ...calm, passive: { ejectFor: '200ms' } };
 const pool = (affinity: object, more: object = {}) => ({ upstreams, affinity, health: quick, ...more });
 const config = {
   workers: 2,
@@ -101,11 +101,15 @@ t.test('a replica with the same secret, other order and a rotated secret moves n
   const replica = await startLimpet(
     {
       upstreams: [...upstreams].reverse(),
+      health: calm,
       affinity: { cookie: { secrets: ['a new secret that signs from now on', SECRET] } },
     },
     { owner: t },
   );
-  const other = await startLimpet({ upstreams, affinity: { cookie: { secrets: [SECRET] } } }, { owner: t });
+  const other = await startLimpet(
+    { upstreams, health: calm, affinity: { cookie: { secrets: [SECRET] } } },
+    { owner: t },
+  );
   for (let i = 0; i < 6; i++) {
     const told = await askPath(other.port, '/');
     const cookie = cookieOf(told);
@@ -170,7 +174,7 @@ t.test('Secure by itself only where a trusted proxy says that the client came by
     'a client is not believed',
   );
   const behind = await startLimpet(
-    { upstreams, affinity: { cookie: { secrets: [SECRET] } }, trustedProxies: ['127.0.0.1'] },
+    { upstreams, health: calm, affinity: { cookie: { secrets: [SECRET] } }, trustedProxies: ['127.0.0.1'] },
     { owner: t },
   );
   const secure = await askPath(behind.port, '/', { 'x-forwarded-proto': 'https' });

@@ -1,7 +1,7 @@
 // Promise: a new user never lands on an instance that has its share already, `maxOverload` times the mean; who lives there stays.
 import t from 'tap';
 import { type RunningLimpet, startLimpet } from '../kit/limpet.ts';
-import { askPath, cookieOf, type NamedApp, startNamedApp, until } from '../kit/named-app.ts';
+import { askPath, calm, cookieOf, type NamedApp, startNamedApp, until } from '../kit/named-app.ts';
 
 const apps: NamedApp[] = [];
 for (const name of ['one', 'two', 'three']) apps.push(await startNamedApp(name, t));
@@ -10,6 +10,7 @@ const upstreams = apps.map(({ name, url }) => ({ name, url }));
 const SECRETS = ['a secret of this test only'];
 const pool = (maxOverload: number, more: object = {}): object => ({
   upstreams,
+  health: calm,
   affinity: { cookie: { secrets: SECRETS }, maxOverload },
   ...more,
 });
@@ -113,7 +114,7 @@ t.test('with two workers and a rush at once the bound holds as well', async (t) 
 t.test('one that comes back late is filled up first, and nobody is moved for it', async (t) => {
   await three.stop();
   const limpet = await startLimpet(
-    { pools: { default: pool(1.2, { health: { active: { tcp: true, interval: '100ms' } } }) } },
+    { pools: { default: pool(1.2, { health: { ...calm, active: { tcp: true, interval: '100ms' } } }) } },
     { owner: t },
   );
   const seen = async (): Promise<string> =>

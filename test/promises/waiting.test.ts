@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import t from 'tap';
 import { startLimpet } from '../kit/limpet.ts';
-import { askPath, type NamedApp, startNamedApp, type Told, until } from '../kit/named-app.ts';
+import { askPath, calm, type NamedApp, startNamedApp, type Told, until } from '../kit/named-app.ts';
 
 const apps: NamedApp[] = [];
 for (const name of ['one', 'two', 'three']) apps.push(await startNamedApp(name, t));
@@ -18,13 +18,17 @@ const limpet = await startLimpet({
     { path: '/backed', pool: 'backed' },
   ],
   pools: {
-    turns: { upstreams: [spec(one, { weight: 2 }), spec(two), spec(three)] },
-    least: { balance: 'least-connections', upstreams: apps.map((app) => spec(app)) },
-    narrow: { upstreams: [spec(one, { maxConnections: 1 })], queue: { max: 2, timeout: '400ms' } },
-    full: { upstreams: [spec(one, { maxConnections: 1 })] },
+    turns: { health: calm, upstreams: [spec(one, { weight: 2 }), spec(two), spec(three)] },
+    least: { health: calm, balance: 'least-connections', upstreams: apps.map((app) => spec(app)) },
+    narrow: {
+      health: calm,
+      upstreams: [spec(one, { maxConnections: 1 })],
+      queue: { max: 2, timeout: '400ms' },
+    },
+    full: { health: calm, upstreams: [spec(one, { maxConnections: 1 })] },
     backed: {
       upstreams: [spec(two), spec(three, { backup: true })],
-      health: { passive: { ejectFor: '200ms' } },
+      health: { ...calm, passive: { ejectFor: '200ms' } },
     },
   },
 });
