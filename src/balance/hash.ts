@@ -16,7 +16,11 @@ const BUCKETS_LOG2 = 16;
  * Bounded load (Mirrokni, Thorup and Zadimoghaddam, "Consistent hashing with bounded loads", 2016/2018): an upstream
  * takes a request only up to ceil(load x (all in flight + 1) x its share of the weights); else the key's next best
  * takes it, which is the same one each time. The bounds of all add up to more than there is in flight, so somebody is
- * always below his.
+ * always below his. Hence a request that comes while others of its upstream's are in flight may go to the key's next best,
+ * though nobody left: the price of the bound (docs/simulation.md counts it). `Infinity` leaves every key where it is.
+ *
+ * Cost: O(1) where there is no bound or the owner is idle; else O(n), since all in flight are added up (below a nanosecond a
+ * candidate), and some 10 ns a candidate where the owner is full. The first key of a bucket costs O(n), too, once.
  */
 export class ConsistentHash implements Balancer {
   readonly #slots: Int32Array;

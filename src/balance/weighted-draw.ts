@@ -9,7 +9,8 @@ const DRAWS_MAX = 8;
 
 /**
  * The alias method (Walker 1977, built as Vose 1991): n columns of equal width, each shared by at most two candidates, so
- * that a weighted draw is one column and one comparison. With equal weights the comparison is left out.
+ * that a weighted draw is one column and one comparison. With equal weights the comparison is left out. A draw is O(1), but
+ * O(n) at the worst where nearly all are avoided, or one has nearly all the weight and is not to be drawn again.
  */
 export class WeightedDraw {
   readonly #slots: Int32Array;

@@ -32,6 +32,31 @@ for (const kind of KINDS) {
   });
 }
 
+for (const kind of KINDS) {
+  for (const weights of [1, 2]) {
+    t.test(
+      `${kind}: a pick from 300 ${weights === 1 ? 'equal' : 'weighted'} ones, busy, some avoided, some down, allocates nothing`,
+      async (t) => {
+        const set = Array.from({ length: 300 }, (_, i) => (1 + (i % weights)) * (i % 7 === 0 ? -1 : 1));
+        const pool = new SimulatedPool(kind, upstreams(...set));
+        const { balancer } = pool;
+        const { inFlight } = pool.input.load;
+        for (const { slot } of pool.candidates) inFlight[slot] = 1 + pool.random.below(9);
+        const avoid = new Avoid();
+        for (let i = 0; i < 40; i++) avoid.add(pool.candidates[i * 6]!.slot);
+        const bytes = bytesPerCall((i) => {
+          avoid.count = 20 + (i % 20);
+          avoid.add(pool.candidates[1 + (i % 200)]!.slot);
+          const position = balancer.pick(Math.imul(i, 0x9e3779b1) >>> 2, (i & 1) === 0 ? avoid : null);
+          const slot = pool.candidates[position]!.slot;
+          inFlight[slot] = (inFlight[slot]! % 9) + 1;
+        });
+        t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
+      },
+    );
+  }
+}
+
 t.test('feeding latencies allocates nothing', async (t) => {
   const columns = { latencyMs: new Float64Array(4), latencyAtMs: new Float64Array(4) };
   const p99Ms = new Float64Array(4);
