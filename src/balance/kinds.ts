@@ -44,7 +44,7 @@ export const BALANCER_KINDS: Readonly<Record<BalanceOptions['kind'], BalancerKin
     usesKey: false,
     work: { idle: 'constant', busy: 'constant' },
     description:
-      'Of two random upstreams the one that will answer sooner, by recent latency and requests in flight.',
+      'Of two random upstreams the one that will answer sooner, by recent latency and requests in flight; of four where both are much slower than usual.',
   },
   random: {
     build: (input) => new RandomOfTwo(input),

@@ -14,14 +14,27 @@ const UNTRIED_COST_MS = 3_600_000;
 
 /** Places in the scratch array. */
 const NOW_MS = 0;
-const COST_A = 1;
-const COST_B = 2;
+/** What the better one of the last two choices costs, and the other one while they are compared. */
+const COST = 1;
+const COST_OTHER = 2;
+/** What those that were picked lately cost. */
+const USUAL_COST = 3;
+
+/** How much dearer than usual the better of two must be for two more to be looked at. */
+const DEAR = 2;
+/** Share of the newest pick in what is usual: the last hundred or so picks count. */
+const USUAL_STEP = 1 / 64;
 
 /**
  * Peak EWMA (Finagle's `loadbalancer` documentation, 2015; linkerd): cost = latency x (in flight + 1) / weight, of
  * two choices drawn by weight the lower one. The latency is the peak-sensitive average of feedLatency, decayed by the
  * time since it was fed: an upstream that was slow and is left alone becomes attractive again and is tried by few
  * requests.
+ *
+ * Where a share f of the pool is slow, two choices are both slow with f² of the requests, whatever the costs say: with a third
+ * slow by ten, that is a ninth, more than the third can bear in a pool at half load. So where the better of two is much dearer than
+ * what is picked usually, two more are drawn, which leaves f⁴ (docs/simulation.md shows both). Where all are slow, that
+ * becomes the usual, and two choices do.
  */
 export class PeakEwma implements Balancer {
   readonly #slots: Int32Array;
@@ -29,8 +42,8 @@ export class PeakEwma implements Balancer {
   readonly #load: LoadColumns;
   readonly #draw: WeightedDraw;
   readonly #nowMs: () => number;
-  /** The time of this pick and the costs of both choices, in an array because a call that takes or gives a fraction may box it. */
-  readonly #scratch = new Float64Array(3);
+  /** The time of this pick, the costs of its choices and what is usual, in an array because a call that takes or gives a fraction may box it. */
+  readonly #scratch = new Float64Array(4);
 
   constructor(input: BalancerInput) {
     this.#slots = Int32Array.from(input.candidates, (c) => c.slot);
@@ -42,15 +55,41 @@ export class PeakEwma implements Balancer {
 
   /** Hot: test/alloc/balance.test.ts. */
   pick(_key: number, avoid: Avoid | null): number {
-    const a = this.#draw.one(avoid);
-    if (a < 0) return -1;
-    const b = this.#draw.other(a, avoid);
-    if (b < 0) return a;
     const scratch = this.#scratch;
     scratch[NOW_MS] = this.#nowMs();
-    this.#weigh(a, COST_A);
-    this.#weigh(b, COST_B);
-    return scratch[COST_A]! <= scratch[COST_B]! ? a : b;
+    let chosen = this.#betterOfTwo(avoid);
+    if (chosen < 0) return chosen;
+    const cost = scratch[COST]!;
+    if (cost > DEAR * scratch[USUAL_COST]!) {
+      const another = this.#betterOfTwo(avoid);
+      if (scratch[COST]! < cost) chosen = another;
+      else scratch[COST] = cost;
+    }
+    this.#noteUsual();
+    return chosen;
+  }
+
+  /** The lower one of two that are drawn, −1 when all are avoided; its cost is left in `COST`. */
+  #betterOfTwo(avoid: Avoid | null): number {
+    const a = this.#draw.one(avoid);
+    if (a < 0) return -1;
+    this.#weigh(a, COST);
+    const b = this.#draw.other(a, avoid);
+    if (b < 0) return a;
+    this.#weigh(b, COST_OTHER);
+    const scratch = this.#scratch;
+    if (scratch[COST]! <= scratch[COST_OTHER]!) return a;
+    scratch[COST] = scratch[COST_OTHER]!;
+    return b;
+  }
+
+  /** Feeds the cost of the pick into what is usual; of one whose latency is unknown there is nothing to learn. */
+  #noteUsual(): void {
+    const scratch = this.#scratch;
+    const cost = scratch[COST]!;
+    if (cost <= 0 || cost >= UNTRIED_COST_MS) return;
+    const usual = scratch[USUAL_COST]!;
+    scratch[USUAL_COST] = usual + (cost - usual) * USUAL_STEP;
   }
 
   /** Writes what the candidate costs. */

@@ -1,5 +1,6 @@
 // Peak EWMA steers around slow upstreams, tries new ones with care and forgives.
 import t from 'tap';
+import { BALANCER_KINDS } from '../../src/balance/kinds.ts';
 import { feedLatency } from '../../src/balance/latency.ts';
 import { SimulatedPool, upstreams } from '../laws/simulated-pool.ts';
 
@@ -88,4 +89,44 @@ t.test('upstreams that are idle for an hour are told apart by what they have in 
   load.inFlight[pool.candidates[0]!.slot] = 3;
   for (let i = 0; i < 100; i++) if (pool.pick() !== 1) t.fail('the busy one was picked');
   t.pass('100 picks');
+});
+
+t.test(
+  'a third that is ten times slower gets less than one request in thirty, though one pair in nine is slow',
+  async (t) => {
+    const latencies = Array.from({ length: 30 }, (_, i) => (i % 3 === 0 ? 50 : 5));
+    const pool = fresh(...latencies.map(() => 1));
+    const counts = run(pool, latencies, 1, 60_000);
+    const slow = counts.filter((_, i) => i % 3 === 0).reduce((a, b) => a + b, 0);
+    t.ok(slow < 2000 && slow > 60, `${slow} of 60,000`);
+  },
+);
+
+t.test('where all turn slow, two choices do again', async (t) => {
+  const pool = fresh(...new Array<number>(30).fill(1));
+  const { load } = pool.input;
+  let looks = 0;
+  const balancer = BALANCER_KINDS['peak-ewma'].build(
+    {
+      ...pool.input,
+      random: {
+        below: (n) => {
+          looks++;
+          return pool.random.below(n);
+        },
+      },
+    },
+    { kind: 'peak-ewma', hash: null, hashLoad: 1.25 },
+  );
+  const looksOf = (picks: number): number => {
+    looks = 0;
+    for (let i = 0; i < picks; i++) balancer.pick(0, null);
+    return looks / picks;
+  };
+  for (const latencyMs of [5, 500]) {
+    for (const { slot } of pool.candidates) feedLatency(load, slot, latencyMs, pool.clock.nowMs());
+    t.ok(looksOf(50) > 2, `${latencyMs} ms are dear at first`);
+    looksOf(500);
+    t.equal(looksOf(500), 2, `${latencyMs} ms are usual now`);
+  }
 });

@@ -27,6 +27,8 @@ function comparisons(kind: (typeof KINDS)[number], weights: readonly number[]): 
   const balancer = BALANCER_KINDS[kind].build({ ...pool.input, load }, { kind, hash: null, hashLoad: 1.25 });
   const positions = new Map(pool.candidates.map((c, position) => [c.slot, position]));
   const seen = pool.candidates.map(() => new Array<number>(pool.candidates.length).fill(0));
+  // What is usual has to be learnt first.
+  for (let i = 0; i < 1000; i++) balancer.pick(pool.key(), null);
   for (let i = 0; i < PICKS; i++) {
     read.clear();
     balancer.pick(pool.key(), null);
