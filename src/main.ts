@@ -16,11 +16,15 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./cli/check.ts'),
   },
   explain: { does: 'says what would become of a request', load: () => import('./cli/explain.ts') },
+  healthcheck: {
+    does: 'asks the running proxy whether it lives, as a container does',
+    load: () => import('./cli/healthcheck.ts'),
+  },
   schema: { does: "prints the config's JSON Schema", load: () => import('./cli/schema.ts') },
   demo: { does: 'shows three sample apps behind a proxy', load: () => import('./cli/demo.ts') },
 };
 
-const rows = Object.entries(COMMANDS).map(([name, { does }]) => `  ${name.padEnd(9)}${does}`);
+const rows = Object.entries(COMMANDS).map(([name, { does }]) => `  ${name.padEnd(13)}${does}`);
 const HELP = `limpet COMMAND [options]
 
 ${rows.join('\n')}

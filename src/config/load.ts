@@ -25,29 +25,23 @@ export interface LoadResult {
  * file, the environment or the files beside it hold.
  */
 export function loadConfig(file: string, env: NodeJS.ProcessEnv): LoadResult {
-  let text: string;
+  const text = readConfigText(file, 'limpet.yaml here, or -c FILE');
+  if (typeof text !== 'string') return { config: null, problems: [text] };
+  const folder = dirname(file);
+  return loadConfigText(text, file, env, (path, bytesMax) => readBounded(resolve(folder, path), bytesMax));
+}
+
+/** The text of a file of at most 1 MiB, or why it cannot be had; `instead` says which file would be right where there is none. */
+export function readConfigText(file: string, instead: string): string | ConfigProblem {
   try {
-    text = readBounded(file, CONFIG_BYTES_MAX);
+    return readBounded(file, CONFIG_BYTES_MAX);
   } catch (error) {
     const large = error instanceof RangeError;
     const message = large
       ? `the file has more than ${CONFIG_BYTES_MAX} bytes`
       : `the file ${whyUnread(error)}`;
-    const hint = large ? 'a smaller file' : 'limpet.yaml here, or -c FILE';
-    const problem = {
-      severity: 'error',
-      file,
-      line: 0,
-      column: 0,
-      path: '',
-      message,
-      hint,
-      excerpt: null,
-    } as const;
-    return { config: null, problems: [problem] };
+    return ofWholeFile(file, message, large ? 'a smaller file' : instead);
   }
-  const folder = dirname(file);
-  return loadConfigText(text, file, env, (path, bytesMax) => readBounded(resolve(folder, path), bytesMax));
 }
 
 /** The same for a text; `files` reads what it names. Touches nothing else. */
@@ -60,6 +54,11 @@ export function loadConfigText(
   const findings = new Findings();
   const source = new Source(text, env, findings);
   const config = source.unreadable ? null : readConfig(source, file, findings, files);
+  return { config: findings.failed ? null : config, problems: problemsOf(findings, source, file) };
+}
+
+/** What was found in a text, each with its line and column, in the order of the file. */
+export function problemsOf(findings: Findings, source: Source, file: string): ConfigProblem[] {
   const problems = findings.list.map((finding): ConfigProblem => {
     const { severity, span, path, message, hint } = finding;
     const { line, column } = place(source, span?.start);
@@ -75,20 +74,26 @@ export function loadConfigText(
     };
   });
   problems.sort((a, b) => a.line - b.line || a.column - b.column);
-  if (findings.left > 0) {
-    const message = `and ${findings.left} more`;
-    problems.push({
-      severity: 'error',
-      file,
-      line: 0,
-      column: 0,
-      path: '',
-      message,
-      hint: '',
-      excerpt: null,
-    });
-  }
-  return { config: findings.failed ? null : config, problems };
+  if (findings.left > 0) problems.push(ofWholeFile(file, `and ${findings.left} more`, ''));
+  return problems;
+}
+
+function ofWholeFile(file: string, message: string, hint: string): ConfigProblem {
+  return { severity: 'error', file, line: 0, column: 0, path: '', message, hint, excerpt: null };
+}
+
+/**
+ * What a file says as far as it can be read, each mistake as its default: for who looks for the Limpet that was started with it
+ * before somebody began to edit it. `config` is null only where the file cannot be read at all, or is no YAML.
+ */
+export function loadDespiteMistakes(file: string, env: NodeJS.ProcessEnv): LoadResult {
+  const text = readConfigText(file, 'limpet.yaml here, or -c FILE');
+  if (typeof text !== 'string') return { config: null, problems: [text] };
+  const findings = new Findings();
+  const source = new Source(text, env, findings);
+  const files: FileReader = (path, bytesMax) => readBounded(resolve(dirname(file), path), bytesMax);
+  const config = source.unreadable ? null : readConfig(source, file, findings, files);
+  return { config, problems: problemsOf(findings, source, file) };
 }
 
 /** The config file that is meant when none is named: `limpet.yaml`, then `config/limpet.yaml`, in `cwd`; null for neither. */
