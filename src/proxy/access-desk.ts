@@ -3,6 +3,7 @@ import { latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import { type AccessEntry, type AccessLog, logMs } from '../observe/access-log.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
+import { QUESTION, SLASH } from '../wire/octets.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { Accountable } from './plane.ts';
 import { HOMED_NAMES } from './plane-metrics.ts';
@@ -80,4 +81,45 @@ export class AccessDesk {
     };
     this.#log.write(entry);
   }
+
+  /**
+   * The line of a request that was refused while it was read. Its method and its path are told where a request line was understood, and
+   * only a path that begins with `/`: what was refused may hold a user and a password before its host.
+   */
+  unread(
+    client: string,
+    head: RequestHead | null,
+    bytes: Uint8Array | null,
+    fault: Fault,
+    durationMs: number,
+  ): void {
+    if (!this.#log.wants(fault.status, true)) return;
+    const known = head !== null && bytes !== null && head.targetEnd > 0;
+    this.#log.write({
+      requestId: '',
+      client,
+      method: known ? latin1Text(bytes, head.methodStart, head.methodEnd) : '',
+      host: undefined,
+      path: known && bytes[head.targetStart] === SLASH ? pathOf(head, bytes) : '',
+      status: fault.status,
+      route: undefined,
+      pool: undefined,
+      upstream: undefined,
+      durationMs: logMs(durationMs),
+      upstreamMs: undefined,
+      bytesIn: 0,
+      bytesOut: 0,
+      attempts: 0,
+      affinity: undefined,
+      fault: fault.code,
+      endedBy: fault.side,
+    });
+  }
+}
+
+/** The target as far as its query, which is never told. */
+function pathOf(head: RequestHead, bytes: Uint8Array): string {
+  let end = head.targetStart;
+  while (end < head.targetEnd && bytes[end] !== QUESTION) end++;
+  return latin1Text(bytes, head.targetStart, end);
 }

@@ -134,6 +134,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       }
       if (state === PARSE.refused) {
         this.#consuming = false;
+        plane.tellUnread(this.side.address, head, bytes, head.fault!, 0);
         this.refuse(head.fault!);
         return;
       }
@@ -234,9 +235,12 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
         if (this.home.plane.stopping && this.socket.pendingBytes > 0) this.drain();
         else this.#closeNow();
         return;
-      case PHASE.head:
-        this.refuse(PROXY_FAULT.headTimeout);
+      case PHASE.head: {
+        const { headMs } = this.home.plane.generation.timeouts;
+        this.home.plane.tellUnread(this.side.address, null, null, PROXY_FAULT.headTimeout, headMs);
+        this.refuse(PROXY_FAULT.headTimeout, false);
         return;
+      }
       case PHASE.exchange:
         this.#exchangeDeadline(nowMs);
         return;
@@ -347,11 +351,14 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.home.giveExchange(exchange);
   }
 
-  /** Refuses what the client sends: answers with the fault's status and closes, lingering. */
-  refuse(fault: Fault): void {
+  /**
+   * Refuses what the client sends: answers with the fault's status and closes, lingering. `toHead`: the answer has no body; it may be left
+   * out while the worker's one parser still holds this client's request.
+   */
+  refuse(fault: Fault, toHead = this.home.plane.requestHead.method === METHOD.HEAD): void {
     const plane = this.home.plane;
     plane.refused(fault);
-    plane.replies.refusal(plane.out, fault, plane.requestHead.method === METHOD.HEAD);
+    plane.replies.refusal(plane.out, fault, toHead);
     this.socket.write(plane.out);
     this.close();
   }

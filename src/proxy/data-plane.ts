@@ -245,6 +245,16 @@ export class DataPlane implements ListenerPlane {
     this.metrics.refused(fault.code);
   }
 
+  tellUnread(
+    client: string,
+    head: RequestHead | null,
+    bytes: Uint8Array | null,
+    fault: Fault,
+    durationMs: number,
+  ): void {
+    this.#access?.unread(client, head, bytes, fault, durationMs);
+  }
+
   account(exchange: Accountable): void {
     const ms = performance.now() - exchange.startedMs;
     this.metrics.request(exchange.plan, exchange.upstream, exchange.status, ms / 1000);

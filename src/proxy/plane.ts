@@ -108,4 +108,15 @@ export interface Plane {
   wakeLine(pool: Pool): void;
   /** A client connection was refused or has ended for a fault before any route was known. */
   refused(fault: Fault): void;
+  /**
+   * Tells the access log of a request that was refused before anybody could look at it whole. `head` and the `bytes` that it was read
+   * from: as far as it got; null: nothing is known of it. `durationMs`: for how long it was waited for.
+   */
+  tellUnread(
+    client: string,
+    head: RequestHead | null,
+    bytes: Uint8Array | null,
+    fault: Fault,
+    durationMs: number,
+  ): void;
 }
