@@ -39,12 +39,6 @@ export function feedLatency(columns: LatencyColumns, slot: number, sampleMs: num
   columns.latencyAtMs[slot] = nowMs;
 }
 
-/** Gives the average away: the upstream is unknown again, as after a new start. */
-export function forgetLatency(columns: LatencyColumns, slot: number): void {
-  columns.latencyMs[slot] = 0;
-  columns.latencyAtMs[slot] = 0;
-}
-
 /** How far one sample above the estimate lifts it, as a share of it. */
 const P99_STEP = 0.1;
 

@@ -276,8 +276,12 @@ export class HealthBoard {
     return { pool: entry.pool.pool.name, name, slot, from, to: standing.observed, why: standing.why };
   }
 
-  /** It came up: its weight grows from here. */
+  /**
+   * It came back: its weight grows from here, and its latency is unknown. Because: the average fades while nobody feeds it, so one
+   * that was away for a minute would seem faster than all others, and every pick that met it would be its own.
+   */
   #rise(entry: Entry): void {
+    this.#in.table.forgetLatency(entry.upstream.slot);
     if (entry.pool.pool.slowStartMs <= 0) return;
     entry.risenMs = this.#in.clock.nowMs();
     this.#rampTimer ??= this.#in.timers.after(RAMP_EVERY_MS, () => this.#ramp());

@@ -151,6 +151,15 @@ export class UpstreamTable {
     }
   }
 
+  /**
+   * The upstream's latency is unknown again, as after a new start. Main thread; an answer that comes late may feed it again, which
+   * does no harm.
+   */
+  forgetLatency(slot: number): void {
+    this.latencyMs[slot] = 0;
+    this.latencyAtMs[slot] = 0;
+  }
+
   /** Main thread: says that the set changed. */
   bumpEpoch(): void {
     Atomics.add(this.epoch, 0, 1);

@@ -320,6 +320,27 @@ t.test('who comes back warms up in few steps, to its full weight', async (t) => 
   t.equal(w.timers.count, 0);
 });
 
+t.test('the latency of one that comes back is unknown, that of others is not touched', async (t) => {
+  const w = boardWorld(2);
+  w.board.start();
+  const feed = (): void => {
+    w.table.latencyMs.fill(12, 0, 2);
+    w.table.latencyAtMs.fill(1, 0, 2);
+  };
+  feed();
+  w.board.setResolved(0, false, 'gone');
+  t.equal(w.table.latencyMs[0], 12);
+  w.board.setResolved(0, true, '');
+  t.same([...w.table.latencyMs.subarray(0, 2)], [0, 12]);
+  feed();
+  w.board.setWanted(1, 'drain');
+  w.board.setWanted(1, 'ready');
+  t.equal(w.table.latencyMs[1], 12, 'a drained one had users all the time');
+  w.board.setWanted(1, 'maintenance');
+  w.board.setWanted(1, 'ready');
+  t.same([...w.table.latencyMs.subarray(0, 2)], [12, 0]);
+});
+
 t.test('reports for slots that are not ours are dropped', async (t) => {
   const w = boardWorld(1);
   w.board.start();
