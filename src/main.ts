@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   schema: { does: "prints the config's JSON Schema", load: () => import('./cli/schema.ts') },
   demo: { does: 'shows three sample apps behind a proxy', load: () => import('./cli/demo.ts') },
+  drill: { does: 'harms an instance under load and says who noticed', load: () => import('./cli/drill.ts') },
 };
 
 const rows = Object.entries(COMMANDS).map(([name, { does }]) => `  ${name.padEnd(13)}${does}`);
@@ -76,4 +77,5 @@ process.exitCode = await main(process.argv.slice(2), {
   env: process.env,
   cwd: process.cwd(),
   color: process.stderr.isTTY === true && !process.env.NO_COLOR,
+  terminal: process.stderr.isTTY === true,
 });

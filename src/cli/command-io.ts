@@ -7,6 +7,8 @@ export interface CommandIo {
   readonly cwd: string;
   /** True when stderr is a terminal that shows colours. */
   readonly color?: boolean;
+  /** True when stderr is a terminal, where a line may be written over. */
+  readonly terminal?: boolean;
 }
 
 /** What every file of a command exports: its exit code, once it is done. */

@@ -10,6 +10,7 @@ const [name = 'app', colour = '#888', port = '0'] = process.argv.slice(2);
 /** Most logins that are kept; the oldest goes first. */
 const SESSIONS_MAX = 10_000;
 const BODY_BYTES_MAX = 4096;
+const ORDER_CHARS_MAX = 64;
 
 interface Login {
   readonly user: string;
@@ -49,6 +50,16 @@ function me(request: IncomingMessage): string {
     lost: login === undefined && sessionId(request) !== '',
     moved: request.headers['limpet-affinity'] === 'moved',
   });
+}
+
+/**
+ * A write that must be done once. The demo is told before the answer is, so that an app which is killed in between has done it for
+ * all to see. `Drill-Request` is what `limpet drill` tells its writes apart by.
+ */
+function order(request: IncomingMessage): string {
+  const id = String(request.headers['drill-request'] ?? '').slice(0, ORDER_CHARS_MAX);
+  if (id !== '') process.send?.({ order: id });
+  return JSON.stringify({ app: name, user: logins.get(sessionId(request))?.user ?? null });
 }
 
 function logIn(body: string): { cookie: string } {
@@ -93,6 +104,12 @@ const server = createServer((request, response) => {
     case 'POST /login':
       readBody(request).then(
         (body) => send(response, 200, 'application/json', '{}', logIn(body).cookie),
+        () => response.destroy(),
+      );
+      return;
+    case 'POST /order':
+      readBody(request).then(
+        () => send(response, 200, 'application/json', order(request)),
         () => response.destroy(),
       );
       return;

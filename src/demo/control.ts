@@ -24,6 +24,11 @@ export function startControl(stage: Stage, port: number, adminUrl: string): Prom
       );
       return;
     }
+    if (request.method === 'GET' && parts[1] === 'orders') {
+      response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
+      response.end(stage.orders.map((id) => `${id}\n`).join(''));
+      return;
+    }
     // A page of another site can't send this field without being asked first, and the answer to that is no.
     if (request.method !== 'POST' || request.headers['x-limpet-demo'] !== 'yes') {
       answer(403, { error: 'only the demo page may do this' });

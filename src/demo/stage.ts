@@ -21,9 +21,14 @@ const CAST: readonly (readonly [name: string, colour: string])[] = [
 
 const APP = new URL(import.meta.url.endsWith('.ts') ? './app.ts' : './app.js', import.meta.url);
 
+/** Orders that are remembered; the oldest go first. */
+const ORDERS_MAX = 100_000;
+
 /** The apps of one demo. */
 export class Stage {
   readonly apps: StageApp[] = [];
+  /** Ids of orders, once for each time that an app took it: kept here, since an app's memory ends with it. */
+  readonly orders: string[] = [];
 
   /** Starts all three on free ports; resolves when they listen. */
   async open(): Promise<void> {
@@ -54,7 +59,9 @@ export class Stage {
       app.child?.kill('SIGCONT');
       app.state = 'running';
     } else if (app.state === 'killed') {
-      await this.#start(app);
+      await hasEnded(app.child);
+      // Somebody else may have revived it meanwhile.
+      if (app.state === 'killed') await this.#start(app);
     }
   }
 
@@ -69,12 +76,22 @@ export class Stage {
     }
   }
 
+  /** An app says `ready`, or which order it took. */
+  #note(message: unknown): void {
+    const id = (message as { order?: unknown } | null)?.order;
+    if (typeof id !== 'string') return;
+    this.orders.push(id);
+    // A tenth at once, so that not every order moves all the others.
+    if (this.orders.length > ORDERS_MAX) this.orders.splice(0, ORDERS_MAX / 10);
+  }
+
   #start(app: StageApp): Promise<void> {
     app.state = 'running';
     const child = fork(APP, [app.name, app.colour, String(app.port)], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     app.child = child;
+    child.on('message', (message: unknown) => this.#note(message));
     return new Promise((resolve, reject) => {
       child.once('message', () => resolve());
       child.once('error', reject);
@@ -84,6 +101,12 @@ export class Stage {
       });
     });
   }
+}
+
+/** Waits until a killed process has let its port go. */
+function hasEnded(child: ChildProcess | null): Promise<unknown> {
+  const gone = child === null || child.exitCode !== null || child.signalCode !== null;
+  return gone ? Promise.resolve() : new Promise((resolve) => child.once('exit', resolve));
 }
 
 /** A port of 127.0.0.1 that was free a moment ago. */

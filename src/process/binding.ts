@@ -67,6 +67,18 @@ export function canSharePorts(): Promise<boolean> {
 
 /** `name (pid 123)` of the process that listens on a TCP port, or null where that cannot be seen. Linux only. */
 function holderOf(port: number): string | null {
+  const pid = listenerOf(port);
+  if (pid === null) return null;
+  try {
+    return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
+  } catch {
+    // It ended meanwhile.
+    return null;
+  }
+}
+
+/** Id of a process that listens on a TCP port, or null where there is none or it cannot be seen. Linux only. */
+export function listenerOf(port: number): number | null {
   try {
     const inodes = new Set<string>();
     for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
@@ -78,14 +90,12 @@ function holderOf(port: number): string | null {
         inodes.add(`socket:[${columns[9]}]`);
       }
     }
-    for (const pid of readdirSync('/proc')) {
-      if (!/^\d+$/.test(pid) || !holdsOne(pid, inodes)) continue;
-      return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
-    }
+    const pid = readdirSync('/proc').find((name) => /^\d+$/.test(name) && holdsOne(name, inodes));
+    return pid === undefined ? null : Number(pid);
   } catch {
     // What may not be looked at is not told.
+    return null;
   }
-  return null;
 }
 
 function holdsOne(pid: string, inodes: ReadonlySet<string>): boolean {
