@@ -38,7 +38,8 @@ const RETRY_AFTER_S = 2;
 
 /** Made once a generation. */
 export class Replies {
-  readonly #date: DateField;
+  /** Also for answers of apps that say no time. */
+  readonly date: DateField;
   readonly #pages: Readonly<Record<string, ErrorPage>>;
   readonly #maintenance: ReadonlyMap<string, ErrorPage>;
 
@@ -48,7 +49,7 @@ export class Replies {
     pages: Readonly<Record<string, ErrorPage>>,
     maintenance: ReadonlyMap<string, ErrorPage>,
   ) {
-    this.#date = date;
+    this.date = date;
     this.#pages = pages;
     this.#maintenance = maintenance;
   }
@@ -85,7 +86,7 @@ export class Replies {
       this.#pages[String(status)] ??
       this.#pages[`${Math.floor(status / 100)}xx`] ??
       (html ? plainPage(fault, to.requestId) : undefined);
-    writeLocalReply(out, this.#date, {
+    writeLocalReply(out, this.date, {
       status,
       code: fault.code,
       text: fault.text,
@@ -124,7 +125,7 @@ export class Replies {
     const fields = redirects ? ([['Location', fillHome(onFail.to, target)]] as const) : onFail.headers;
     const type = fields.find(([name]) => name.toLowerCase() === 'content-type')?.[1];
     const lines = fields.filter(([name]) => name.toLowerCase() !== 'content-type');
-    writeLocalReply(out, this.#date, {
+    writeLocalReply(out, this.date, {
       status,
       code: fault.code,
       text: fault.text,
@@ -145,7 +146,7 @@ export class Replies {
 
   /** Lays out a 204 with `Allow`, for `OPTIONS *` and requests that may go no further. */
   noContent(out: ByteWriter, to: ReplyTo): void {
-    writeLocalReply(out, this.#date, {
+    writeLocalReply(out, this.date, {
       status: 204,
       code: '',
       text: '',
@@ -169,7 +170,7 @@ export class Replies {
         .map(([name, value]) => `${name}: ${value}\r\n`)
         .join('');
     }
-    writeLocalReply(out, this.#date, {
+    writeLocalReply(out, this.date, {
       status: answer.status,
       code: '',
       text: '',

@@ -1,7 +1,9 @@
 // Lays out the head that goes to the client: the upstream's as it was understood, with our framing, edits and cookie.
 import { type ByteWriter, latin1Bytes } from '../base/byte-writer.ts';
 import { ACTION, type FieldEdits, isDroppedName } from '../plan/field-edits.ts';
+import { FIELD } from '../wire/fields.ts';
 import type { HeadFields } from '../wire/head-fields.ts';
+import type { DateField } from '../wire/local-reply.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 
 const VERSION = latin1Bytes('HTTP/1.1 ');
@@ -26,6 +28,7 @@ export const FRAME_OUT = { asIs: 0, chunked: 1, close: 2 } as const;
 /**
  * Lays out an answer's head up to and with its empty line. `frame`: asIs passes a `Content-Length`; `keepAlive`: what the client
  * is told of its connection (said only where it is not the version's default); `minor`: of the client; `corsLines`: see CrossOrigin.
+ * An answer without `Date` gets the time at which it came (RFC 9110 section 6.6.1), unless an operator takes that field off.
  */
 export function layResponse(
   out: ByteWriter,
@@ -37,11 +40,13 @@ export function layResponse(
   minor: number,
   via: Uint8Array | null,
   corsLines: Uint8Array | null,
+  date: DateField,
 ): void {
   layStatusLine(out, head);
   const keepLength =
     frame === FRAME_OUT.asIs && head.status !== 204 && head.status >= 200 && head.contentLength >= 0;
   layFields(out, head.fields, edits, editor, keepLength);
+  if (head.fields.first[FIELD.date]! < 0 && edits.actions[FIELD.date] === ACTION.pass) out.block(date.line());
   if (frame === FRAME_OUT.chunked) out.block(CHUNKED);
   if (!keepAlive) out.block(CLOSE);
   else if (minor === 0) out.block(KEEP_ALIVE);

@@ -88,7 +88,8 @@ function readBody(bytes: Buffer, head: Head, isAnswer: boolean, ended: boolean):
   if (coding !== undefined && length !== undefined)
     throw new MalformedMessage('both a length and a transfer coding');
   if (coding !== undefined) {
-    if (coding !== 'chunked') throw new MalformedMessage(`transfer coding ${coding}`);
+    // Its letters are of either case (RFC 9112 section 7).
+    if (coding.toLowerCase() !== 'chunked') throw new MalformedMessage(`transfer coding ${coding}`);
     return readChunks(bytes, head);
   }
   if (length !== undefined) {

@@ -16,6 +16,7 @@ const limpet = await startLimpet({
   routes: [
     { path: '/', pool: 'default' },
     { path: '/via', pool: 'default', via: 'limpet-test' },
+    { path: '/no-date', pool: 'default', headers: { response: { remove: ['Date'] } } },
   ],
 });
 const names = (message: Message): string[] => message.fields.map(([name]: Field) => name.toLowerCase());
@@ -228,6 +229,24 @@ t.test('H7: Date and Server of the upstream pass, our own answers have a Date an
   t.ok(Math.abs(Date.parse(value(own, 'date') ?? '') - Date.now()) < 5000, 'our Date is now');
   t.notMatch(value(own, 'server') ?? '', /[0-9]/, 'no version');
 });
+
+t.test(
+  'H7: an answer without Date gets the time at which it came, where the operator does not take it off',
+  async (t) => {
+    for (const framing of [
+      'Content-Length: 2\r\n\r\nok',
+      'Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+    ]) {
+      upstream.script = answering(`HTTP/1.1 200 OK\r\n${framing}`);
+      const { answer } = await passes(t, limpet, upstream, 'answer', get('/h7'));
+      t.equal(values(answer, 'date').length, 1, 'one Date');
+      t.ok(Math.abs(Date.parse(value(answer, 'date') ?? '') - Date.now()) < 60_000, 'of now');
+      const off = await passes(t, limpet, upstream, 'taken off', get('/no-date'));
+      t.same(values(off.answer, 'date'), [], 'none where the route removes it');
+    }
+    upstream.script = answering(OK);
+  },
+);
 
 t.test('our own answers show nothing of the client or of the upstream', async (t) => {
   const refused = await askOnce(
