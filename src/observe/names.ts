@@ -15,11 +15,23 @@ export interface MetricDefinition {
 }
 
 export const METRICS = {
+  limpet_requests_accepted_total: {
+    kind: 'counter',
+    labels: [],
+    source: 'counted',
+    help: 'Requests whose head was read, or refused while it was read. At rest it is the sum of limpet_requests_ended_total.',
+  },
+  limpet_requests_ended_total: {
+    kind: 'counter',
+    labels: ['outcome'],
+    source: 'counted',
+    help: 'Requests that are over: answered (whole, by an instance or a route), refused (a fault was the answer), aborted (the client left), or cut (the answer broke off).',
+  },
   limpet_requests_total: {
     kind: 'counter',
     labels: ['route', 'pool', 'upstream', 'code'],
     source: 'counted',
-    help: 'Requests answered, by the status that the client was sent; pool and upstream are empty where none was asked.',
+    help: 'Requests that are over, by the status that the client was sent, 0 where he left before; route, pool and upstream are empty where there was none.',
   },
   limpet_request_seconds: {
     kind: 'histogram',
@@ -67,7 +79,7 @@ export const METRICS = {
     kind: 'counter',
     labels: ['code'],
     source: 'counted',
-    help: 'Requests that were refused and forwarded to nobody, by the code of the fault.',
+    help: 'Requests that ended by a fault of the client or of Limpet, by its code; faults of instances are no refusals.',
   },
   limpet_connections: {
     kind: 'gauge',

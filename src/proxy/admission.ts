@@ -41,6 +41,7 @@ export class AdmissionDesk {
     const plane = this.#plane;
     const head = plane.requestHead;
     const startedMs = performance.now();
+    plane.metrics.accepted();
     if (head.form === FORM.asterisk || (head.method === METHOD.OPTIONS && maxForwardsOf(head) === 0)) {
       return this.#here(connection, null, 204, startedMs, null);
     }

@@ -29,7 +29,7 @@ import { Exchange } from './exchange.ts';
 import { Listener, type ListenerPlane } from './listener.ts';
 import { freePlaces } from './places.ts';
 import type { Accountable, Generation, PlaneReports } from './plane.ts';
-import { checkCells, PlaneMetrics } from './plane-metrics.ts';
+import { checkCells, OUTCOME, PlaneMetrics } from './plane-metrics.ts';
 import { Replies } from './replies.ts';
 
 /** What a data plane is made from. */
@@ -173,7 +173,13 @@ export class DataPlane implements ListenerPlane {
     this.admission = new AdmissionDesk(this, {
       answeredHere: (connection, plan, status, fault, startedMs) => {
         const seconds = (performance.now() - startedMs) / 1000;
-        this.metrics.request(plan, null, status, seconds);
+        this.metrics.request(
+          plan,
+          null,
+          status,
+          fault === null ? OUTCOME.answered : OUTCOME.refused,
+          seconds,
+        );
         this.#access?.here(connection.side.address, this.requestHead, plan, status, fault, seconds * 1000);
       },
     });
@@ -252,12 +258,13 @@ export class DataPlane implements ListenerPlane {
     fault: Fault,
     durationMs: number,
   ): void {
+    this.metrics.unread(fault.status);
     this.#access?.unread(client, head, bytes, fault, durationMs);
   }
 
   account(exchange: Accountable): void {
     const ms = performance.now() - exchange.startedMs;
-    this.metrics.request(exchange.plan, exchange.upstream, exchange.status, ms / 1000);
+    this.metrics.request(exchange.plan, exchange.upstream, exchange.status, exchange.outcome, ms / 1000);
     if (exchange.fault !== null && exchange.fault.side !== 'upstream')
       this.metrics.refused(exchange.fault.code);
     this.#access?.exchange(exchange, ms);

@@ -13,6 +13,7 @@ import type { ExchangeClient } from './exchange-client.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { FailureKind, Plane } from './plane.ts';
+import { OUTCOME } from './plane-metrics.ts';
 import { FRAME_OUT, laySwitch } from './response-writer.ts';
 import { CHECK } from './session-check.ts';
 import type { TunnelExchange } from './tunnel.ts';
@@ -337,6 +338,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   #cut(fault: Fault): void {
     const client = this.client!;
     this.fault = fault;
+    this.outcome = OUTCOME.cut;
     const hard = this.answer.frame === FRAME_OUT.close;
     this.#dropAttempt();
     this.plane.account(this);
@@ -351,6 +353,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.#dropAttempt();
     if (this.#state !== STATE.answered) {
       this.fault = PROXY_FAULT.clientGone;
+      this.outcome = OUTCOME.aborted;
       this.plane.account(this);
     }
     this.#reset();

@@ -84,6 +84,7 @@ export class Listener implements ConnectionHome<ClientConnection> {
       }
       plane.refusing++;
       const refused = this.#add(socket);
+      plane.metrics.unread(PROXY_FAULT.tooManyConnections.status);
       refused.refuse(PROXY_FAULT.tooManyConnections);
       return;
     }

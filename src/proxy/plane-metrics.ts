@@ -11,6 +11,11 @@ export const HOMED = { none: 0, fresh: 1, kept: 2, moved: 3, forged: 4 } as cons
 /** The words for HOMED, as the metric and the access log say them. */
 export const HOMED_NAMES = ['none', 'new', 'kept', 'moved', 'forged'] as const;
 
+/** How a request ended: with a whole answer, with a fault for an answer, by the client's leaving, or in the middle of its answer. */
+export const OUTCOME = { answered: 0, refused: 1, aborted: 2, cut: 3 } as const;
+/** The words for OUTCOME, as the metric says them. */
+export const OUTCOME_NAMES = ['answered', 'refused', 'aborted', 'cut'] as const;
+
 /** Cells of the checks of one session block, by verdict × sources + source. */
 export function checkCells(book: MetricBook, session: string): Int32Array {
   const cells = VERDICT_NAMES.flatMap((verdict) =>
@@ -22,6 +27,10 @@ export function checkCells(book: MetricBook, session: string): Int32Array {
 /** Counters of one worker. */
 export class PlaneMetrics {
   readonly book: MetricBook;
+  /** Requests that never came as far as a route, by status. */
+  readonly #routeless: StatusCounter;
+  readonly #accepted: number;
+  readonly #ended: Int32Array;
   readonly #requests: (StatusCounter | undefined)[][] = [];
   readonly #routeSeconds: number[] = [];
   readonly #upstreamSeconds: number[] = [];
@@ -31,6 +40,11 @@ export class PlaneMetrics {
   constructor(book: MetricBook, plans: readonly RoutePlan[], pools: readonly Pool[]) {
     this.book = book;
     this.#plans = plans;
+    this.#routeless = new StatusCounter(book, '', '', '');
+    this.#accepted = book.counter('limpet_requests_accepted_total', {});
+    this.#ended = Int32Array.from(
+      OUTCOME_NAMES.map((outcome) => book.counter('limpet_requests_ended_total', { outcome })),
+    );
     for (const plan of plans) {
       this.#routeSeconds[plan.index] = book.histogram('limpet_request_seconds', { route: plan.name });
       this.#requests[plan.index] = [];
@@ -50,9 +64,30 @@ export class PlaneMetrics {
     }
   }
 
-  /** One request is over. `plan` null: refused before a route was known. */
-  request(plan: RoutePlan | null, upstream: Upstream | null, status: number, seconds: number): void {
-    if (plan === null) return;
+  /** The head of a request was read: to each call belongs one of `request`. */
+  accepted(): void {
+    this.book.values[this.#accepted]!++;
+  }
+
+  /** A request was refused while its head was read, or unread: accepted and over at once. */
+  unread(status: number): void {
+    this.accepted();
+    this.request(null, null, status, OUTCOME.refused, 0);
+  }
+
+  /** One request is over (OUTCOME). `plan` null: no route was known; such have no time of their own. */
+  request(
+    plan: RoutePlan | null,
+    upstream: Upstream | null,
+    status: number,
+    outcome: number,
+    seconds: number,
+  ): void {
+    this.book.values[this.#ended[outcome]!]!++;
+    if (plan === null) {
+      this.#routeless.count(status);
+      return;
+    }
     const row = this.#requests[plan.index]!;
     const at = upstream === null ? 0 : upstream.slot + 1;
     (row[at] ?? this.#firstOf(plan, upstream, row, at)).count(status);

@@ -64,6 +64,8 @@ export interface Accountable {
   /** −1 without an answer from an upstream. */
   readonly upstreamMs: number;
   readonly fault: Fault | null;
+  /** OUTCOME of plane-metrics. */
+  readonly outcome: number;
   readonly method: number;
   readonly bytesOut: number;
   readonly bytesIn: number;
@@ -109,7 +111,7 @@ export interface Plane {
   /** A client connection was refused or has ended for a fault before any route was known. */
   refused(fault: Fault): void;
   /**
-   * Tells the access log of a request that was refused before anybody could look at it whole. `head` and the `bytes` that it was read
+   * Counts a request that was refused before anybody could look at it whole, and tells the access log of it. `head` and the `bytes` that it was read
    * from: as far as it got; null: nothing is known of it. `durationMs`: for how long it was waited for.
    */
   tellUnread(
