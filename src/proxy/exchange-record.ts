@@ -15,6 +15,7 @@ import { IncomingAnswer } from './incoming-answer.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { Placement } from './placement.ts';
 import type { Accountable, Plane } from './plane.ts';
+import { OUTCOME } from './plane-metrics.ts';
 import type { ReplyTo } from './replies.ts';
 import type { RequestMark } from './request-writer.ts';
 import { layInterim, layResponse } from './response-writer.ts';
@@ -37,6 +38,8 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   startedMs = 0;
   upstreamMs = -1;
   fault: Fault | null = null;
+  /** How it ends, as far as is known yet. */
+  outcome: number = OUTCOME.answered;
   minor = 1;
   method = 0;
   bytesOut = 0;
@@ -131,6 +134,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.startedMs = startedMs;
     this.upstreamMs = -1;
     this.fault = null;
+    this.outcome = OUTCOME.answered;
     this.minor = head.minor;
     this.method = head.method;
     this.bytesOut = 0;
@@ -210,6 +214,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     const { standing, target, html } = session;
     plane.out.reset();
     this.fault = fault;
+    this.outcome = OUTCOME.refused;
     this.status = fault.status;
     if (fault.side === 'client') this.keepAlive = false;
     // Nothing else fails by the faults of sessions.
