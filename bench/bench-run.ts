@@ -29,10 +29,14 @@ export interface BenchRun {
   readonly progress: (text: string) => void;
 }
 
-/** Three upstream ports of one process: one event loop costs the load's core less than three. */
-export async function startUpstreams(run: BenchRun): Promise<{ ports: number[]; child: ChildProcess }> {
-  const ports = [await freePort(), await freePort(), await freePort()];
-  const listening = ports.map((port, index) => `${port}:${index}`).join(',');
+/** `count` upstream ports of one process: one event loop costs the load's core less than several. Answers name the port by its last digit. */
+export async function startUpstreams(
+  run: BenchRun,
+  count = 3,
+): Promise<{ ports: number[]; child: ChildProcess }> {
+  const ports: number[] = [];
+  while (ports.length < count) ports.push(await freePort());
+  const listening = ports.map((port, index) => `${port}:${index % 10}`).join(',');
   const child = startProcess(NODE, [UPSTREAM, listening], { core: run.loadCore, ipc: true });
   await nextMessage(child);
   return { ports, child };
@@ -60,6 +64,9 @@ export async function withPeers<T>(
           core: run.proxyCore,
           responseMs: 60_000,
           byLatency: false,
+          workers: 1,
+          routes: 1,
+          checkMs: 2000,
           ...task,
         }),
       );

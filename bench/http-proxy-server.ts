@@ -24,5 +24,9 @@ const server = http.createServer((request, answer) => {
   const target = targets[turn++ % targets.length]!;
   proxy.web(request, answer, { target: target as httpProxy.ServerOptions['target'] });
 });
+server.on('upgrade', (request, socket, head) => {
+  const target = targets[turn++ % targets.length]!;
+  proxy.ws(request, socket, head, { target: target as httpProxy.ServerOptions['target'] });
+});
 server.keepAliveTimeout = 60_000;
 server.listen({ port: Number(port), host: '127.0.0.1', backlog: 4096 });

@@ -1,5 +1,5 @@
 // `npm run bench`: measures Limpet beside nginx, HAProxy and http-proxy on this machine and prints what each costs.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { canPin } from '../test/kit/load-process.ts';
@@ -7,21 +7,30 @@ import type { BenchRun } from './bench-run.ts';
 import { failover } from './failover.ts';
 import { idleConnections } from './idle-connections.ts';
 import { largeBodies } from './large-bodies.ts';
-import { haproxy, LIMPET_MAIN, limpet, nginx, nodeHttpProxy, type Peer } from './peers.ts';
-import { type Report, tableOf } from './report.ts';
+import { longConnections } from './long-connections.ts';
+import { many } from './many.ts';
+import { caddy } from './peer-caddy.ts';
+import { haproxy } from './peer-haproxy.ts';
+import { LIMPET_MAIN, limpet } from './peer-limpet.ts';
+import { nginx } from './peer-nginx.ts';
+import { fastifyHttpProxy, nodeHttpProxy } from './peer-node.ts';
+import type { Peer } from './peers.ts';
+import { changesSince, type Report, tableOf } from './report.ts';
 import { sessionChecks } from './session-checks.ts';
 import { sessionFigures } from './session-figures.ts';
 import { smallRequests } from './small-requests.ts';
 
 const USAGE = `npm run bench -- [SCENARIO…] [options]
-  SCENARIO           small, small-log, rate, download, upload, idle, failover (kill, hang, slow), session, session-figures; default: all
+  SCENARIO           small, small-log, rate, post, chunked, connect, pipelined, download, upload, websocket, events, idle,
+                     upstreams, routes, workers, failover (kill, hang, slow), session, session-figures; default: all
   --only A,B         the same
-  --peers A,B        nginx, haproxy, http-proxy, limpet, or NAME=FILE for another build of Limpet by its main file
+  --peers A,B        nginx, haproxy, caddy, http-proxy, fastify-proxy, limpet, or NAME=FILE for another build of Limpet by its main file
   --rounds N         measurements of each peer, taken in turn (5; with --quick 2)
   --seconds S        length of one measurement (4; with --quick 2)
   --rate N           requests a second of the scenario rate (6000)
   --quick            small figures for a first look, without failover: under 2 minutes
   --json FILE        also writes everything that was measured
+  --against FILE     says what changed since the run that wrote that file by --json
 `;
 
 /** Each scenario by name, in the order of the report. */
@@ -45,9 +54,38 @@ const SCENARIOS: Readonly<Record<string, (run: BenchRun) => Promise<Report>>> = 
       `the same without a log, at a fixed rate of ${run.rate} requests/s; latency from when each was due`,
       { accessLog: false, rate: run.rate },
     ),
+  post: (run) =>
+    smallRequests(run, 'post', 'POSTs of 4 KiB on 64 keep-alive connections, small answers', {
+      accessLog: false,
+      rate: 0,
+      shape: 'post',
+    }),
+  chunked: (run) =>
+    smallRequests(
+      run,
+      'chunked',
+      'POSTs of 4 KiB in chunks, answered in chunks, on 64 keep-alive connections',
+      {
+        accessLog: false,
+        rate: 0,
+        shape: 'chunked',
+      },
+    ),
+  connect: (run) =>
+    smallRequests(run, 'connect', 'small GETs, a new connection for each, 64 at a time', {
+      accessLog: false,
+      rate: 0,
+      shape: 'closing',
+    }),
+  pipelined: (run) => longConnections(run, 'pipelined'),
   download: (run) => largeBodies(run, 'download'),
   upload: (run) => largeBodies(run, 'upload'),
+  websocket: (run) => longConnections(run, 'websocket'),
+  events: (run) => longConnections(run, 'events'),
   idle: idleConnections,
+  upstreams: (run) => many(run, 'upstreams'),
+  routes: (run) => many(run, 'routes'),
+  workers: (run) => many(run, 'workers'),
   kill: (run) => failover(run, 'kill'),
   hang: (run) => failover(run, 'hang'),
   slow: (run) => failover(run, 'slow'),
@@ -63,7 +101,10 @@ function fail(problem: string): never {
 
 function peersNamed(names: readonly string[]): Peer[] {
   const known = new Map(
-    [nginx, haproxy, nodeHttpProxy, limpet(LIMPET_MAIN)].map((peer) => [peer.name, peer]),
+    [nginx, haproxy, caddy, nodeHttpProxy, fastifyHttpProxy, limpet(LIMPET_MAIN)].map((peer) => [
+      peer.name,
+      peer,
+    ]),
   );
   return names.map((name) => {
     const equals = name.indexOf('=');
@@ -88,6 +129,19 @@ function listed(text: string | undefined): string[] {
   return text === undefined ? [] : text.split(',').filter((name) => name !== '');
 }
 
+/** What an earlier run wrote by --json. */
+function reportsIn(file: string): Report[] {
+  try {
+    const reports: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    // The file is this program's own; a list of named reports is told from any other JSON, and that is all that is asked.
+    if (Array.isArray(reports) && reports.every((each) => 'name' in each && 'rows' in each))
+      return reports as Report[];
+  } catch (error) {
+    fail(`--against ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return fail(`--against ${file}: this is not what --json writes`);
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -99,6 +153,7 @@ async function main(): Promise<void> {
       rate: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
+      against: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -107,8 +162,11 @@ async function main(): Promise<void> {
     return;
   }
   const { quick } = values;
+  const before = values.against === undefined ? null : reportsIn(values.against);
   const names = scenariosNamed([...positionals, ...listed(values.only)], quick);
-  const peers = peersNamed(listed(values.peers ?? 'nginx,haproxy,http-proxy,limpet')).filter((peer) => {
+  const peers = peersNamed(
+    listed(values.peers ?? 'nginx,haproxy,caddy,http-proxy,fastify-proxy,limpet'),
+  ).filter((peer) => {
     const why = peer.missing();
     if (why !== null) process.stdout.write(`${peer.name} is left out: ${why}\n`);
     return why === null;
@@ -123,7 +181,7 @@ async function main(): Promise<void> {
     warmMs: quick ? 1200 : 2500,
     rate: positive(values.rate, 6000, '--rate'),
     bodyBytes: (quick ? 256 : 1024) * 1024 ** 2,
-    idleConnections: 5000,
+    idleConnections: quick ? 2000 : 10_000,
     proxyCore: canPin ? 0 : null,
     loadCore: canPin ? 1 : null,
     progress,
@@ -142,6 +200,8 @@ async function main(): Promise<void> {
     // After each scenario, so that a run that is broken off has told what it knew.
     if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(reports, null, 2)}\n`);
   }
+  if (before !== null)
+    process.stdout.write(`\nsince ${values.against}:\n${changesSince(before, reports).join('\n')}\n`);
   if (reports.some((report) => report.rows.some((row) => row.void !== null))) process.exitCode = 1;
 }
 

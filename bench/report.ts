@@ -28,8 +28,11 @@ export interface Report {
   readonly rows: readonly Row[];
 }
 
-/** The peers that the others are compared with. */
-const BASES = ['haproxy', 'http-proxy'] as const;
+/** What a row's figure is divided by: the name of the ratio, and the peer whose figure it is. */
+export type Bases = ReadonlyMap<string, (peer: string) => string>;
+
+/** The peers that the others are compared with, where nothing else is said. */
+const PEERS: Bases = new Map(['haproxy', 'http-proxy'].map((base) => [base, () => base]));
 
 /** One measurement: figures, and what was wrong (empty for nothing). */
 export interface Measurement {
@@ -38,15 +41,19 @@ export interface Measurement {
 }
 
 /** Rows out of the measurements of every peer, `measured.get(peer)![round]`. */
-export function rowsOf(measured: ReadonlyMap<string, readonly Measurement[]>, ratioOf: string): Row[] {
+export function rowsOf(
+  measured: ReadonlyMap<string, readonly Measurement[]>,
+  ratioOf: string,
+  bases: Bases = PEERS,
+): Row[] {
   return Array.from(measured, ([peer, rounds]) => {
     const keys = Object.keys(rounds[0]?.figures ?? {});
     const figures = Object.fromEntries(
       keys.map((key) => [key, median(rounds.map((round) => round.figures[key]!))]),
     );
     const ratios: Record<string, number> = {};
-    for (const base of BASES) {
-      const others = measured.get(base);
+    for (const [base, of] of bases) {
+      const others = measured.get(of(peer));
       if (others === undefined || ratioOf === '') continue;
       ratios[base] = median(
         rounds.map((round, i) => round.figures[ratioOf]! / (others[i]?.figures[ratioOf] ?? Number.NaN)),
@@ -62,10 +69,33 @@ export function rowsOf(measured: ReadonlyMap<string, readonly Measurement[]>, ra
   });
 }
 
+/** What changed since `before`, a line for each row that both have; a void row has no figures to compare. */
+export function changesSince(before: readonly Report[], now: readonly Report[]): string[] {
+  const lines: string[] = [];
+  for (const report of now) {
+    const old = before.find((each) => each.name === report.name);
+    for (const row of report.rows) {
+      const was = old?.rows.find((each) => each.peer === row.peer);
+      if (was === undefined || was.void !== null || row.void !== null) continue;
+      const changes = report.columns.flatMap(({ key, head, digits }) => {
+        const [a, b] = [was.figures[key], row.figures[key]];
+        if (a === undefined || b === undefined) return [];
+        const percent = a === 0 ? '' : ` (${b >= a ? '+' : ''}${((b / a - 1) * 100).toFixed(0)} %)`;
+        return [`${head} ${shown(a, digits)} -> ${shown(b, digits)}${percent}`];
+      });
+      for (const [base, ratio] of Object.entries(row.ratios)) {
+        const a = was.ratios[base];
+        if (a !== undefined) changes.push(`x ${base} ${shown(a, 2)} -> ${shown(ratio, 2)}`);
+      }
+      lines.push(`${report.name}, ${row.peer}: ${changes.join('; ')}`);
+    }
+  }
+  return lines;
+}
+
 /** A report as a table of plain text. */
 export function tableOf(report: Report): string {
-  const bases =
-    report.ratioOf === '' ? [] : BASES.filter((base) => report.rows.some((row) => row.peer === base));
+  const bases = [...new Set(report.rows.flatMap((row) => Object.keys(row.ratios)))];
   const lines = [['', ...report.columns.map((column) => column.head), ...bases.map((base) => `x ${base}`)]];
   for (const row of report.rows) {
     if (row.void !== null) lines.push([row.peer, `void: ${row.void}`]);

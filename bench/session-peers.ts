@@ -8,15 +8,10 @@ import { Redis } from 'ioredis';
 import { accepts, NODE, saysOnStderr, startProcess, stopProcess } from '../test/kit/load-process.ts';
 import type { Credential } from '../test/kit/load-user.ts';
 import { freePort } from '../test/kit/ports.ts';
-import {
-  HAPROXY,
-  LIMPET_MAIN,
-  missingPackage,
-  NGINX,
-  type Peer,
-  type PeerTask,
-  type RunningPeer,
-} from './peers.ts';
+import { HAPROXY } from './peer-haproxy.ts';
+import { LIMPET_MAIN } from './peer-limpet.ts';
+import { NGINX } from './peer-nginx.ts';
+import { missingPackage, type Peer, type PeerTask, type RunningPeer } from './peers.ts';
 
 const SECRET = 'the secret of all sessions in the bench';
 const USERS = 64;
@@ -84,6 +79,7 @@ function limpetWith(
     credentials,
     affinity: 'none',
     hasAccessLog: true,
+    scales: false,
     missing: () => null,
     async start(task) {
       const port = await freePort();
@@ -117,6 +113,7 @@ function nginxWithService(redis: Sessions): SessionPeer {
     credentials: expressCookies,
     affinity: 'none',
     hasAccessLog: true,
+    scales: false,
     missing: () => missingPackage('nginx', NGINX),
     async start(task) {
       const [port, servicePort] = [await freePort(), await freePort()];
@@ -176,6 +173,7 @@ const haproxyTokens: SessionPeer = {
   credentials: tokens,
   affinity: 'none',
   hasAccessLog: true,
+  scales: false,
   missing: () => missingPackage('haproxy', HAPROXY),
   async start(task) {
     const port = await freePort();

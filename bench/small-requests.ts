@@ -1,6 +1,7 @@
 // Scenarios of small keep-alive GETs: what a request costs the proxy, at full speed and at a fixed rate.
 import { Generator } from '../test/kit/load-drill.ts';
 import type { LoadResult, LoadSpec } from '../test/kit/load-generator.ts';
+import type { RequestShape } from '../test/kit/load-message.ts';
 import { memoryKiB, processTree } from '../test/kit/load-usage.ts';
 import { type BenchRun, interleave, withPeers } from './bench-run.ts';
 import type { Peer } from './peers.ts';
@@ -26,7 +27,7 @@ export async function smallRequests(
   run: BenchRun,
   name: string,
   title: string,
-  options: { readonly accessLog: boolean; readonly rate: number },
+  options: { readonly accessLog: boolean; readonly rate: number; readonly shape?: RequestShape },
 ): Promise<Report> {
   const peers = options.accessLog ? run.peers.filter((peer) => peer.hasAccessLog) : run.peers;
   const spec = (port: number, pid: number, measureMs: number): LoadSpec => ({
@@ -38,6 +39,7 @@ export async function smallRequests(
     drainMs: 2000,
     postEvery: 0,
     watchPid: pid,
+    shape: options.shape ?? 'get',
   });
   const measured = await withPeers(
     run,
@@ -51,7 +53,7 @@ export async function smallRequests(
         return await interleave(running, run.rounds, async (peer) => {
           const load = await generator.run(spec(peer.port, peer.pid, run.measureMs));
           const kind = peers.find((each) => each.name === peer.name)!.affinity;
-          run.progress(`${name} ${peer.name} ${load.cpuMicrosPerRequest.toFixed(2)} us`);
+          run.progress(`${name} ${peer.name} ${load.requestsPerSecond.toFixed(0)} requests/s`);
           return { figures: figures(load, peer.pid), trouble: trouble(load, kind, options.rate) };
         });
       } finally {

@@ -3,6 +3,7 @@
 // Told by messages: a LoadSpec starts a run, `{ finish: true }` ends it early; it answers with one LoadResult.
 import { pathToFileURL } from 'node:url';
 import { Latencies } from './load-latencies.ts';
+import type { RequestShape } from './load-message.ts';
 import { cpuMicros, processTree } from './load-usage.ts';
 import { type Credential, LoadUser, type UserReport } from './load-user.ts';
 
@@ -17,6 +18,8 @@ export interface LoadSpec {
   readonly drainMs: number;
   /** One request in this many is a POST; 0: none. */
   readonly postEvery: number;
+  /** How users ask; default: by GETs on one connection each. */
+  readonly shape?: RequestShape;
   /** What users show, in turn; default: nothing. */
   readonly credentials?: readonly Credential[];
   /** The proxy whose CPU time is read at both ends of the measured time; 0: none. */
@@ -117,7 +120,7 @@ class LoadRun implements UserReport {
     this.#spec = spec;
     for (let i = 0; i < spec.users; i++) {
       const all = spec.credentials ?? [];
-      this.#users.push(new LoadUser(i, spec.port, this, all[i % all.length]));
+      this.#users.push(new LoadUser(i, spec.port, this, all[i % all.length], spec.shape));
       this.#waiting.push([]);
     }
   }

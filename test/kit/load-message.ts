@@ -22,6 +22,34 @@ export function smallAnswer(index: number): Buffer {
   );
 }
 
+/** The same body in two chunks. */
+export function chunkedAnswer(index: number): Buffer {
+  return Buffer.from(
+    'HTTP/1.1 200 OK\r\nDate: Tue, 03 Mar 2026 10:00:00 GMT\r\nContent-Type: text/plain; charset=utf-8\r\n' +
+      `Transfer-Encoding: chunked\r\nCache-Control: private\r\n\r\n${inChunks(smallBody(index))}`,
+    'latin1',
+  );
+}
+
+/** `body` in chunked coding, in two halves. */
+function inChunks(body: string): string {
+  const half = Math.ceil(body.length / 2);
+  const chunks = [body.slice(0, half), body.slice(half), ''];
+  return chunks.map((chunk) => `${chunk.length.toString(16)}\r\n${chunk}\r\n`).join('');
+}
+
+/** The text that chunked coding carries; `coded` is whole. */
+export function fromChunks(coded: string): string {
+  let body = '';
+  for (let at = 0; ; ) {
+    const end = coded.indexOf('\r\n', at);
+    const bytes = Number.parseInt(coded.slice(at, end), 16);
+    if (!(bytes > 0)) return body;
+    body += coded.slice(end + 2, end + 2 + bytes);
+    at = end + 4 + bytes;
+  }
+}
+
 /** Head of a large answer of `bytes` bytes. */
 export function largeHead(bytes: number): string {
   return `HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: ${bytes}\r\n\r\n`;
@@ -67,6 +95,35 @@ export function postRequest(cookies: string): Buffer {
       `Content-Length: ${body.length}\r\n\r\n${body}`,
     'latin1',
   );
+}
+
+/** How a load client asks: by a GET, by one on a connection of its own, or by a POST of 4 KiB with its length or in chunks. */
+export type RequestShape = 'get' | 'closing' | 'post' | 'chunked';
+
+/** Where an upstream of ours answers in chunks as well. */
+export const CHUNKED_PATH = '/chunked';
+const POST_BYTES = 4096;
+
+/** A request of `shape` with `cookies`. */
+export function shapedRequest(shape: RequestShape, cookies: string): Buffer {
+  const fields = `${CLIENT_FIELDS}Cookie: ${cookies}\r\n`;
+  const item = '{"item":"0123456789","count":01}';
+  const body = item.repeat(POST_BYTES / item.length);
+  const posted = `${fields}Content-Type: application/json\r\n`;
+  switch (shape) {
+    case 'get':
+      return getRequest(cookies);
+    case 'closing':
+      return Buffer.from(`GET /cart/items?page=2 HTTP/1.1\r\n${fields}Connection: close\r\n\r\n`);
+    case 'post':
+      return Buffer.from(
+        `POST /cart/items HTTP/1.1\r\n${posted}Content-Length: ${body.length}\r\n\r\n${body}`,
+      );
+    case 'chunked':
+      return Buffer.from(
+        `POST ${CHUNKED_PATH} HTTP/1.1\r\n${posted}Transfer-Encoding: chunked\r\n\r\n${inChunks(body)}`,
+      );
+  }
 }
 
 /** A GET that asks an upstream of ours for a body of `bytes` bytes. */

@@ -3,16 +3,32 @@
 // As a process: `node load-upstream.ts PORT:INDEX[,PORT:INDEX…] [--delay MS]`, told to be ready by the message `{ ready: true }`.
 import net from 'node:net';
 import { pathToFileURL } from 'node:url';
-import { isLargeBody, largeBlock, largeHead, smallAnswer, uploadReceipt } from './load-message.ts';
+import {
+  CHUNKED_PATH,
+  chunkedAnswer,
+  isLargeBody,
+  largeBlock,
+  largeHead,
+  smallAnswer,
+  uploadReceipt,
+} from './load-message.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const HEAD_BYTES_MAX = 65536;
+const LAST_CHUNK = Buffer.from('\r\n0\r\n\r\n');
 const UPLOAD_PATH = 'POST /upload ';
+const CHUNKED_POST = `POST ${CHUNKED_PATH} `;
 const BODY_PATH = 'GET /body?bytes=';
+
+/** The small answer, with its length and in chunks. */
+interface Answers {
+  readonly plain: Buffer;
+  readonly chunked: Buffer;
+}
 
 /** What a connection waits for. */
 interface Reading {
-  /** Bytes of a head that is not complete, or null. */
+  /** Bytes of a head or of a body in chunks that is not complete, or null. */
   partial: Buffer | null;
   /** Bytes of the request's body still to come. */
   bodyLeft: number;
@@ -20,17 +36,29 @@ interface Reading {
   /** An upload's bytes are checked; other bodies are only counted. */
   upload: boolean;
   intact: boolean;
+  /** The body comes in chunks; whoever sends it waits for the answer, so its last bytes end what was read. */
+  chunked: boolean;
+  /** The request asked for an answer in chunks. */
+  answersInChunks: boolean;
 }
 
 /**
  * Starts an upstream that answers every request with `smallAnswer(index)`, `delayMs` later; `GET /body?bytes=N` with a large
- * body and `POST /upload` with a receipt. It understands Content-Length only, which is all that load clients send.
+ * body, `POST /upload` with a receipt, and what is posted to CHUNKED_PATH in chunks. It understands what load clients send, and no more.
  */
 export function startUpstream(port: number, index: number, delayMs = 0): Promise<net.Server> {
-  const answer = smallAnswer(index);
+  const answers: Answers = { plain: smallAnswer(index), chunked: chunkedAnswer(index) };
   const block = largeBlock();
   const server = net.createServer({ noDelay: true }, (socket) => {
-    const reading: Reading = { partial: null, bodyLeft: 0, bodyBytes: 0, upload: false, intact: true };
+    const reading: Reading = {
+      partial: null,
+      bodyLeft: 0,
+      bodyBytes: 0,
+      upload: false,
+      intact: true,
+      chunked: false,
+      answersInChunks: false,
+    };
     const reply = (bytes: Uint8Array | string): void => {
       if (delayMs === 0) socket.write(bytes);
       else setTimeout(() => socket.writable && socket.write(bytes), delayMs);
@@ -39,12 +67,17 @@ export function startUpstream(port: number, index: number, delayMs = 0): Promise
     socket.on('data', (chunk: Buffer | string) => {
       // Because: a string never comes, since no encoding is set; the check is for the types.
       if (typeof chunk === 'string') return;
-      // The straight path: one whole request without a body.
-      if (reading.partial === null && reading.bodyLeft === 0 && isPlainRequest(chunk)) {
-        reply(answer);
+      if (reading.chunked) {
+        if (isWhole(reading, chunk)) reply(answers.chunked);
         return;
       }
-      readSlowly(socket, reading, chunk, reply, answer, block);
+      // The straight path: one whole request without a body.
+      if (reading.partial === null && reading.bodyLeft === 0 && isPlainRequest(chunk)) {
+        reply(answers.plain);
+        return;
+      }
+      readSlowly(socket, reading, chunk, reply, answers, block);
+      if (reading.chunked && isWhole(reading, Buffer.alloc(0))) reply(answers.chunked);
     });
   });
   return new Promise((resolve, reject) => {
@@ -70,12 +103,20 @@ function isPlainRequest(chunk: Buffer): boolean {
   );
 }
 
+/** Takes `more` of a body in chunks; true if that was its end. */
+function isWhole(reading: Reading, more: Buffer): boolean {
+  const body = reading.partial === null ? more : Buffer.concat([reading.partial, more]);
+  reading.chunked = !body.subarray(-LAST_CHUNK.length).equals(LAST_CHUNK);
+  reading.partial = reading.chunked ? body.subarray(-LAST_CHUNK.length) : null;
+  return !reading.chunked;
+}
+
 function readSlowly(
   socket: net.Socket,
   reading: Reading,
   chunk: Buffer,
   reply: (bytes: Uint8Array | string) => void,
-  answer: Buffer,
+  answers: Answers,
   block: Buffer,
 ): void {
   let rest: Buffer = chunk;
@@ -86,7 +127,7 @@ function readSlowly(
         reading.intact = false;
       reading.bodyLeft -= n;
       rest = rest.subarray(n);
-      if (reading.bodyLeft === 0) finishBody(reading, reply, answer);
+      if (reading.bodyLeft === 0) finishBody(reading, reply, answers);
       continue;
     }
     const head = reading.partial === null ? rest : Buffer.concat([reading.partial, rest]);
@@ -103,18 +144,25 @@ function readSlowly(
       sendLarge(socket, Number.parseInt(text.slice(BODY_PATH.length), 10), block);
       continue;
     }
+    reading.answersInChunks = text.startsWith(CHUNKED_POST);
+    // Some proxies make one body with its length of the chunks.
+    if (reading.answersInChunks && /\r\ntransfer-encoding: *chunked\r\n/i.test(text)) {
+      reading.chunked = true;
+      reading.partial = rest;
+      return;
+    }
     const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(text);
     reading.bodyBytes = length === null ? 0 : Number(length[1]);
     reading.bodyLeft = reading.bodyBytes;
     reading.upload = text.startsWith(UPLOAD_PATH);
     reading.intact = true;
-    if (reading.bodyLeft === 0) finishBody(reading, reply, answer);
+    if (reading.bodyLeft === 0) finishBody(reading, reply, answers);
   }
 }
 
-function finishBody(reading: Reading, reply: (bytes: Uint8Array | string) => void, answer: Buffer): void {
+function finishBody(reading: Reading, reply: (bytes: Uint8Array | string) => void, answers: Answers): void {
   if (!reading.upload) {
-    reply(answer);
+    reply(reading.answersInChunks ? answers.chunked : answers.plain);
     return;
   }
   const receipt = reading.intact ? uploadReceipt(reading.bodyBytes) : 'damaged\n';

@@ -1,6 +1,13 @@
 // One user of a load test: a keep-alive connection with its own cookies, which checks every byte of every answer.
 import net from 'node:net';
-import { getRequest, INDEX_AT, postRequest, smallBody } from './load-message.ts';
+import {
+  fromChunks,
+  INDEX_AT,
+  postRequest,
+  type RequestShape,
+  shapedRequest,
+  smallBody,
+} from './load-message.ts';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');
@@ -43,6 +50,7 @@ export class LoadUser {
   readonly #report: UserReport;
   readonly #cookies: Map<string, string>;
   readonly #credential: Credential;
+  readonly #shape: RequestShape;
   #get: Buffer;
   #post: Buffer;
   #socket: net.Socket | null = null;
@@ -50,14 +58,22 @@ export class LoadUser {
   /** The last whole answer: most are equal byte for byte, and a comparison is cheaper than a parser. */
   #known: Buffer | null = null;
 
-  constructor(id: number, port: number, report: UserReport, credential: Credential = {}) {
+  /** `shape` is that of its requests, but for those that `send` is told to post. */
+  constructor(
+    id: number,
+    port: number,
+    report: UserReport,
+    credential: Credential = {},
+    shape: RequestShape = 'get',
+  ) {
     this.id = id;
     this.#port = port;
     this.#report = report;
     this.#credential = credential;
+    this.#shape = shape;
     // The app's own session cookie, by which proxies that hash can tell users apart.
     this.#cookies = new Map([['session', `u${id}-${(id * 2654435761) % 4294967296}`]]);
-    this.#get = getRequest(this.#cookieLine());
+    this.#get = shapedRequest(this.#shape, this.#cookieLine());
     this.#post = postRequest(this.#cookieLine());
   }
 
@@ -165,11 +181,13 @@ export class LoadUser {
     if (end < 0) return false;
     const head = answer.toString('latin1', 0, end + 2);
     const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(head);
+    let chunked = false;
     const bodyBytes = answer.length - end - 4;
     if (length !== null) {
       if (bodyBytes < Number(length[1])) return false;
     } else if (/\r\ntransfer-encoding: *chunked\r\n/i.test(head)) {
       if (answer.indexOf(LAST_CHUNK, end) !== answer.length - LAST_CHUNK.length) return false;
+      chunked = true;
     } else if (!ended) return false;
     this.#partial = null;
     const status = head.slice(9, 12);
@@ -179,13 +197,16 @@ export class LoadUser {
       this.#fail(`status ${status}`);
       return true;
     }
-    const home = answer[end + 4 + INDEX_AT]! - 48;
-    if (BODIES[home] === undefined || answer.toString('latin1', end + 4) !== BODIES[home]) {
+    const coded = answer.toString('latin1', end + 4);
+    const body = chunked ? fromChunks(coded) : coded;
+    const home = body.charCodeAt(INDEX_AT) - 48;
+    if (BODIES[home] === undefined || body !== BODIES[home]) {
       this.#end(true);
       this.#fail('body');
       return true;
     }
-    this.#known = closing || this.#keepCookies(head) ? null : answer;
+    const fresh = this.#keepCookies(head);
+    this.#known = closing || fresh ? null : answer;
     this.#end(closing);
     this.busy = false;
     const before = this.home;
@@ -213,7 +234,7 @@ export class LoadUser {
       found = true;
     }
     if (found) {
-      this.#get = getRequest(this.#cookieLine());
+      this.#get = shapedRequest(this.#shape, this.#cookieLine());
       this.#post = postRequest(this.#cookieLine());
     }
     return found;
