@@ -1,9 +1,9 @@
 // A drill from its first look to its verdict: load, harm, undoing, and what came of it. Whatever ends it, what it did is undone.
 import { randomBytes } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
-import type { Timers } from '../base/timers.ts';
 import { AdminClient } from './admin-client.ts';
 import { DrillError } from './drill-error.ts';
+import type { DrillWorld } from './drill-world.ts';
+import { EventRun, messageOf } from './event-run.ts';
 import { firstLook } from './first-look.ts';
 import { makeHarm } from './harm.ts';
 import type { Harm } from './harm-shape.ts';
@@ -12,33 +12,10 @@ import { LimpetWatch } from './limpet-watch.ts';
 import { HttpLine } from './line.ts';
 import { OpenLoop } from './open-loop.ts';
 import type { DrillPlan, Scenario } from './plan.ts';
-import type { DrillResult, PhaseResult } from './result.ts';
+import type { DrillResult } from './result.ts';
 import { Tally } from './tally.ts';
 import { type Told, User } from './user.ts';
 import { judge } from './verdict.ts';
-
-/** How a drill stands, for a progress line. */
-export interface Progress {
-  readonly atMs: number;
-  readonly durationMs: number;
-  readonly phase: PhaseResult['phase'];
-  readonly asked: number;
-  readonly failed: number;
-  readonly moves: number;
-  readonly p99Ms: number | null;
-}
-
-export interface DrillWorld {
-  readonly clock: Clock;
-  /** They must keep the process alive. */
-  readonly timers: Timers;
-  readonly env: NodeJS.ProcessEnv;
-  /** Told what happens as it happens, a sentence at a time. */
-  readonly say: (sentence: string) => void;
-  readonly progress: (progress: Progress) => void;
-  /** Ends the drill early; its reason is what the report says ended it. */
-  readonly stop: AbortSignal;
-}
 
 const PROGRESS_MS = 200;
 /** Users that log in at a time. */
@@ -84,12 +61,7 @@ class Drill {
   readonly #loop: OpenLoop;
   readonly #notes: string[];
   #logins = 0;
-  #eventFromMs: number | null = null;
-  #eventToMs: number | null = null;
-  #undone = '';
-  #trouble: string | null = null;
-  /** Why the event could not be done: the drill means nothing then. */
-  #failure: unknown = null;
+  readonly #event: EventRun | null;
 
   constructor(
     plan: DrillPlan,
@@ -114,28 +86,33 @@ class Drill {
       (index) => this.#ids.of(index),
       (ended) => this.#tally.add(ended),
     );
+    const { event } = plan;
+    this.#event = event && harm && new EventRun({ ...plan, event }, harm, world, this.#loop, this.#tally);
   }
 
   async run(): Promise<DrillResult> {
     const { stop } = this.#world;
-    const stopLoop = (): void => this.#loop.stop();
+    const giveUp = (): void => {
+      this.#loop.stop();
+      for (const user of this.#users) user.abort('given up when the drill was stopped');
+    };
     let watch: LimpetWatch | null = null;
+    stop.addEventListener('abort', giveUp);
     try {
       if (this.#plan.login !== null) await this.#logIn();
       if (!stop.aborted) {
-        stop.addEventListener('abort', stopLoop);
         const load = this.#loop.run();
         if (this.#admin !== null)
           watch = new LimpetWatch(this.#admin, this.#world.timers, () => this.#loop.nowMs());
-        const event = this.#event();
-        await Promise.all([load, event, this.#showProgress(load)]);
+        await Promise.all([load, this.#event?.run(), this.#showProgress(load)]);
       }
     } finally {
-      stop.removeEventListener('abort', stopLoop);
+      stop.removeEventListener('abort', giveUp);
       watch?.stop();
       for (const user of this.#users) user.close();
     }
-    if (this.#failure !== null) throw this.#failure;
+    const failure = this.#event?.failure ?? null;
+    if (failure !== null) throw failure;
     await this.#readLedgers();
     return this.#result(watch);
   }
@@ -158,65 +135,6 @@ class Drill {
       }
     };
     await Promise.all(Array.from({ length: LOGINS_AT_ONCE }, lane));
-  }
-
-  /** Does the event in its time, and undoes it. Never rejects. */
-  async #event(): Promise<void> {
-    const harm = this.#harm;
-    const { event, atMs, forMs } = this.#plan;
-    if (harm === null || event === null) return;
-    const { stop, say } = this.#world;
-    await this.#until(atMs);
-    if (stop.aborted) return;
-    const now = (): number => Math.round(this.#loop.nowMs());
-    this.#tally.eventBeganMs = now();
-    // A command that is under way is ended, which lets `begin` end.
-    const breakOff = (): void => harm.endNow();
-    stop.addEventListener('abort', breakOff);
-    try {
-      await harm.begin();
-      this.#eventFromMs = now();
-      this.#tally.eventDoneMs = this.#eventFromMs;
-      say(`${event.text}: done ${seconds(this.#eventFromMs)} after the start`);
-    } catch (error) {
-      this.#trouble = messageOf(error);
-      if (!stop.aborted) {
-        this.#failure = error;
-        this.#loop.stop();
-      }
-    } finally {
-      stop.removeEventListener('abort', breakOff);
-    }
-    if (this.#failure === null) await this.#until(atMs + forMs);
-    this.#tally.undoBeganMs = now();
-    await this.#undo(harm);
-  }
-
-  async #undo(harm: Harm): Promise<void> {
-    const { say } = this.#world;
-    try {
-      this.#undone = await harm.end();
-      if (this.#undone !== '') say(`undone: ${this.#undone}`);
-    } catch (error) {
-      this.#trouble = `it was not undone: ${messageOf(error)}`;
-      say(this.#trouble);
-    }
-    if (this.#eventFromMs !== null) this.#eventToMs = Math.round(this.#loop.nowMs());
-  }
-
-  /** Resolves `ms` after the load began, or when the drill is stopped. */
-  #until(ms: number): Promise<void> {
-    const { stop, timers } = this.#world;
-    if (stop.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = timers.after(Math.max(0, ms - this.#loop.nowMs()), () => done());
-      const done = (): void => {
-        timer.cancel();
-        stop.removeEventListener('abort', done);
-        resolve();
-      };
-      stop.addEventListener('abort', done);
-    });
   }
 
   async #showProgress(load: Promise<void>): Promise<void> {
@@ -291,18 +209,7 @@ class Drill {
     if (again > 0)
       this.#notes.push(`${again} reads were sent again, since an idle connection was found closed`);
     const found = {
-      event:
-        event === null
-          ? null
-          : {
-              what: event.text,
-              fromMs: this.#eventFromMs,
-              toMs: this.#eventToMs,
-              undone: this.#undone,
-              trouble: this.#trouble,
-              harmed: harmed.names,
-              harmedBy: harmed.by,
-            },
+      event: this.#event && { ...this.#event.outcome(), harmed: harmed.names, harmedBy: harmed.by },
       phases: tally.phases(event !== null),
       failures: tally.failures(harmed.names),
       instances,
@@ -330,12 +237,4 @@ class Drill {
       verdict,
     };
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -41,6 +41,9 @@ export interface Line {
   close(): void;
 }
 
+const NO_ANSWER = 'connection closed without an answer';
+const CUT_OFF = 'answer cut off';
+
 /** A line over HTTP/1.1 or HTTPS to `target`, whose path is not looked at. Follows no redirect. */
 export class HttpLine implements Line {
   readonly #target: URL;
@@ -73,7 +76,11 @@ export class HttpLine implements Line {
       agent: this.#agent,
     });
     this.#request = request;
-    request.on('response', (response) => this.#read(request, response));
+    let begun = false;
+    request.on('response', (response) => {
+      begun = true;
+      this.#read(request, response);
+    });
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (this.#request !== request) return;
       if (mayRepeat && outgoing.safe && request.reusedSocket && error.code === 'ECONNRESET') {
@@ -83,8 +90,8 @@ export class HttpLine implements Line {
         this.#end(request, { why: reasonOf(error) });
       }
     });
-    // An answer that nobody handles as one, such as 101, ends without a word.
-    request.on('close', () => this.#end(request, { why: 'connection closed without an answer' }));
+    // Told before the answer's own end where that is cut off; and all that is told of an answer such as 101.
+    request.on('close', () => this.#end(request, { why: begun ? CUT_OFF : NO_ANSWER }));
     request.end(outgoing.body ?? undefined);
   }
 
@@ -108,8 +115,7 @@ export class HttpLine implements Line {
       pieces.push(piece.length > BODY_BYTES_KEPT - kept ? piece.subarray(0, BODY_BYTES_KEPT - kept) : piece);
       kept += piece.length;
     });
-    response.on('error', () => this.#end(request, { why: 'answer cut off' }));
-    response.on('close', () => this.#end(request, { why: 'answer cut off' }));
+    response.on('error', () => this.#end(request, { why: CUT_OFF }));
     response.on('end', () => {
       const { headers, statusCode = 0 } = response;
       const field = (name: string): string | null => [headers[name]].flat()[0] ?? null;
@@ -134,7 +140,7 @@ export class HttpLine implements Line {
 function reasonOf(error: NodeJS.ErrnoException): string {
   const { code = '', message } = error;
   if (code === 'ECONNRESET') {
-    return message === 'socket hang up' ? 'connection closed without an answer' : 'connection reset';
+    return message === 'socket hang up' ? NO_ANSWER : 'connection reset';
   }
   if (code.startsWith('HPE_')) return `no valid HTTP (${code})`;
   return REASONS[code] ?? (code === '' ? message.slice(0, 80) : code);

@@ -1,6 +1,6 @@
 // What a drill found out, in words: a table of times, what failed, who moved, and the verdict.
 import { formatDuration } from '../config/units.ts';
-import type { Progress } from './drill.ts';
+import type { Progress } from './drill-world.ts';
 import type { DrillResult, Judged, ToldApart } from './result.ts';
 
 /** Own stalls below this are as any process on a shared machine has them. */
