@@ -10,7 +10,8 @@ const MASK = '***';
 export function excerptOf(source: Source, span: Span | null): ConfigProblem['excerpt'] {
   if (span === null) return null;
   const { text } = source;
-  const from = text.lastIndexOf('\n', span.start - 1) + 1;
+  // A search from −1 begins at 0 and would find a line end there.
+  const from = span.start === 0 ? 0 : text.lastIndexOf('\n', span.start - 1) + 1;
   const newline = text.indexOf('\n', span.start);
   const to = newline < 0 ? text.length : newline;
   const hidden = source.unreadable ? guessSecrets(text, from, to) : source.secrets;

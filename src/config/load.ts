@@ -12,6 +12,7 @@ import { asSchema } from './schema/keys.ts';
 import { configSchema, type ReadConfig } from './schema/root.ts';
 import { CONFIG_BYTES_MAX, Source } from './source.ts';
 import { type FileReader, whyUnread } from './special.ts';
+import { visible } from './units.ts';
 
 /** What came of loading. `config` is null when any problem is an error; warnings leave it whole. */
 export interface LoadResult {
@@ -67,9 +68,10 @@ export function problemsOf(findings: Findings, source: Source, file: string): Co
       file,
       line,
       column,
-      path,
-      message: source.redact(message),
-      hint: source.redact(hint),
+      // Whatever is quoted of the file, keys included, is for terminals and logs.
+      path: visible(path),
+      message: visible(source.redact(message)),
+      hint: visible(source.redact(hint)),
       excerpt: excerptOf(source, span),
     };
   });

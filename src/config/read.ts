@@ -12,7 +12,7 @@ import { isSensitiveKey } from './sensitive.ts';
 import { exampleOf, fits, rightFor, takenBy } from './shape.ts';
 import { coreValue, isPlain, type Source } from './source.ts';
 import { type FileReader, readPage, readPem, readSecret } from './special.ts';
-import { isWrong, quote, type Reading } from './units.ts';
+import { isWrong, quote, type Reading, unquoted } from './units.ts';
 
 /** What is read in place of something wrong: the default if there is one, so that the rest can still be checked. */
 const NOTHING = undefined;
@@ -28,6 +28,8 @@ export class DocumentReader {
   readonly #findings: Findings;
   readonly #files: FileReader;
   readonly #elsewhere: (key: string) => string | null;
+  /** A default is being read, in which nothing can be wrong. */
+  #inDefault = false;
 
   /** `elsewhere` says where a key that is unknown here belongs, or null. */
   constructor(
@@ -102,7 +104,13 @@ export class DocumentReader {
   /** The default of a key as read, or nothing. */
   fallback(schema: KeySchema, path: string): unknown {
     if (schema.default === undefined) return NOTHING;
-    return this.read(schema, this.#source.document.createNode(schema.default) as Node, `${path}${DEFAULT}`);
+    const before = this.#inDefault;
+    this.#inDefault = true;
+    try {
+      return this.read(schema, this.#source.document.createNode(schema.default) as Node, `${path}${DEFAULT}`);
+    } finally {
+      this.#inDefault = before;
+    }
   }
 
   #block(schema: KeySchema, node: YAMLMap, path: string, depth: number): Record<string, unknown> {
@@ -236,7 +244,7 @@ export class DocumentReader {
   }
 
   #wrong(schema: KeySchema, node: Node | null, path: string, message: string, hint: string): unknown {
-    invariant(!path.endsWith(DEFAULT), `the default of ${path.slice(0, -1)} is sound: ${message}`);
+    invariant(!this.#inDefault, `the default of ${path.slice(0, -1)} is sound: ${message}`);
     const span = this.#source.spanOf(node) ?? this.places.key(path);
     this.#findings.error(span, path, message, hint);
     return this.#unread(schema, path);
@@ -302,7 +310,7 @@ export class DocumentReader {
     const span = this.#source.spanOf(node);
     return span === null
       ? 'the value'
-      : `${this.#source.text.slice(span.start, span.end)} (of the environment)`;
+      : `${unquoted(this.#source.text.slice(span.start, span.end))} (of the environment)`;
   }
 
   #place(path: string, key: Node, value: Node): void {

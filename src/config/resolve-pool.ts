@@ -122,7 +122,9 @@ function resolvePool(draft: Draft, name: string, read: ReadPool, at: (key: strin
 
 function resolveBalance(read: ReadPool['balance']): BalanceOptions {
   if (typeof read === 'string') return { kind: read, hash: null, hashLoad: Number.POSITIVE_INFINITY };
-  return { kind: 'hash', hash: read.hash.on, hashLoad: read.hash.load };
+  // A block without its required key is blamed already, and read without it.
+  const hash: typeof read.hash | undefined = read.hash;
+  return { kind: 'hash', hash: hash?.on ?? null, hashLoad: hash?.load ?? Number.POSITIVE_INFINITY };
 }
 
 function resolveUpstream(draft: Draft, read: ReadUpstream, path: string): UpstreamConfig {

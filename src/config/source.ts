@@ -46,9 +46,11 @@ export class Source {
 
   constructor(text: string, env: NodeJS.ProcessEnv, findings: Findings) {
     this.text = text;
+    // Not left to the parser, whose own count misses the empty lines of a quoted scalar that stands where none may.
+    this.lines.addNewLine(0);
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.lines.addNewLine(at + 1);
     // Duplicate keys are found by the reader, in linear time.
     this.document = parseDocument(text, {
-      lineCounter: this.lines,
       prettyErrors: false,
       uniqueKeys: false,
       stringKeys: false,

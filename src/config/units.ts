@@ -170,7 +170,20 @@ function largest(value: number, names: readonly string[], units: Readonly<Record
  * which may hold a password, blanked.
  */
 export function quote(text: string): string {
+  return visible(JSON.stringify(short(text)));
+}
+
+/** The same without quotation marks, for what is shown as it is written in the file. */
+export function unquoted(text: string): string {
+  return visible(short(text));
+}
+
+/** A text with `?` for each character that a terminal would act on. */
+export function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+}
+
+function short(text: string): string {
   const safe = masked(text.slice(0, 1000));
-  const short = safe.length > 60 ? `${safe.slice(0, 57)}...` : safe;
-  return JSON.stringify(short).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
+  return safe.length > 60 ? `${safe.slice(0, 57)}...` : safe;
 }

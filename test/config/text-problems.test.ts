@@ -11,6 +11,29 @@ problemTable({
     '# nothing\n',
     ['0:0 error the file is empty >> listen: 8080, and upstreams: [http://127.0.0.1:3000]'],
   ],
+  'an empty line before nothing': [
+    '\n{}',
+    [
+      '1:1 error there is nothing to serve >> upstreams: [http://127.0.0.1:3000]',
+      '1:1 error there is nothing to listen on >> listen: 8080',
+    ],
+  ],
+  'an empty line before a key that is empty': [
+    '\n: 1',
+    [
+      '1:1 error there is nothing to serve >> upstreams: [http://127.0.0.1:3000]',
+      '1:1 error there is nothing to listen on >> listen: 8080',
+      '2:1 error unknown key "" >> one of listen, listeners, upstreams, balance, affinity, health, retries, timeouts, pools, routes, session, sessions, workers, trustedProxies, limits, via, strictTarget, dropUnderscores, abortOnClose, forwarded, proxyAuth, errors, admin, log, shutdown',
+    ],
+  ],
+  'a quotation over empty lines that stands where none may': [
+    '  : }"\n\n  "',
+    ['1:5 error this does not belong here', '3:3 error this does not belong here'],
+  ],
+  'a control character beside the environment': [
+    'listen: 1\nupstreams: [http://a:1]\nvia: "\\x18 \u0018${SECRET}"',
+    ['3:6 error via: "\\x18 ?${SECRET}" (of the environment) is not a word >> a word'],
+  ],
   'a word': [
     'x',
     [
@@ -110,7 +133,7 @@ problemTable({
     'listen: ${BADPORT}\nupstreams: ["http://x:${SECRET}@a:1"]\n',
     [
       '1:9 error listen: ${BADPORT} (of the environment) is not `8080`, `host:port`, `[::1]:80` or `unix:/path` >> `8080`, `host:port`, `[::1]:80` or `unix:/path`',
-      '2:13 error upstreams[0]: "http://x:${SECRET}@a:1" (of the environment) is not `http://host:port`, `https://host:port` or `unix:/path` >> `http://host:port`, `https://host:port` or `unix:/path`',
+      '2:13 error upstreams[0]: "http://***@a:1" (of the environment) is not `http://host:port`, `https://host:port` or `unix:/path` >> `http://host:port`, `https://host:port` or `unix:/path`',
     ],
   ],
 });

@@ -45,6 +45,10 @@ problemTable({
     'listen: 1\nupstreams: [http://a:1]\nbalance: hash\n',
     ['3:10 error balance: `hash` needs to know what to hash >> { hash: { on: address } }'],
   ],
+  'a hash without itself': [
+    'listen: 1\nupstreams: [http://a:1]\nbalance: {}\n',
+    ['3:10 error balance: `hash` is missing >> hash: { … }'],
+  ],
   'hash without what': [
     'listen: 1\nupstreams: [http://a:1]\nbalance: { hash: {} }\n',
     ['3:18 error balance.hash: `on` is missing >> on: address'],

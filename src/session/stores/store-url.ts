@@ -129,7 +129,7 @@ function readHosts(text: string, scheme: Scheme, name: string, query: string): S
   if (words.length > 1 && scheme.many !== true)
     throw new StoreProblem(`a ${name}: URL names one host`, `${name}://HOST:${scheme.port}`);
   return words.map((word) => {
-    const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/i.exec(word);
+    const match = /^(?:\[([0-9a-f:.]+)\]|([^:[\]\s\p{C}]+))(?::(\d{1,5}))?$/iu.exec(word);
     const port = match?.[3] === undefined ? scheme.port : Number(match[3]);
     if (match === null || port < 1 || port > 65_535) {
       throw new StoreProblem(
