@@ -43,6 +43,9 @@ t.test('F2: Transfer-Encoding is chunked and nothing else', async (t) => {
     'chunked chunked',
     '"chunked"',
     'chunked\xa0',
+    // llhttp takes these for no coding at all.
+    'chunked\t',
+    'chunked \t ',
   ]) {
     corpus.refuses(t, 'request.framing.malformed', with11(`Transfer-Encoding: ${value}`));
   }
