@@ -76,6 +76,7 @@ export class ControlPlane {
     this.log = makeLogger(config.log, this.sink);
     this.slots = assignSlots(config);
     this.table = new UpstreamTable(UpstreamTable.allocate(rowsOf(config), workers));
+    this.table.beginTurns(systemRandom());
     this.shelf = new MetricShelf({
       workers,
       onFull: (name) => this.log.warn({ metric: name }, 'no room for more series of metrics'),

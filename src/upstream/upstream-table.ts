@@ -1,4 +1,5 @@
 // The one table between the threads: per upstream its state, weight, in-flight count, latency and users, in shared memory.
+import type { Random } from '../base/random.ts';
 
 /** What the operator wants of an upstream. */
 export const WANTED = { ready: 0, drain: 1, maintenance: 2 } as const;
@@ -158,6 +159,14 @@ export class UpstreamTable {
   forgetLatency(slot: number): void {
     this.latencyMs[slot] = 0;
     this.latencyAtMs[slot] = 0;
+  }
+
+  /**
+   * Main thread, once, before the workers start: every pool's turns begin anywhere. Replicas that start together would else give
+   * their first requests to the same upstream, and then to the next, all of them.
+   */
+  beginTurns(random: Random): void {
+    for (let pool = 0; pool < this.cursor.length; pool++) this.cursor[pool] = random.below(0x7fffffff);
   }
 
   /** Main thread: says that the set changed. */
