@@ -1,25 +1,49 @@
-# Built in two steps, so that compilers and tests stay behind.
-FROM node:26-bookworm-slim AS build
+# docker build -t limpet .
+# docker build -t limpet --build-arg DRIVERS="pg mysql2 mongodb" .    with the drivers of PostgreSQL, MySQL and MongoDB
+#
+# The base is pinned by its whole version. To pin its bytes too, look its digest up where there is an engine
+# (docker buildx imagetools inspect node:26.10.0-bookworm-slim) and write node:26.10.0-bookworm-slim@sha256:… in all three places.
+
+# The compiler and what it needs stay behind in this stage.
+FROM node:26.10.0-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
-RUN npm ci
+COPY build/package-trees.ts ./build/
+RUN node build/package-trees.ts . --build
+RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY build ./build
 COPY src ./src
 RUN npm run build
-RUN npm prune --omit=dev
 
-FROM node:26-bookworm-slim
+# What runs in production, in the versions of the lock, and of the drivers those that are asked for.
+FROM node:26.10.0-bookworm-slim AS modules
+ARG DRIVERS=""
+WORKDIR /modules
+COPY package.json package-lock.json ./
+COPY build/package-trees.ts ./build/
+RUN node build/package-trees.ts . $DRIVERS
+RUN npm ci --no-audit --no-fund
+
+FROM node:26.10.0-bookworm-slim
+LABEL org.opencontainers.image.title="limpet" \
+      org.opencontainers.image.description="A reverse-proxy load balancer that understands sessions" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="docker.io/library/node:26.10.0-bookworm-slim"
 ENV NODE_ENV=production
 WORKDIR /limpet
-COPY --from=build /build/node_modules ./node_modules
+COPY --from=modules /modules/package.json ./
+COPY --from=modules /modules/node_modules ./node_modules
 COPY --from=build /build/dist ./dist
-COPY package.json LICENSE ./
+COPY LICENSE ./
 COPY config ./config
-USER node
+# By number, so that Kubernetes can see that it is not root: uid 1000 is `node` in the base. Nothing of the above belongs to it.
+USER 1000:1000
+# Two ports for whoever maps them; a config may listen elsewhere. Nothing is ever written: the root may be read-only.
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM
-# The admin side listens on 127.0.0.1:9090 unless the config says otherwise; /livez needs no token.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["node", "-e", "fetch('http://127.0.0.1:9090/livez').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Reads the config that process 1 was started with, and asks `/livez` there; needs no token.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=10s CMD ["node", "/limpet/dist/main.js", "healthcheck"]
 ENTRYPOINT ["node", "/limpet/dist/main.js"]
 CMD ["run", "-c", "/limpet/config/limpet.yaml"]

@@ -28,8 +28,8 @@ export function errorDocs(): string {
   return `# Errors
 
 Every refusal and failure has a code. It stands in the access log (\`fault\`), in the JSON body of the answer where the client prefers JSON and its head was
-understood (\`error.code\`), and, for what was refused, in \`limpet_refused_total{code}\`. What to do about which:
-[why was my request refused?](why-was-my-request-refused.md) *Status* is what the client is answered; \`cut\` means that an answer had begun or nobody is there to
+understood (\`error.code\`), and, for what was refused, in \`limpet_refused_total{code}\`. What to do about which
+stands in [why was my request refused?](why-was-my-request-refused.md). *Status* is what the client is answered; \`cut\` means that an answer had begun or nobody is there to
 read one, so the connection ends in a way that can't be taken for a complete message. *Whose* is who has to mend it: \`client\`, \`upstream\` (the app's instance
 or the way to it) or \`limpet\` (its bounds, or the set of instances as a whole).
 

@@ -1,6 +1,6 @@
 // Lists what runs in production with its licences, and fails on one that nobody has allowed: `npm run licences -- [DRIVER…]`.
 import { fileURLToPath } from 'node:url';
-import { type LockedPackage, orTell, productionTree, TreeProblem } from './production-tree.ts';
+import { type LockedPackage, orTell, productionTree, TreeProblem } from './package-trees.ts';
 
 /**
  * Licences (SPDX) that let Limpet be used and passed on under its own, Apache-2.0, with no more asked than to keep their notices,

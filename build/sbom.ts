@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { orTell, productionTree, TreeProblem, writeTree } from './production-tree.ts';
+import { orTell, productionTree, TreeProblem, writeTree } from './package-trees.ts';
 
 orTell(() => {
   const scratch = mkdtempSync(join(tmpdir(), 'limpet-sbom-'));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { isAllowed, type Licensed, licences, listed } from '../../build/licences.ts';
-import { productionTree, TreeProblem } from '../../build/production-tree.ts';
+import { productionTree, TreeProblem } from '../../build/package-trees.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const DRIVERS = ['pg', 'mysql2', 'mongodb'];

@@ -1,4 +1,4 @@
-// What of package.json and its lock runs in production: no compilers and tests, and of the drivers of stores those that are asked for.
+// Cuts package.json and its lock down to what runs in production, with the drivers of stores that are asked for, or to what the build needs.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,7 +29,7 @@ export interface Lock {
   readonly packages: Readonly<Record<string, LockedPackage>>;
 }
 
-export interface ProductionTree {
+export interface PackageTree {
   readonly manifest: Manifest;
   readonly lock: Lock;
 }
@@ -46,29 +46,47 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
  * Because: npm's own `--omit=dev` does not do. It can't be told to keep one optional peer, and `npm sbom --omit dev` (npm 11) leaves out
  * each package that a development one uses too.
  */
-export function productionTree(drivers: readonly string[] = [], folder = ROOT): ProductionTree {
+export function productionTree(drivers: readonly string[] = [], folder = ROOT): PackageTree {
+  const whole = readTree(folder);
+  const { peerDependencies = {} } = whole.manifest;
+  const added: Record<string, string> = {};
+  for (const driver of drivers) {
+    const range = peerDependencies[driver];
+    if (range === undefined) {
+      const names = Object.keys(peerDependencies).join(', ');
+      throw new TreeProblem(`${JSON.stringify(driver)} is none of the drivers: ${names}`);
+    }
+    added[driver] = range;
+  }
+  return cutDown(whole, added);
+}
+
+/** What `npm run build` needs: production with every driver, since their types are checked, the compiler and all other types. */
+export function buildTree(folder = ROOT): PackageTree {
+  const whole = readTree(folder);
+  const { devDependencies = {}, peerDependencies = {} } = whole.manifest;
+  const types = Object.entries(devDependencies).filter(
+    ([name]) => name === 'typescript' || name.startsWith('@types/'),
+  );
+  return cutDown(whole, { ...peerDependencies, ...Object.fromEntries(types) });
+}
+
+function readTree(folder: string): PackageTree {
   // npm writes and checks both files; what is read of them is as in the interfaces.
   const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
   const lock = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8')) as Lock;
-  const optional = Object.keys(manifest.peerDependenciesMeta ?? {});
-  const dependencies: Record<string, string> = { ...manifest.dependencies };
-  for (const driver of drivers) {
-    const range = manifest.peerDependencies?.[driver];
-    if (range === undefined)
-      throw new TreeProblem(`${JSON.stringify(driver)} is none of the drivers: ${optional.join(', ')}`);
-    dependencies[driver] = range;
-  }
-  const { devDependencies: _, peerDependencies: __, peerDependenciesMeta: ___, ...rest } = manifest;
-  const packages: Record<string, LockedPackage> = {};
-  const root = lock.packages[''] ?? {};
-  packages[''] = {
-    ...without(root, ['devDependencies', 'peerDependencies', 'peerDependenciesMeta']),
-    dependencies,
+  return { manifest, lock };
+}
+
+/** The dependencies of production and `added`, nothing else. */
+function cutDown({ manifest, lock }: PackageTree, added: Names): PackageTree {
+  const dependencies = { ...manifest.dependencies, ...added };
+  const packages: Record<string, LockedPackage> = {
+    '': { ...without(lock.packages[''] ?? {}, OTHERS), dependencies },
   };
-  for (const path of reached(lock, Object.keys(dependencies))) {
-    packages[path] = without(lock.packages[path] ?? {}, ['dev', 'devOptional', 'peer']);
-  }
-  return { manifest: { ...rest, dependencies }, lock: { ...lock, packages } };
+  for (const path of reached(lock, Object.keys(dependencies)))
+    packages[path] = without(lock.packages[path] ?? {}, MARKS);
+  return { manifest: { ...without(manifest, OTHERS), dependencies }, lock: { ...lock, packages } };
 }
 
 /** The folders of all packages that `names` come to, sorted. */
@@ -106,14 +124,19 @@ function folderOf(packages: Lock['packages'], from: string, name: string): strin
   }
 }
 
-function without(entry: LockedPackage, keys: readonly (keyof LockedPackage)[]): LockedPackage {
-  return Object.fromEntries(
-    Object.entries(entry).filter(([key]) => !(keys as readonly string[]).includes(key)), // any key may be asked for
-  );
+/** What package.json needs besides `dependencies`. */
+const OTHERS = ['devDependencies', 'peerDependencies', 'peerDependenciesMeta'] as const;
+/** By which the lock tells why a package is there. */
+const MARKS = ['dev', 'devOptional', 'peer'] as const;
+
+function without<T extends object, K extends string>(entry: T, keys: readonly K[]): Omit<T, K> {
+  const kept = { ...entry };
+  for (const key of keys) Reflect.deleteProperty(kept, key);
+  return kept;
 }
 
 /** Writes both files into `folder`, for npm to read there. */
-export function writeTree({ manifest, lock }: ProductionTree, folder: string): void {
+export function writeTree({ manifest, lock }: PackageTree, folder: string): void {
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   writeFileSync(join(folder, 'package-lock.json'), `${JSON.stringify(lock, null, 2)}\n`);
 }
@@ -132,7 +155,8 @@ export function orTell(script: () => void): void {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [folder = '', ...drivers] = process.argv.slice(2);
   orTell(() => {
-    if (folder === '') throw new TreeProblem('usage: node build/production-tree.ts FOLDER [DRIVER…]');
-    writeTree(productionTree(drivers), resolve(folder));
+    if (folder === '')
+      throw new TreeProblem('usage: node build/package-trees.ts FOLDER (--build | [DRIVER…])');
+    writeTree(drivers[0] === '--build' ? buildTree() : productionTree(drivers), resolve(folder));
   });
 }
