@@ -98,6 +98,27 @@ for (const kind of KINDS) {
     }
   });
 
+  t.test(`${kind}: of 300, busy and some down, only the three are picked that are not avoided`, async (t) => {
+    const set = Array.from({ length: 300 }, (_, i) => (1 + (i % 3)) * (i % 5 === 0 ? -1 : 1));
+    const pool = new SimulatedPool(kind, upstreams(...set), 13);
+    const n = pool.candidates.length;
+    const { inFlight } = pool.input.load;
+    for (const { slot } of pool.candidates) inFlight[slot] = 1 + pool.random.below(5);
+    const left = new Set([3, n >> 1, n - 1]);
+    const avoid = new Avoid(n);
+    pool.candidates.forEach((c, position) => {
+      if (!left.has(position)) avoid.add(c.slot);
+    });
+    const seen = new Set<number>();
+    for (let i = 0; i < 3000; i++) {
+      const position = pool.pick(avoid);
+      seen.add(position);
+      // Busier with each pick, so that a balancer that goes by load comes to all three.
+      if (position >= 0) inFlight[pool.candidates[position]!.slot]!++;
+    }
+    t.same(seen, left);
+  });
+
   t.test(`${kind}: the same seed makes the same picks`, async (t) => {
     const one = new SimulatedPool(kind, upstreams(1, 2, 3), 9);
     const two = new SimulatedPool(kind, upstreams(1, 2, 3), 9);
