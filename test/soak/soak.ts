@@ -142,6 +142,8 @@ class SoakRun {
   /** Waits until nothing is under way any more and everybody is back. */
   async #settled(): Promise<void> {
     const endMs = performance.now() + REST_MS;
+    // The text of /metrics may be a second old: one that tells of rest must be younger than the last request.
+    await sleep(1100);
     for (;;) {
       const books = await this.#stage.books();
       const wanting = sumsThatFail(books);
