@@ -33,6 +33,12 @@ const needs: readonly Need[] = [
   { programs: ['mariadbd'], debianPackage: 'mariadb-server', why: 'MariaDB as a store of sessions' },
   { programs: ['php'], part: hasPhp('redis'), debianPackage: 'php-redis', why: 'PHP sessions in Redis' },
   {
+    programs: ['php'],
+    part: hasPhp('memcached'),
+    debianPackage: 'php-memcached',
+    why: 'PHP sessions in Memcached',
+  },
+  {
     programs: [PYTHON],
     part: ['-c', 'import flask_session, redis'],
     debianPackage: 'python3-flask-session',
@@ -49,6 +55,18 @@ const needs: readonly Need[] = [
     part: ['-c', 'import django'],
     debianPackage: 'python3-django',
     why: 'Django sessions',
+  },
+  {
+    programs: [PYTHON],
+    part: ['-c', 'import MySQLdb'],
+    debianPackage: 'python3-mysqldb',
+    why: 'Django sessions in MariaDB',
+  },
+  {
+    programs: [PYTHON],
+    part: ['-c', 'import pymemcache'],
+    debianPackage: 'python3-pymemcache',
+    why: 'Django sessions in Memcached',
   },
   {
     programs: ['/usr/bin/ruby'],

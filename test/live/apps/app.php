@@ -16,7 +16,11 @@ switch (parse_url($_SERVER['REQUEST_URI'], PHP_URL_PATH)) {
         session_destroy();
         echo '{"ok":true}';
         break;
+    case '/collect':
+        echo json_encode(['collected' => session_gc()]);
+        break;
     default:
+        http_response_code(isset($_SESSION['user_id']) ? 200 : 401);
         echo json_encode([
             'user' => $_SESSION['user_id'] ?? null,
             'told' => $_SERVER['HTTP_LIMPET_USER'] ?? null,

@@ -1,5 +1,7 @@
-# A small app with a login: `python3 django_app.py ENGINE PORT DATABASE SECRET`, with Django's own users and sessions in one file.
+# A small app with a login, with Django's own users and sessions: `python3 django_app.py ENGINE PORT DATABASE SECRET [CACHE [AGE]]`.
+# DATABASE: an SQLite file or mysql://…; CACHE: host:port of Memcached, or -; AGE: of sessions, seconds.
 import sys
+from urllib.parse import unquote, urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import django
@@ -9,6 +11,30 @@ from django.http import JsonResponse
 from django.urls import path
 
 engine, port, database, secret = sys.argv[1:5]
+cache = sys.argv[5] if len(sys.argv) > 5 else "-"
+age = int(sys.argv[6]) if len(sys.argv) > 6 else 600
+
+
+def databases():
+    if not database.startswith("mysql:"):
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": database}
+    url = urlsplit(database)
+    return {
+        "ENGINE": "django.db.backends.mysql",
+        "HOST": url.hostname,
+        "PORT": url.port,
+        "USER": url.username,
+        "PASSWORD": unquote(url.password or ""),
+        "NAME": url.path[1:],
+    }
+
+
+def caches():
+    if cache == "-":
+        return {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
+    return {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": cache}
+
+
 settings.configure(
     SECRET_KEY=secret,
     ROOT_URLCONF=__name__,
@@ -18,7 +44,9 @@ settings.configure(
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
     ],
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": database}},
+    DATABASES={"default": databases()},
+    CACHES={"default": caches()},
+    SESSION_COOKIE_AGE=age,
     DEFAULT_AUTO_FIELD="django.db.models.AutoField",
     SESSION_ENGINE=f"django.contrib.sessions.backends.{engine}",
     PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
@@ -50,7 +78,8 @@ def logout(request):
 def me(request):
     user = str(request.user.pk) if request.user.is_authenticated else None
     headers = request.headers
-    return JsonResponse({"user": user, "told": headers.get("Limpet-User"), "verdict": headers.get("Limpet-Session")})
+    told = {"user": user, "told": headers.get("Limpet-User"), "verdict": headers.get("Limpet-Session")}
+    return JsonResponse(told, status=401 if user is None else 200)
 
 
 urlpatterns = [path("login", login), path("visit", visit), path("logout", logout), path("me", me)]

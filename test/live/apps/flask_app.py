@@ -1,13 +1,15 @@
-# A small app with a login: `python3 flask_app.py KIND PORT STORE SECRET`, with Flask's own sessions or Flask-Session in Redis.
+# A small app with a login: `python3 flask_app.py KIND PORT STORE SECRET [LIFETIME]`, with Flask's own sessions or Flask-Session in Redis.
 import logging
 import sys
 
 from flask import Flask, jsonify, request, session
 
-kind, port, store, secret = sys.argv[1:5]
+kind, port, store, secret, *lifetime = sys.argv[1:]
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 app = Flask(__name__)
 app.secret_key = secret
+if lifetime:
+    app.permanent_session_lifetime = int(lifetime[0])
 if kind == "flask-session":
     import redis
     from flask_session import Session
@@ -37,8 +39,10 @@ def logout():
 
 @app.get("/me")
 def me():
+    user = session.get("user_id")
     headers = request.headers
-    return jsonify(user=session.get("user_id"), told=headers.get("Limpet-User"), verdict=headers.get("Limpet-Session"))
+    told = jsonify(user=user, told=headers.get("Limpet-User"), verdict=headers.get("Limpet-Session"))
+    return told, 401 if user is None else 200
 
 
 print("ready", flush=True)

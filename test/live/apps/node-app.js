@@ -3,12 +3,15 @@ import { Redis } from 'ioredis';
 
 const [kind, port, store, ...secrets] = process.argv.slice(2);
 const redis = () => new Redis(store, { maxRetriesPerRequest: null });
-/** What every app says of its user, and what it was told by whoever is in front of it. */
-const me = (user, headers) => ({
-  user: user ?? null,
-  told: headers['limpet-user'] ?? null,
-  verdict: headers['limpet-session'] ?? null,
-});
+/** What every app says of its user, and what it was told by whoever is in front of it: a status and a body. */
+const me = (user, headers) => [
+  user === undefined || user === null ? 401 : 200,
+  {
+    user: user ?? null,
+    told: headers['limpet-user'] ?? null,
+    verdict: headers['limpet-session'] ?? null,
+  },
+];
 
 async function expressApp(session) {
   const { default: express } = await import('express');
@@ -23,7 +26,10 @@ async function expressApp(session) {
     if (typeof request.session.regenerate !== 'function') return done();
     request.session.regenerate((error) => (error ? next(error) : done()));
   });
-  app.get('/me', (request, response) => response.json(me(request.session?.userId, request.headers)));
+  app.get('/me', (request, response) => {
+    const [status, body] = me(request.session?.userId, request.headers);
+    response.status(status).json(body);
+  });
   app.get('/visit', (request, response) => {
     request.session.cart = [1];
     response.json({ ok: true });
@@ -83,6 +89,9 @@ const kinds = {
   async koa() {
     await koaApp(undefined);
   },
+  async 'koa-brief'() {
+    await koaApp(undefined, 2000);
+  },
   async 'koa-redis'() {
     const client = redis();
     await koaApp({
@@ -118,7 +127,11 @@ const kinds = {
       request.session.cart = [1];
       return { ok: true };
     });
-    app.get('/me', async (request) => me(request.session.userId, request.headers));
+    app.get('/me', async (request, reply) => {
+      const [status, body] = me(request.session.userId, request.headers);
+      reply.code(status);
+      return body;
+    });
     app.get('/logout', async (request) => {
       await request.session.destroy();
       return { ok: true };
@@ -128,19 +141,20 @@ const kinds = {
   },
 };
 
-async function koaApp(external) {
+async function koaApp(external, maxAge = 600_000) {
   const { default: Koa } = await import('koa');
   const { createSession, default: old } = await import('koa-session');
   const app = new Koa();
   app.keys = secrets;
-  const options = external === undefined ? { maxAge: 600_000 } : { maxAge: 600_000, store: external };
+  const options = external === undefined ? { maxAge } : { maxAge, store: external };
   app.use(createSession === undefined ? old(options, app) : createSession(options, app));
   app.use(async (context) => {
     const { path, query, session } = context;
     if (path === '/login') session.userId = query.user === '42' ? 42 : query.user;
     if (path === '/visit') session.cart = [1];
     if (path === '/logout') context.session = null;
-    context.body = path === '/me' ? me(session.userId, context.headers) : { ok: true };
+    [context.status, context.body] =
+      path === '/me' ? me(session.userId, context.headers) : [200, { ok: true }];
   });
   app.listen(Number(port), '127.0.0.1', () => console.log('ready'));
 }

@@ -6,6 +6,7 @@ port, *secrets = ARGV
 app = lambda do |env|
   request = Rack::Request.new(env)
   session = request.session
+  status = 200
   body = { ok: true }
   case request.path
   when '/login'
@@ -15,9 +16,10 @@ app = lambda do |env|
   when '/logout'
     session.clear
   else
+    status = 401 if session['user_id'].nil?
     body = { user: session['user_id'], told: env['HTTP_LIMPET_USER'], verdict: env['HTTP_LIMPET_SESSION'] }
   end
-  [200, { 'Content-Type' => 'application/json' }, [body.to_json]]
+  [status, { 'Content-Type' => 'application/json' }, [body.to_json]]
 end
 stack = Rack::Session::Cookie.new(app, key: 'rack.session', secret: secrets[0], old_secret: secrets[1])
 $stdout.sync = true
