@@ -61,6 +61,8 @@ export class ControlPlane {
   readonly sink: LogSink;
   readonly view: ControlView;
   stopping = false;
+  /** Clients that all workers together hold at most. */
+  readonly #connectionsMax: number;
   readonly #apps: FastifyInstance[] = [];
   readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
   #windowTimer: NodeJS.Timeout | null = null;
@@ -93,6 +95,7 @@ export class ControlPlane {
     });
     this.view = new ControlView(this, exposition);
     const bound = connectionBound(config.limits.connections, workers);
+    this.#connectionsMax = bound.connections * workers;
     this.crew = new Crew({
       entry: WORKER_ENTRY,
       workers,
@@ -149,10 +152,23 @@ export class ControlPlane {
         upstreams: plane.slots.length,
         pools: config.pools.length,
         routes: config.routes.length,
+        connectionsMax: plane.#connectionsMax,
       },
       'listening',
     );
+    plane.#warnOfDescriptors();
     return plane;
+  }
+
+  /** A bound that the system's own comes before protects nothing: clients would be let in and then find no way on. */
+  #warnOfDescriptors(): void {
+    const { workers } = this;
+    const reach = connectionBound(0, workers).connections * workers;
+    if (this.#connectionsMax <= reach) return;
+    this.log.warn(
+      { connectionsMax: this.#connectionsMax, reach },
+      'limits.connections is more than the limit of open files reaches for: raise that one (ulimit -n)',
+    );
   }
 
   /** `limpet: listening on …`, the line that says that it is ready. */

@@ -12,6 +12,7 @@ export const REQUEST_REFUSAL = {
   bareLf: client('line.bare-lf', 400, 'A line of the head ends with LF alone instead of CR LF.'),
   bareCr: client('line.bare-cr', 400, 'A CR stands in the head without an LF behind it.'),
   emptyLines: client('line.empty', 400, 'More than four empty lines come before the request line.'),
+  tls: client('tls', 400, 'The client speaks TLS, and this address does not.'),
   lineMalformed: client(
     'line.malformed',
     400,

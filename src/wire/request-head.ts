@@ -35,6 +35,8 @@ export interface RequestLimits {
 
 const EMPTY_LINES_MAX = 4;
 const METHOD_BYTES_MAX = 32;
+/** What a TLS client sends first: the type of a record that holds a handshake (RFC 8446 section 5.1). */
+const TLS_HANDSHAKE = 0x16;
 const SCHEME = latin1Bytes('http://');
 const VERSION_BYTES = 8;
 
@@ -113,6 +115,8 @@ export class RequestHead {
     }
     const lineStart = i;
     this.start = lineStart;
+    // Its line may never end, and its client waits for us: it is told at once.
+    if (i < end && bytes[i] === TLS_HANDSHAKE) return this.#refuse(NO.tls);
     const cls = CLASS;
     while (i < end && (cls[bytes[i]!]! & TCHAR) !== 0) i++;
     this.methodStart = lineStart;

@@ -54,6 +54,9 @@ for (const workers of [1, 2]) {
       homes.set(cookieOf(told), told.body);
     }
     const bound = connectionBound(0, workers, DESCRIPTORS);
+    const said = `"connectionsMax":${bound.connections * workers}`;
+    await until('the log says how many may come', () => limpet.logs().includes(said));
+    t.notMatch(limpet.logs(), /is more than the limit of open files/);
     const all = await crowd(limpet);
     const served = all.filter(({ told }) => told.startsWith('HTTP/1.1 200 '));
     const refused = all.filter(({ told }) => /^HTTP\/1\.1 503 .*The connection limit is reached/s.test(told));
@@ -89,6 +92,9 @@ t.test('a bound that is set higher than the descriptors reach harms no upstream 
     owner: t,
     descriptors: DESCRIPTORS,
   });
+  await until('it is said at the start', () =>
+    limpet.logs().includes('limits.connections is more than the limit of open files'),
+  );
   const home = await askPath(limpet.port, '/');
   const all = await crowd(limpet);
   const served = all.filter(({ told }) => told.startsWith('HTTP/1.1 200 '));

@@ -1,4 +1,6 @@
 // R1-R7: the request line, the target and the Host of a request.
+import { once } from 'node:events';
+import { connect as tls } from 'node:tls';
 import t from 'tap';
 import { statusOf, value, values } from '../kit/http-message.ts';
 import { get, passes, refuses, request, unwatched } from '../kit/judge.ts';
@@ -53,6 +55,17 @@ t.test('R2: a method is a token of at most 32 characters, its case kept', async 
   for (const method of ['M'.repeat(33), 'M'.repeat(5000), 'G(T', 'G@T', 'GÉT', '"GET"', 'G\0T', '{GET}']) {
     await refuses(t, limpet, upstream, bad(`method ${method.slice(0, 40)}`, request(method, '/bad')));
   }
+});
+
+t.test('R2: a client that speaks TLS is told at once, though none of its lines ever ends', async (t) => {
+  const before = await metric(limpet, 'limpet_refused_total', 'request.tls');
+  const socket = tls({ port: limpet.port, host: '127.0.0.1', rejectUnauthorized: false });
+  t.teardown(() => socket.destroy());
+  const [error] = (await once(socket, 'error').catch((thrown: Error) => [thrown])) as [NodeJS.ErrnoException];
+  t.match(error.code, /^ERR_SSL_/, 'what came back is no TLS');
+  let counted = 0;
+  while (counted === 0) counted = (await metric(limpet, 'limpet_refused_total', 'request.tls')) - before;
+  t.equal(counted, 1);
 });
 
 t.test('R2: CONNECT and TRACE are answered 405 and forwarded nowhere', async (t) => {
