@@ -155,6 +155,13 @@ t.test(
   },
 );
 
+t.test('the sample app of compose.yaml finds the packages that it needs', async (t) => {
+  const app = join(image.root, 'limpet/config/compose/app.ts');
+  const options = { encoding: 'utf8', env: { PATH: process.env.PATH } } as const;
+  const { status, stderr } = spawnSync(process.execPath, [app], options);
+  t.same([status, stderr], [1, 'the sample app needs REDIS_URL and SESSION_SECRET\n']);
+});
+
 t.test(
   'it runs as another user where it cannot be shut in',
   { skip: whyNot === null && 'it could be' },

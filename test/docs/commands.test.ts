@@ -1,0 +1,72 @@
+// Whoever follows a page of the docs word by word gets what it says: every command is typed, every file written, all output compared.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import t, { type Test } from 'tap';
+import { loadConfigText } from '../../src/config/load.ts';
+import { environmentFor, wholeConfig } from '../kit/shown-config.ts';
+import { readPage, type ShownCommands, type Step } from './page.ts';
+import { Terminal } from './terminal.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The pages, and how many of their blocks of commands are not run at most: each has its reason beside it, and more need one here. */
+const PAGES: Readonly<Record<string, number>> = {
+  // The demo runs until it is stopped, and the tests are these.
+  'README.md': 1,
+  'docs/README.md': 0,
+  'docs/first-day.md': 0,
+  // One installs from the registry.
+  'docs/socket-io.md': 1,
+  'docs/zero-loss-deploys.md': 0,
+  'docs/choosing-a-balancer.md': 0,
+  'docs/why-was-my-request-refused.md': 0,
+  'docs/tuning.md': 0,
+  // An engine and a cluster are not at hand; test/packaging shows what can be shown without.
+  'docs/running-in-containers.md': 5,
+  'docs/threat-model.md': 0,
+};
+
+const only = process.env.LIMPET_DOCS_PAGE;
+
+for (const [page, notRunMost] of Object.entries(PAGES)) {
+  if (only !== undefined && only !== page) continue;
+  t.test(page, async (t) => {
+    const steps = readPage(readFileSync(join(ROOT, page), 'utf8'));
+    const typed = steps.filter((step): step is ShownCommands => step.kind === 'commands');
+    const notRun = typed.filter((step) => step.notRun !== null);
+    t.equal(notRun.length, notRunMost, 'as many are left out as were agreed on');
+    for (const step of steps) checkConfig(t, page, step);
+    if (typed.length === notRun.length) return;
+    const scratch = mkdtempSync(join(tmpdir(), 'limpet-docs-'));
+    t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
+    const folder = join(scratch, 'here');
+    const terminal = await Terminal.open(folder, page.endsWith('README.md'), t);
+    for (const step of steps) {
+      if (step.kind === 'file') {
+        if (step.name !== null) terminal.write(step.name, step.text);
+        continue;
+      }
+      if (step.notRun !== null) continue;
+      const complaint = await terminal.type(step);
+      t.equal(complaint, null, `${page}:${step.line}: ${step.text.split('\n', 1)[0]}`);
+      // What follows builds on it.
+      if (complaint !== null) return;
+    }
+  });
+}
+
+/** A config that is shown is one: without errors, and without warnings where it is whole. */
+function checkConfig(t: Test, page: string, step: Step): void {
+  if (step.kind !== 'file' || step.language !== 'yaml') return;
+  const { text } = step;
+  const { problems } = loadConfigText(
+    wholeConfig(text),
+    join(ROOT, 'limpet.yaml'),
+    environmentFor(text),
+    () => '',
+  );
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  t.same(errors, [], `${page}:${step.line}: a config that Limpet takes`);
+}
