@@ -3,9 +3,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { parse, stringify } from 'yaml';
 import { loadConfigText } from '../src/config/load.ts';
 import { FORMAT_KINDS } from '../src/session/kinds.ts';
+import { environmentFor, wholeConfig } from './kit/shown-config.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDER = 'docs/sessions';
@@ -13,35 +13,6 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const pages = readdirSync(join(ROOT, FOLDER))
   .filter((name) => name.endsWith('.md'))
   .map((name) => `${FOLDER}/${name}`);
-
-/** Keys of a form that formats insist on; all others are texts that are long enough for each of them. */
-const SHAPED: Readonly<Record<string, string>> = {
-  APP_KEY: `base64:${Buffer.alloc(32, 7).toString('base64')}`,
-  APP_PREVIOUS_KEY: `base64:${Buffer.alloc(32, 8).toString('base64')}`,
-  BLOCK_KEY: `base64:${Buffer.alloc(32, 9).toString('base64')}`,
-  SESSION_KEY_BASE64: Buffer.alloc(32, 10).toString('base64'),
-  SESSION_SALT: 'sixteen-letters-',
-};
-
-/** The environment that a text asks for. */
-function environment(text: string): Record<string, string> {
-  const names = Array.from(text.matchAll(/\$\{([A-Z0-9_]+)\}/g), (match) => match[1]!);
-  return Object.fromEntries(names.map((name) => [name, SHAPED[name] ?? `made-up-${name}-`.padEnd(64, 'x')]));
-}
-
-type Block = Readonly<Record<string, unknown>>;
-const SESSION = { verify: 'cookie-session', secrets: 'a-secret-of-some-length', user: 'id' };
-
-/** A fence that shows a part only, with as little around it as makes a config of it. */
-function whole(text: string): string {
-  const shown = parse(text) as Block;
-  if ('listen' in shown) return text;
-  if ('pass' in shown)
-    return stringify({ listen: 1, upstreams: ['http://a:1'], session: { ...SESSION, ...shown } });
-  const head =
-    'routes' in shown ? 'pools: { web: { upstreams: ["http://a:1"] } }' : 'upstreams: ["http://a:1"]';
-  return `listen: 1\n${head}\n${text}`;
-}
 
 t.test('every config that is shown is one', async (t) => {
   // ASP.NET Core's key ring, which is read with the config.
@@ -53,9 +24,9 @@ t.test('every config that is shown is one', async (t) => {
   for (const page of [...pages, 'README.md']) {
     for (const [, text = ''] of read(page).matchAll(/^```yaml\n([\s\S]*?)^```/gm)) {
       const { problems } = loadConfigText(
-        whole(text),
+        wholeConfig(text),
         join(folder, 'limpet.yaml'),
-        environment(text),
+        environmentFor(text),
         () => '',
       );
       const errors = problems.filter(({ severity }) => severity === 'error');

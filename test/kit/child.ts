@@ -11,6 +11,10 @@ export interface ChildOptions {
   readonly owner?: Owner;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** It has a process group of its own, and whatever it started is killed with it. */
+  readonly group?: boolean;
+  /** It reads what is given to `type`. */
+  readonly reads?: boolean;
 }
 
 const running = new Set<ChildProcess>();
@@ -23,12 +27,15 @@ export class Child {
   #stderr = '';
   #watchers = new Set<() => void>();
   #exited: Promise<number | NodeJS.Signals>;
+  #group: boolean;
   gone = false;
 
   constructor(command: string, args: readonly string[], options: ChildOptions = {}) {
     this.name = `${command.split('/').at(-1)} ${args.join(' ')}`;
+    this.#group = options.group ?? false;
     this.process = spawn(command, args, {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [options.reads === true ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+      detached: this.#group,
       env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
@@ -59,6 +66,11 @@ export class Child {
 
   get pid(): number {
     return this.process.pid ?? -1;
+  }
+
+  /** Gives it a line to read; for those that were started to read. */
+  type(line: string): void {
+    this.process.stdin!.write(`${line}\n`);
   }
 
   stdout(): string {
@@ -99,6 +111,7 @@ export class Child {
 
   /** Sends a signal, and for the ending ones waits until the process is gone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    if (this.#group && signal === 'SIGKILL') killGroup(this.pid);
     if (this.gone) return;
     this.process.kill(signal);
     if (signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT') await this.#exited;
@@ -110,6 +123,17 @@ export class Child {
 
   #wake(): void {
     for (const look of this.#watchers) look();
+  }
+}
+
+/** Those of the group outlive the one that began it, which is then gone already. */
+function killGroup(leader: number): void {
+  // What never started has none; and the group of 1 would be everybody.
+  if (leader <= 1) return;
+  try {
+    process.kill(-leader, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -1,0 +1,31 @@
+// Configs as pages show them: often a part only, with secrets from an environment that is not there.
+import { parse, stringify } from 'yaml';
+
+/** Keys of a form that formats insist on; all others are texts that are long enough for each of them. */
+const SHAPED: Readonly<Record<string, string>> = {
+  APP_KEY: `base64:${Buffer.alloc(32, 7).toString('base64')}`,
+  APP_PREVIOUS_KEY: `base64:${Buffer.alloc(32, 8).toString('base64')}`,
+  BLOCK_KEY: `base64:${Buffer.alloc(32, 9).toString('base64')}`,
+  SESSION_KEY_BASE64: Buffer.alloc(32, 10).toString('base64'),
+  SESSION_SALT: 'sixteen-letters-',
+};
+
+/** The environment that a text asks for, made up. */
+export function environmentFor(text: string): Record<string, string> {
+  const names = Array.from(text.matchAll(/\$\{([A-Z0-9_]+)\}/g), (match) => match[1]!);
+  return Object.fromEntries(names.map((name) => [name, SHAPED[name] ?? `made-up-${name}-`.padEnd(64, 'x')]));
+}
+
+type Block = Readonly<Record<string, unknown>>;
+const SESSION = { verify: 'cookie-session', secrets: 'a-secret-of-some-length', user: 'id' };
+
+/** A fence that shows a part only, with as little around it as makes a config of it. */
+export function wholeConfig(text: string): string {
+  const shown = parse(text) as Block;
+  if ('listen' in shown) return text;
+  if ('pass' in shown)
+    return stringify({ listen: 1, upstreams: ['http://a:1'], session: { ...SESSION, ...shown } });
+  const head =
+    'routes' in shown ? 'pools: { web: { upstreams: ["http://a:1"] } }' : 'upstreams: ["http://a:1"]';
+  return `listen: 1\n${head}\n${text}`;
+}
