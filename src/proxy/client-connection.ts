@@ -255,7 +255,9 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   #exchangeDeadline(nowMs: number): void {
     const exchange = this.#exchange!;
     if (nowMs >= this.#times.totalAtMs) {
-      exchange.fail(PROXY_FAULT.totalTimeout);
+      // With the answer out only the rest of the body is waited for: a fault would be a second answer.
+      if (exchange.draining) this.socket.destroy();
+      else exchange.fail(PROXY_FAULT.totalTimeout);
       return;
     }
     // A client that is not read is watched all the same (rule C8).

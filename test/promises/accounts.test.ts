@@ -17,6 +17,7 @@ const limpet = await startLimpet({
   routes: [
     { path: '/shop', pool: 'shop' },
     { path: '/raw', pool: 'raw' },
+    { path: '/raw/early', pool: 'raw', timeouts: { total: '500ms' } },
     { path: '/strict', pool: 'shop', strictTarget: true },
     { path: '/small', pool: 'shop', limits: { body: '10B' } },
     { path: '/fixed', respond: { body: 'fixed' } },
@@ -145,7 +146,7 @@ t.test('a client that leaves counts as aborted, under the status that it was sen
   const early = await RawClient.open(limpet.port);
   const asked = raw.exchanges.length;
   const before = await added(0, async () => {
-    early.send(get('/raw/early'));
+    early.send(get('/raw/left'));
     await raw.until(() => raw.exchanges[asked], 'the request');
     early.reset();
   });
@@ -180,6 +181,21 @@ t.test('an answer that breaks off counts as cut', async (t) => {
   });
   t.same(broken, one('cut'));
 });
+
+t.test(
+  'an answer that came before the end of its request is the only one, however slowly the rest comes',
+  async (t) => {
+    raw.script = (exchange) => exchange.send(OK);
+    const client = await RawClient.open(limpet.port);
+    const early = await added(200, async () => {
+      client.send('POST /raw/early HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf');
+      await client.finalAnswer('POST');
+      await client.untilEnd();
+    });
+    t.equal(client.text, '', 'the time that a request may take in all makes no second answer');
+    t.same(early, one('answered'));
+  },
+);
 
 t.test('a tunnel is one request, over when it ends', async (t) => {
   const switching = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n';
