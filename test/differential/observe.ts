@@ -144,6 +144,7 @@ function scriptOf(app: AppAnswer, client: RawClient | null): Script {
       if (client === null) throw new Error('only recorded bytes are answered in pieces');
       await client.untilText(text, WAIT_MS);
     }
+    if (app.end === 'reset') exchange.connection.reset();
   };
 }
 

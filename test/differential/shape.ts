@@ -9,11 +9,12 @@ export type Step = Bytes | { readonly client: string } | { readonly upstream: st
 
 /**
  * What the app answers: bytes once the whole request came; the same in pieces, each sent only when the client has got the text
- * of the one before (which shows that nothing is held back); or a script for all else, which sends no status of 400 or above.
+ * of the one before (which shows that nothing is held back), and a reset behind them where that is said; or a script for all else,
+ * which sends no status of 400 or above.
  */
 export type AppAnswer =
   | Bytes
-  | { readonly pieces: readonly (readonly [bytes: Bytes, text: string])[] }
+  | { readonly pieces: readonly (readonly [bytes: Bytes, text: string])[]; readonly end?: 'reset' }
   | Script;
 
 interface ShapeParts {
