@@ -21,6 +21,7 @@ import { authorityOf } from '../plan/compile.ts';
 import { assignSlots, rowsOf, type SlottedUpstream } from '../plan/slots.ts';
 import { Resolver } from '../pool/resolver.ts';
 import type { FailureKind } from '../proxy/plane.ts';
+import type { KeysChange } from '../session/crypto/public-keys.ts';
 import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
 import { canSharePorts, tryBind, urlOf } from './binding.ts';
 import { connectionBound } from './connection-bound.ts';
@@ -315,6 +316,9 @@ export class ControlPlane {
       case 'store':
         this.#tellStore(worker, message.session, message.up, message.why);
         return;
+      case 'keys':
+        this.#tellKeys(worker, message.session, message);
+        return;
       case 'bug':
         this.#tellBug(worker, message.session, message.text);
         return;
@@ -326,6 +330,17 @@ export class ControlPlane {
     if (why !== null) this.storeFaults.set(session, why);
     if (up) this.log.info({ worker, session }, 'the store of sessions answers');
     else this.log.warn({ worker, session, why }, 'the store of sessions is away; its verdicts are unknown');
+  }
+
+  #tellKeys(worker: number, session: string, { up, why, kept }: KeysChange): void {
+    if (up) this.log.info({ worker, session }, 'the key set of tokens can be read again');
+    else if (kept)
+      this.log.warn({ worker, session, why }, 'the key set of tokens cannot be read; its old keys stand');
+    else
+      this.log.warn(
+        { worker, session, why },
+        'the key set of tokens cannot be read; its verdicts are unknown',
+      );
   }
 
   /** One line a second: who can bring a fault about could fill the log with it. */

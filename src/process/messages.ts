@@ -3,6 +3,7 @@ import type { LearnedMemory } from '../affinity/learned.ts';
 import type { Config } from '../config/config.ts';
 import type { MetricBookMemory, MetricDeclaration } from '../observe/metric-book.ts';
 import type { FailureKind } from '../proxy/plane.ts';
+import type { KeysChange } from '../session/crypto/public-keys.ts';
 import type { Address } from '../upstream/upstream.ts';
 import type { UpstreamTableMemory } from '../upstream/upstream-table.ts';
 
@@ -39,5 +40,6 @@ export type FromWorker =
   | { readonly say: 'suspect'; readonly slot: number }
   | { readonly say: 'moved'; readonly pool: string; readonly from: string; readonly to: string }
   | { readonly say: 'store'; readonly session: string; readonly up: boolean; readonly why: string | null }
+  | ({ readonly say: 'keys'; readonly session: string } & KeysChange)
   | { readonly say: 'bug'; readonly session: string; readonly text: string }
   | { readonly say: 'drained'; readonly cut: number };

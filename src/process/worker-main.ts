@@ -57,7 +57,10 @@ const plane = new DataPlane({
       say({ say: 'moved', pool, from, to });
     },
   },
-  sessions: await openSessions(config, (session, change) => say({ say: 'store', session, ...change })),
+  sessions: await openSessions(config, {
+    store: (session, change) => say({ say: 'store', session, ...change }),
+    keys: (session, change) => say({ say: 'keys', session, ...change }),
+  }),
   onBug: (session, error) => say({ say: 'bug', session, text: describe(error) }),
   connectionsMax: init.connectionsMax,
   refusingMax: init.refusingMax,

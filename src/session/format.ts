@@ -1,4 +1,5 @@
 // The seam between the check of a session and the frameworks that wrote it: what a format is given, and what it must answer.
+import type { KeysChange } from './crypto/public-keys.ts';
 import type { DataPath } from './data.ts';
 import type { OptionSpecs, OptionValues } from './format-options.ts';
 import type { StoreFamily, StoreReader } from './store.ts';
@@ -36,6 +37,8 @@ export interface SessionFormat {
   read(request: CredentialSource, nowS: number): Pending | Finding;
   /** Work before the first check that takes long (deriving a key from a password); null: none. */
   readonly prepare: (() => Promise<void>) | null;
+  /** Says whom to tell when its keys can no longer be read, and when they can again; for formats whose keys live elsewhere. */
+  readonly watch?: (told: (change: KeysChange) => void) => void;
   /** True: a bearer token in `Authorization` is read too. */
   readonly readsBearer?: boolean;
   /** True: the check also depends on `userAgent` or `clientAddress`, so that the same cookie may deserve two verdicts. */

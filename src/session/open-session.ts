@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemTimers } from '../base/timers.ts';
+import type { KeysChange } from './crypto/public-keys.ts';
 import type { FormatKind, FormatSpec, SessionFormat } from './format.ts';
 import { FORMAT_KINDS } from './kinds.ts';
 import type { SessionOptions, SessionStoreOptions } from './options.ts';
@@ -26,6 +27,14 @@ export interface StoreChange {
   readonly why: string | null;
 }
 
+/** Who is told what becomes of a block's store and of its keys. */
+export interface SessionListener {
+  store(session: string, change: StoreChange): void;
+  keys(session: string, change: KeysChange): void;
+}
+
+const NOBODY: SessionListener = { store: () => {}, keys: () => {} };
+
 /** The format of a block. Throws FormatProblem for what it refuses. Opens nothing. */
 export function buildSession(options: SessionOptions): SessionFormat {
   const kind: FormatKind = FORMAT_KINDS[options.verify];
@@ -46,21 +55,18 @@ export function buildSession(options: SessionOptions): SessionFormat {
 /** Opens every block of a config. A store that is away is no error: its verdicts are `unknown` until it is back. */
 export function openSessions(
   config: { readonly file: string; readonly sessions: readonly SessionOptions[] },
-  changed: (session: string, change: StoreChange) => void = () => {},
+  listener: SessionListener = NOBODY,
 ): Promise<OpenSession[]> {
-  return Promise.all(
-    config.sessions.map((options) =>
-      openSession(options, dirname(config.file), (change) => changed(options.name, change)),
-    ),
-  );
+  return Promise.all(config.sessions.map((options) => openSession(options, dirname(config.file), listener)));
 }
 
 async function openSession(
   options: SessionOptions,
   folder: string,
-  changed: (change: StoreChange) => void,
+  listener: SessionListener,
 ): Promise<OpenSession> {
   const format = buildSession(options);
+  format.watch?.((change) => listener.keys(options.name, change));
   const open = (where: SessionStoreOptions): Promise<StoreGate> =>
     openStore(
       { ...where, folder },
@@ -68,7 +74,7 @@ async function openSession(
         clock: systemClock,
         timers: systemTimers,
         random: systemRandom(),
-        changed: ({ up, why }) => changed({ up, why }),
+        changed: ({ up, why }) => listener.store(options.name, { up, why }),
       },
     );
   const store = options.store === null ? null : await open(options.store);

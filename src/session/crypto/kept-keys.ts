@@ -2,7 +2,8 @@
 import type { KeyObject } from 'node:crypto';
 import { JwkSet } from './jwk-set.ts';
 import type { JwsAlgorithm } from './jws-algorithms.ts';
-import type { FoundKeys, PublicKeys } from './public-keys.ts';
+import { whyUnread } from './key-sources.ts';
+import type { FoundKeys, KeysChange, PublicKeys } from './public-keys.ts';
 
 /** How long to wait after a reading that failed, seconds: tokens of a key that is new are only the app's to judge meanwhile. */
 const RETRY_S = 3;
@@ -27,6 +28,9 @@ export class KeptKeys implements PublicKeys {
   /** When it was last read, by the clock of the checks; null: before the first of them. */
   #readAtS: number | null = null;
   #reading: Promise<void> | null = null;
+  #told: (change: KeysChange) => void = () => {};
+  /** The state that was told last. */
+  #toldUp = true;
 
   constructor(input: KeptKeysInput) {
     this.#input = input;
@@ -56,17 +60,31 @@ export class KeptKeys implements PublicKeys {
     return this.#sound ? [] : null;
   }
 
+  watch(told: (change: KeysChange) => void): void {
+    this.#told = told;
+  }
+
   /** One reading at a time, for all who wait. What is no set changes nothing. */
   #read(nowS: number | null): Promise<void> {
     this.#reading ??= this.#input
       .read()
-      .then(JwkSet.parse, () => null)
-      .then((set) => {
-        this.#sound = set !== null;
-        this.#set = set ?? this.#set;
+      .then(
+        (text) => this.#take(JwkSet.parse(text), 'what was read is no key set'),
+        (error: unknown) => this.#take(null, whyUnread(error)),
+      )
+      .finally(() => {
         this.#reading = null;
       });
     this.#readAtS = nowS;
     return this.#reading;
+  }
+
+  #take(set: JwkSet | null, why: string): void {
+    const up = set !== null;
+    this.#sound = up;
+    this.#set = set ?? this.#set;
+    if (up === this.#toldUp) return;
+    this.#toldUp = up;
+    this.#told({ up, why: up ? null : why, kept: this.#set !== null });
   }
 }

@@ -1,5 +1,5 @@
 // What may be configured of a JSON Web Token, and the keys and algorithms that come of it: what contradicts itself is refused here.
-import { createSecretKey, type KeyObject } from 'node:crypto';
+import { createSecretKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { JwkSet } from '../crypto/jwk-set.ts';
 import { fitsKey, JWS_ALGORITHMS, type JwsAlgorithm, usualAlgorithms } from '../crypto/jws-algorithms.ts';
@@ -202,8 +202,19 @@ function keyServer({ options }: JwtSpec, text: string): Parameters<typeof fetchK
   return {
     url,
     deadlineMs: jwksDeadline * 1000,
-    ca: jwksCa === null ? null : fileText(jwksCa, atOf('jwksCa')),
+    ca: jwksCa === null ? null : certificates(jwksCa, atOf('jwksCa')),
   };
+}
+
+/** Of a text without a certificate, TLS makes a list of authorities that is empty: every reading would fail, and never say why. */
+function certificates(path: string, at: string): string {
+  const text = fileText(path, at);
+  try {
+    new X509Certificate(text);
+  } catch {
+    throw new FormatProblem(at, 'the file holds no certificate as PEM', '-----BEGIN CERTIFICATE-----');
+  }
+  return text;
 }
 
 /** This machine. */

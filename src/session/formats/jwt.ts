@@ -4,7 +4,7 @@ import { compactVerify, errors } from 'jose';
 import { cookieValue } from '../cookie-profiles.ts';
 import type { JwsAlgorithm } from '../crypto/jws-algorithms.ts';
 import { sameBytes } from '../crypto/macs.ts';
-import type { FoundKeys } from '../crypto/public-keys.ts';
+import type { FoundKeys, KeysChange } from '../crypto/public-keys.ts';
 import { asUserId, lookAt } from '../data.ts';
 import {
   type CredentialSource,
@@ -72,6 +72,10 @@ class Jwt implements SessionFormat {
       `the token is signed by ${[...this.#keys.algorithms.keys()].join(' or ')}`,
       `its claims ${claims.join(', ')} hold`,
     ];
+  }
+
+  watch(told: (change: KeysChange) => void): void {
+    this.#keys.keys?.watch?.(told);
   }
 
   read({ cookies, authorization }: CredentialSource): Pending | Finding {

@@ -1,11 +1,14 @@
 // Tokens as an issuer or an attacker makes them, written with Node's crypto alone, and a server of key sets that may misbehave.
 import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { createServer, type ServerResponse } from 'node:http';
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { SessionFormat } from '../../../src/session/format.ts';
 import { NO_STORE } from '../../../src/session/store.ts';
 import type { Finding } from '../../../src/session/verdict.ts';
 import type { Owner } from '../../kit/child.ts';
 import { freePort } from '../../kit/ports.ts';
+import type { Certificates } from '../../kit/store-servers.ts';
 import { NOW_S, request } from './python-kit.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
@@ -66,10 +69,15 @@ export interface KeyServer {
   close(): Promise<void>;
 }
 
-export async function keyServer(owner: Owner, keys: readonly Json[]): Promise<KeyServer> {
+/** With `files` it speaks TLS. */
+export async function keyServer(
+  owner: Owner,
+  keys: readonly Json[],
+  files: Certificates | null = null,
+): Promise<KeyServer> {
   const port = await freePort();
   const it: KeyServer = {
-    url: `http://127.0.0.1:${port}/jwks`,
+    url: `${files === null ? 'http' : 'https'}://127.0.0.1:${port}/jwks`,
     asked: 0,
     answer: (response) => response.end(JSON.stringify({ keys })),
     close: () =>
@@ -78,10 +86,14 @@ export async function keyServer(owner: Owner, keys: readonly Json[]): Promise<Ke
         server.closeAllConnections();
       }),
   };
-  const server = createServer((_request, response) => {
+  const serve: RequestListener = (_request, response) => {
     it.asked++;
     it.answer(response);
-  });
+  };
+  const server =
+    files === null
+      ? createServer(serve)
+      : createTlsServer({ cert: readFileSync(files.certificate), key: readFileSync(files.key) }, serve);
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   owner.teardown(() => it.close());
   return it;
