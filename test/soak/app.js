@@ -33,6 +33,11 @@ const routes = {
     });
     request.on('end', () => response.end(String(bytes)));
   },
+  // Answers at once, whatever still comes of the request.
+  '/early': (request, response) => {
+    request.resume();
+    response.end('early');
+  },
   '/late': (_request, response, query) => {
     const timer = setTimeout(() => response.end('late'), Number(query.get('ms')));
     response.on('close', () => clearTimeout(timer));

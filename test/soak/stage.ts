@@ -180,6 +180,7 @@ function configOf(apps: readonly SoakApp[], storeUrl: string): object {
     routes: [
       ...paths.map((path) => shop(path)),
       ...['/broken', '/torn', '/reset', '/nonsense'].map((path) => shop(path)),
+      shop('/early', { timeouts: { total: '500ms' } }),
       shop('/sticky', { affinity: true }),
       shop('/guarded', { session: 'users' }),
       { path: '/tight', pool: 'tight' },

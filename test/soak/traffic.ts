@@ -90,6 +90,21 @@ async function slowWriter({ port, random, books }: Visitor): Promise<void> {
   wire.client.destroy();
 }
 
+/** A body that is still on its way when it has its answer: the only one, however long the rest takes. */
+async function outrun({ port, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(port, 'outrun', books);
+  if (wire === null) return;
+  const id = freshId();
+  wire.client.send(headOf('POST', '/early', id, 'Content-Length: 1000\r\n'));
+  const answer = await wire.answer(id, 'POST');
+  for (let left = 10; answer !== null && left > 0 && wire.open; left--) {
+    await sleep(random.below(120));
+    wire.client.send('b'.repeat(100));
+  }
+  if (wire.client.received.length > 0) books.wrong('outrun', `told more: ${wire.client.text.slice(0, 200)}`);
+  wire.client.destroy();
+}
+
 /** A large answer to a reader that stops and goes. */
 async function slowReader({ port, random, books }: Visitor): Promise<void> {
   const wire = await Wire.open(port, 'slow reader', books);
@@ -244,6 +259,7 @@ export const CALM_VISITS: readonly Visit[] = [
   posts,
   slowWriter,
   slowReader,
+  outrun,
   pipelined,
   webSocket,
   garbage,
