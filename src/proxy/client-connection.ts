@@ -139,6 +139,11 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
         return;
       }
       at = head.end;
+      if (this.side.gone) {
+        this.#consuming = false;
+        this.#abandon();
+        return;
+      }
       this.#phase = PHASE.exchange;
       plane.deadlines.disarm(this);
       const admission = this.home.admit(this);

@@ -4,16 +4,21 @@ import { plainAddress, type TrustedProxies } from '../plan/trusted-proxies.ts';
 
 /** Made with a connection's first request. */
 export class ClientSide {
-  /** Address of the peer; `unix:` for a unix socket. */
+  /** Address of the peer; `unix:` for a unix socket, `unknown` where `gone`. */
   readonly address: string;
+  /** A reset has overtaken what the client sent: there is no peer any more, and none to name to an upstream. */
+  readonly gone: boolean;
   readonly trusted: boolean;
   /** X-Forwarded-For, -Proto, -Port and X-Real-IP as ready lines: what a client that is nobody's proxy gets. */
   readonly forwarded: Uint8Array;
   readonly port: number;
 
+  /** `remoteAddress`: empty for a unix socket, and without a peer; `port`: that of the listener, 0 for a unix socket. */
   constructor(remoteAddress: string, port: number, proxies: TrustedProxies) {
-    const address = remoteAddress === '' ? 'unix:' : plainAddress(remoteAddress);
+    const nameless = port === 0 ? 'unix:' : 'unknown';
+    const address = remoteAddress === '' ? nameless : plainAddress(remoteAddress);
     this.address = address;
+    this.gone = address === 'unknown';
     this.trusted = proxies.trusts(address);
     this.port = port;
     const portLine = port === 0 ? '' : `X-Forwarded-Port: ${port}\r\n`;
