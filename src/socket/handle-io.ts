@@ -5,25 +5,52 @@ export interface WriteRequest {
   oncomplete: ((this: WriteRequest, status: number) => void) | null;
   /** Keeps the written memory alive while libuv points at it. */
   buffer: Uint8Array | null;
-  owner: unknown;
+  owner: { written(bytes: number, status: number): void } | null;
 }
 
-/** The part of libuv's TCP and pipe handles that is used here. */
+/** A FIN that is to be sent behind all that is pending. */
+export interface ShutdownRequest {
+  oncomplete: ((this: ShutdownRequest, status: number) => void) | null;
+  owner: { finish(): void } | null;
+}
+
+/** The part of libuv's TCP and pipe handles that is used here. Numbers that are given back are 0 or libuv's negative errors. */
 export interface StreamHandle {
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
 }
 
-/** Node's internals for one write on a handle without a stream around it. */
+/** A handle that serves without a Socket around it. */
+export interface BareHandle extends StreamHandle {
+  /** Called with the handle as `this`, after every read; how it went is `HandleIo.readBytesOrError`. Must return undefined. */
+  onread: ((this: BareHandle) => void) | null;
+  useUserBuffer(buffer: Uint8Array): void;
+  readStart(): number;
+  readStop(): number;
+  shutdown(request: ShutdownRequest): number;
+  /** Pending writes end with an error before `done`, which is called once, later, with the handle as `this`. */
+  close(done: (this: BareHandle) => void): void;
+  /** TCP's only, as the next two. Closes with a reset. */
+  reset?(done: (this: BareHandle) => void): number;
+  getpeername?(out: { address?: string; port?: number }): number;
+  setNoDelay?(on: boolean): number;
+}
+
+/** Node's internals for reads and writes on a handle without a stream around it. */
 export interface HandleIo {
   newRequest(): WriteRequest;
+  newShutdown(): ShutdownRequest;
+  /** What the last read brought: bytes, or libuv's error. Read at once when `onread` is called. */
+  readBytesOrError(): number;
   /** Whether the last write was left pending. Read at once after the write. */
   lastWriteWasPending(): boolean;
 }
 
 interface StreamWrapBinding {
   WriteWrap: new () => WriteRequest;
+  ShutdownWrap: new () => ShutdownRequest;
   streamBaseState: Int32Array;
   kLastWriteWasAsync: number;
+  kReadBytesOrError: number;
 }
 
 /**
@@ -37,9 +64,11 @@ export function findHandleIo(): HandleIo | null {
       'stream_wrap',
     );
     if (!isStreamWrap(binding)) return null;
-    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = binding;
+    const { WriteWrap, ShutdownWrap, streamBaseState, kLastWriteWasAsync, kReadBytesOrError } = binding;
     return {
       newRequest: () => new WriteWrap(),
+      newShutdown: () => new ShutdownWrap(),
+      readBytesOrError: () => streamBaseState[kReadBytesOrError]!,
       lastWriteWasPending: () => streamBaseState[kLastWriteWasAsync] !== 0,
     };
   } catch {
@@ -52,8 +81,10 @@ function isStreamWrap(value: unknown): value is StreamWrapBinding {
   const v = value as Partial<StreamWrapBinding>;
   return (
     typeof v.WriteWrap === 'function' &&
+    typeof v.ShutdownWrap === 'function' &&
     ArrayBuffer.isView(v.streamBaseState) &&
-    typeof v.kLastWriteWasAsync === 'number'
+    typeof v.kLastWriteWasAsync === 'number' &&
+    typeof v.kReadBytesOrError === 'number'
   );
 }
 
@@ -65,6 +96,15 @@ export function handleOf(socket: object): StreamHandle | null {
   return typeof (handle as Partial<StreamHandle>).writeBuffer === 'function'
     ? (handle as StreamHandle)
     : null;
+}
+
+/** An accepted handle as one that serves alone, or null where it does not look as expected. */
+export function bareHandle(handle: unknown): BareHandle | null {
+  if (typeof handle !== 'object' || handle === null || !('onread' in handle)) return null;
+  const methods = ['writeBuffer', 'useUserBuffer', 'readStart', 'readStop', 'shutdown', 'close'] as const;
+  // Because: the methods are looked for one by one, which no type guard can follow.
+  const found = handle as unknown as BareHandle;
+  return methods.every((name) => typeof found[name] === 'function') ? found : null;
 }
 
 /**

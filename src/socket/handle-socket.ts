@@ -1,15 +1,10 @@
 // ByteSocket over plain TCP and unix sockets, reading into one shared buffer and writing on the handle: no stream machinery per message.
 import { connect, type Server, Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
 import type { ByteWriter } from '../base/byte-writer.ts';
+import { BareSocket, type BareTools } from './bare-socket.ts';
 import { type ByteSocket, noOwner, type SocketOwner } from './byte-socket.ts';
-import {
-  findHandleIo,
-  type HandleIo,
-  handleOf,
-  peerHasReset,
-  type StreamHandle,
-  type WriteRequest,
-} from './handle-io.ts';
+import { bareHandle, findHandleIo, handleOf, peerHasReset, type StreamHandle } from './handle-io.ts';
+import { HandleWriter } from './handle-writer.ts';
 import { StreamSocket } from './stream-socket.ts';
 
 /** What one read may bring at the most. Also the size of the one buffer that every socket of a thread reads into. */
@@ -22,9 +17,10 @@ interface OwnedSocket extends Socket {
   [OWNED]?: HandleSocket;
 }
 
-/** How a thread makes sockets: its read buffer, its spare write request, and whether handles can be written to directly. */
+/** How a thread makes sockets: its read buffer, its writer, and whether handles can be used directly. */
 export class SocketMaker {
-  readonly #io: HandleIo | null;
+  /** Null: plain streams. */
+  readonly #tools: BareTools | null;
   readonly #read = {
     buffer: Buffer.allocUnsafeSlow(READ_BYTES),
     callback(this: OwnedSocket, count: number, bytes: Uint8Array): boolean {
@@ -33,17 +29,16 @@ export class SocketMaker {
       return true;
     },
   };
-  /** A write request that no write holds: one is enough while writes finish at once. */
-  #spare: WriteRequest | null = null;
 
   /** `direct` false: plain streams throughout, as on a Node whose handles are not as expected. */
   constructor(direct = true) {
-    this.#io = direct ? findHandleIo() : null;
+    const io = direct ? findHandleIo() : null;
+    this.#tools = io === null ? null : { io, writer: new HandleWriter(io), buffer: this.#read.buffer };
   }
 
   /** Whether writes go straight to the handle. */
   get direct(): boolean {
-    return this.#io !== null;
+    return this.#tools !== null;
   }
 
   /**
@@ -52,14 +47,23 @@ export class SocketMaker {
    */
   accept(server: Server, onAccept: (socket: ByteSocket) => void): void {
     const raw = (server as { _handle?: { onconnection?: unknown } })._handle;
-    if (this.#io !== null && raw !== undefined && raw !== null && typeof raw.onconnection === 'function') {
+    const tools = this.#tools;
+    if (tools !== null && raw !== undefined && raw !== null && typeof raw.onconnection === 'function') {
       raw.onconnection = (error: unknown, handle: unknown) => {
         // An accept that failed (EMFILE) is retried by libuv; the client waits in the backlog.
         if (error || handle === undefined) return;
+        const bare = bareHandle(handle);
+        if (bare !== null) {
+          const socket = new BareSocket(tools, bare);
+          onAccept(socket);
+          socket.start();
+          return;
+        }
         // Because: `handle` is an undocumented option of net.Socket; `accept` is only taken over where the server's handle was as expected.
-        const options = { handle, allowHalfOpen: true, onread: this.#read };
+        const options = { handle, allowHalfOpen: true };
         const socket = new Socket(options as unknown as SocketConstructorOpts);
-        onAccept(this.#wrap(socket, noOwner));
+        socket.setNoDelay(true);
+        onAccept(new StreamSocket(socket, noOwner));
       };
     } else {
       server.on('connection', (socket) => onAccept(new StreamSocket(socket, noOwner)));
@@ -79,61 +83,35 @@ export class SocketMaker {
       autoSelectFamily: false,
       onread: this.#read,
     };
-    if (this.#io === null) {
+    const tools = this.#tools;
+    if (tools === null) {
       const socket = connect({ ...target, allowHalfOpen: true, noDelay: true } as TcpNetConnectOpts);
       socket.once('connect', onConnect);
       return new StreamSocket(socket, owner);
     }
     const socket = connect(options as unknown as TcpNetConnectOpts);
-    const wrapped = this.#wrap(socket, owner);
+    const wrapped = new HandleSocket(tools.writer, socket, owner);
+    (socket as OwnedSocket)[OWNED] = wrapped;
     socket.once('connect', () => {
       wrapped.attach();
       onConnect();
     });
     return wrapped;
   }
-
-  #wrap(socket: OwnedSocket, owner: SocketOwner): HandleSocket {
-    const made = new HandleSocket(this, socket, owner);
-    socket[OWNED] = made;
-    return made;
-  }
-
-  /** One write on a handle. 0: left at once; 1: pending, `request` keeps `view` until `done`; negative: libuv's error. */
-  write(handle: StreamHandle, view: Uint8Array, socket: HandleSocket): number {
-    const io = this.#io!;
-    const request = this.#spare ?? io.newRequest();
-    this.#spare = request;
-    const error = handle.writeBuffer(request, view);
-    if (error !== 0) return error;
-    if (!io.lastWriteWasPending()) return 0;
-    request.buffer = view;
-    request.owner = socket;
-    request.oncomplete = onWriteComplete;
-    this.#spare = null;
-    return 1;
-  }
 }
 
-function onWriteComplete(this: WriteRequest, status: number): void {
-  const bytes = this.buffer === null ? 0 : this.buffer.length;
-  const socket = this.owner as HandleSocket; // set by `write` above, together with this callback
-  this.buffer = null;
-  socket.written(bytes, status);
-}
-
-/** A plain socket of one thread. Made by SocketMaker. */
+/** A dialled socket of one thread. Made by SocketMaker. */
 export class HandleSocket implements ByteSocket {
   owner: SocketOwner;
   pendingBytes = 0;
   gone = false;
-  readonly #maker: SocketMaker;
+  readonly #writer: HandleWriter;
   readonly #socket: OwnedSocket;
   #handle: StreamHandle | null;
   #code: string | null = null;
 
-  constructor(maker: SocketMaker, socket: OwnedSocket, owner: SocketOwner) {
-    this.#maker = maker;
+  constructor(writer: HandleWriter, socket: OwnedSocket, owner: SocketOwner) {
+    this.#writer = writer;
     this.#socket = socket;
     this.owner = owner;
     this.#handle = handleOf(socket);
@@ -167,7 +145,7 @@ export class HandleSocket implements ByteSocket {
       return true;
     }
     const view = out.view();
-    const result = this.#maker.write(handle, view, this);
+    const result = this.#writer.write(handle, view, this);
     if (result === 0) {
       out.reset();
       return true;
@@ -209,7 +187,8 @@ export class HandleSocket implements ByteSocket {
   }
 
   end(): void {
-    this.#socket.end();
+    // A second end costs an error with its stack, which nobody reads.
+    if (!this.#socket.writableEnded) this.#socket.end();
   }
 
   destroy(): void {

@@ -1,9 +1,12 @@
-// Both kinds of socket keep the same promises to their owners, down to the byte; and this Node gives out its handles.
-import { createServer, type Server, type Socket } from 'node:net';
+// All kinds of socket keep the same promises to their owners, down to the byte; and this Node gives out its handles.
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import t from 'tap';
 import { ByteWriter } from '../../src/base/byte-writer.ts';
+import { BareSocket } from '../../src/socket/bare-socket.ts';
 import type { ByteSocket, SocketOwner } from '../../src/socket/byte-socket.ts';
+import { type BareHandle, findHandleIo } from '../../src/socket/handle-io.ts';
 import { SocketMaker } from '../../src/socket/handle-socket.ts';
+import { HandleWriter } from '../../src/socket/handle-writer.ts';
 import type { Owner } from '../kit/child.ts';
 
 /** Remembers all that it is told, and wakes who waits for something of it. */
@@ -54,7 +57,51 @@ async function listen(): Promise<{ port: number; peer: Promise<Socket>; server: 
   return { port, peer, server };
 }
 
-async function pair(t: Owner, maker: SocketMaker) {
+/** How the socket under test comes about. */
+interface Kind {
+  readonly name: string;
+  readonly direct: boolean;
+  readonly accepted: boolean;
+}
+const KINDS: readonly Kind[] = [true, false].flatMap((direct) =>
+  [true, false].map((accepted) => ({
+    name: `${accepted ? 'accepted' : 'dialled'} ${direct ? 'on the handle' : 'over a stream'}`,
+    direct,
+    accepted,
+  })),
+);
+
+async function pair(t: Owner, { direct, accepted }: Kind) {
+  return accepted ? acceptedPair(t, new SocketMaker(direct)) : dialledPair(t, new SocketMaker(direct));
+}
+
+async function acceptedPair(t: Owner, maker: SocketMaker) {
+  const server = createServer({ allowHalfOpen: true });
+  const witness = new Witness();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const comes = new Promise<ByteSocket>((resolve) => {
+    maker.accept(server, (socket) => {
+      socket.owner = witness;
+      resolve(socket);
+    });
+  });
+  const address = server.address();
+  const other = connect({
+    port: address !== null && typeof address === 'object' ? address.port : 0,
+    host: '127.0.0.1',
+    allowHalfOpen: true,
+  });
+  other.on('error', () => {});
+  const socket = await comes;
+  t.teardown(() => {
+    socket.destroy();
+    other.destroy();
+    server.close();
+  });
+  return { witness, socket, other };
+}
+
+async function dialledPair(t: Owner, maker: SocketMaker) {
   const { port, peer, server } = await listen();
   const witness = new Witness();
   let socket: ByteSocket | null = null;
@@ -84,11 +131,11 @@ t.test('this Node lets itself be written to on the handle', async (t) => {
   t.notOk(new SocketMaker(false).direct);
 });
 
-for (const direct of [true, false]) {
-  const kind = direct ? 'on the handle' : 'over a stream';
+for (const each of KINDS) {
+  const { name: kind, direct, accepted } = each;
 
   t.test(`${kind}: bytes go both ways, and each side ends by itself`, async (t) => {
-    const { witness, socket, other } = await pair(t, new SocketMaker(direct));
+    const { witness, socket, other } = await pair(t, each);
     const got = gather(other);
     socket.write(writer('hello'));
     socket.write(writer(' there'));
@@ -104,7 +151,7 @@ for (const direct of [true, false]) {
   });
 
   t.test(`${kind}: memory that a slow reader has not taken is never written over`, async (t) => {
-    const { witness, socket, other } = await pair(t, new SocketMaker(direct));
+    const { witness, socket, other } = await pair(t, each);
     other.pause();
     const out = new ByteWriter(1 << 16, 1 << 24);
     const sent: string[] = [];
@@ -131,10 +178,10 @@ for (const direct of [true, false]) {
   });
 
   t.test(`${kind}: a paused socket is told nothing, and everything once it goes on`, async (t) => {
-    const { witness, socket, other } = await pair(t, new SocketMaker(direct));
+    const { witness, socket, other } = await pair(t, each);
     socket.pause();
     other.end('later');
-    const probe = await pair(t, new SocketMaker(direct));
+    const probe = await pair(t, each);
     probe.other.end('now');
     await probe.witness.until(() => probe.witness.ended);
     t.equal(witness.text, '');
@@ -144,8 +191,8 @@ for (const direct of [true, false]) {
   });
 
   t.test(`${kind}: a peer's reset is seen while paused, its FIN is not taken for one`, async (t) => {
-    const ended = await pair(t, new SocketMaker(direct));
-    const reset = await pair(t, new SocketMaker(direct));
+    const ended = await pair(t, each);
+    const reset = await pair(t, each);
     for (const { socket } of [ended, reset]) socket.pause();
     ended.other.end('bytes');
     reset.other.write('bytes', () => reset.other.resetAndDestroy());
@@ -161,7 +208,7 @@ for (const direct of [true, false]) {
   });
 
   t.test(`${kind}: our reset is one for the peer, and the owner hears of the end once`, async (t) => {
-    const { witness, socket, other } = await pair(t, new SocketMaker(direct));
+    const { witness, socket, other } = await pair(t, each);
     const error = new Promise<NodeJS.ErrnoException>((resolve) => other.once('error', resolve));
     socket.reset();
     t.equal((await error).code, 'ECONNRESET');
@@ -172,6 +219,13 @@ for (const direct of [true, false]) {
     t.equal(out.length, 0);
   });
 
+  t.test(`${kind}: who is at the other end is known`, async (t) => {
+    const { socket, other } = await pair(t, each);
+    t.equal(socket.remoteAddress, '127.0.0.1');
+    t.equal(socket.remotePort, other.localPort);
+  });
+
+  if (accepted) continue;
   t.test(`${kind}: a dial that nobody answers ends in its code`, async (t) => {
     const { port, server } = await listen();
     await new Promise((resolve) => server.close(resolve));
@@ -185,3 +239,29 @@ for (const direct of [true, false]) {
     t.notOk(connected);
   });
 }
+
+t.test('an accepted handle sends small messages at once, and is closed once', async (t) => {
+  const told: unknown[] = [];
+  const handle: BareHandle = {
+    onread: null,
+    writeBuffer: () => 0,
+    useUserBuffer: () => {},
+    readStart: () => 0,
+    readStop: () => 0,
+    shutdown: () => 0,
+    close: (done) => {
+      told.push('close');
+      queueMicrotask(() => done.call(handle));
+    },
+    setNoDelay: (on) => Number(told.push(['setNoDelay', on])) * 0,
+  };
+  const io = findHandleIo()!;
+  const socket = new BareSocket({ io, writer: new HandleWriter(io), buffer: Buffer.alloc(8) }, handle);
+  const witness = new Witness();
+  socket.owner = witness;
+  socket.start();
+  socket.destroy();
+  socket.destroy();
+  await witness.until(() => witness.closed !== undefined);
+  t.same(told, [['setNoDelay', true], 'close'], 'without Nagle’s algorithm');
+});
