@@ -1,26 +1,23 @@
 // Turns session blocks as read into those that run, and refuses what could check nothing or lets in what it should not.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
-import { createRequire, isBuiltin } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import type { DataPath } from '../session/data.ts';
 import { type FormatKind, FormatProblem } from '../session/format.ts';
 import type { OptionSpecs } from '../session/format-options.ts';
 import { FORMAT_KINDS, type FormatName } from '../session/kinds.ts';
 import { buildSession } from '../session/open-session.ts';
-import type { SessionOptions, SessionStoreOptions } from '../session/options.ts';
-import type { StoreFamily } from '../session/store.ts';
-import { STORE_KINDS } from '../session/stores/kinds.ts';
-import { STORE_DEFAULTS } from '../session/stores/open-store.ts';
-import { parseStoreUrl, StoreProblem, type StoreUrl } from '../session/stores/store-url.ts';
+import type { SessionOptions } from '../session/options.ts';
+import type { PoolConfig } from './config.ts';
 import { blame, blameKey, type Draft, items, warn, whole } from './draft.ts';
 import { resolveExempt, resolveOnFail, resolvePass } from './resolve-session-policy.ts';
+import { resolveRows, resolveStore } from './resolve-session-store.ts';
 import type { ReadSession } from './schema/root.ts';
 
 /** Below this many bytes a secret can be guessed: 16 random bytes are 128 bits. */
 const SECRET_BYTES = 16;
 
 /** All session blocks. */
-export function resolveSessions(draft: Draft, file: string): SessionOptions[] {
+export function resolveSessions(draft: Draft, file: string, pools: readonly PoolConfig[]): SessionOptions[] {
   const { read, places } = draft;
   const blocks = Object.entries(read.sessions ?? {}).map(([name, block]): [string, ReadSession, string] => [
     name,
@@ -38,7 +35,7 @@ export function resolveSessions(draft: Draft, file: string): SessionOptions[] {
     else blocks.unshift(['default', read.session, 'session']);
   }
   return blocks.flatMap(([name, block, path]) => {
-    const options = resolveSession(draft, name, block, path, file);
+    const options = resolveSession(draft, name, block, path, file, pools);
     return options === null ? [] : [options];
   });
 }
@@ -55,6 +52,7 @@ function resolveSession(
   read: ReadSession,
   path: string,
   file: string,
+  pools: readonly PoolConfig[],
 ): SessionOptions | null {
   const verify = resolveVerify(draft, read, path);
   if (verify === null) return null;
@@ -86,7 +84,7 @@ function resolveSession(
     cookie: read.cookie ?? kind.cookie ?? '',
     secrets: whole(read.secrets),
     user: pathOf(read.user) ?? kind.user ?? [],
-    store: resolveStore(draft, read, kind, verify.name, path),
+    store: resolveStore(draft, read, kind, verify.name, path, pools),
     rows: resolveRows(draft, read, kind, verify.name, path),
     require: read.require,
     exempt: resolveExempt(draft, read, path),
@@ -160,143 +158,6 @@ function checkSecrets(draft: Draft, read: ReadSession, kind: FormatKind, verify:
       warn(draft, here, `a secret of less than ${SECRET_BYTES} bytes can be guessed`, 'openssl rand -hex 32');
     }
   }
-}
-
-function resolveStore(
-  draft: Draft,
-  read: ReadSession,
-  kind: FormatKind,
-  verify: string,
-  path: string,
-): SessionStoreOptions | null {
-  const at = `${path}.store`;
-  if (read.store === undefined) {
-    if (kind.storeless || draft.places.isMeant(at)) return null;
-    blame(
-      draft,
-      path,
-      `${verify} keeps its sessions in a store, and this does not say where. Sessions in the memory of the app cannot be checked from outside: they need affinity`,
-      `store: ${exampleOf(kind.stores[0])}`,
-    );
-    return null;
-  }
-  if (kind.stores.length > 0) return readStore(draft, read.store, kind.stores, verify, at);
-  blameKey(draft, at, `${verify} keeps its sessions in the cookie, and has no store`, 'leave it out');
-  return null;
-}
-
-/** The second store. */
-function resolveRows(
-  draft: Draft,
-  read: ReadSession,
-  kind: FormatKind,
-  verify: string,
-  path: string,
-): SessionStoreOptions | null {
-  if (read.rows === undefined) return null;
-  const at = `${path}.rows`;
-  if (kind.rows !== undefined) return readStore(draft, read.rows, kind.rows, verify, at);
-  blameKey(draft, at, `${verify} has no table behind its store`, 'leave it out');
-  return null;
-}
-
-function readStore(
-  draft: Draft,
-  read: NonNullable<ReadSession['store']>,
-  families: readonly StoreFamily[],
-  verify: string,
-  at: string,
-): SessionStoreOptions | null {
-  const long = typeof read === 'string' ? null : read;
-  const url = typeof read === 'string' ? read : read.url;
-  // A block without its URL is blamed already.
-  if (url === undefined) return null;
-  const parsed = readUrl(draft, url, draft.places.has(`${at}.url`) ? `${at}.url` : at);
-  if (parsed === null) return null;
-  const { family } = parsed;
-  if (!families.includes(family)) {
-    blame(
-      draft,
-      at,
-      `${verify} is not kept in ${family}`,
-      families.map((each) => exampleOf(each)).join(', '),
-    );
-  }
-  checkDriver(draft, family, at);
-  checkPlain(draft, parsed, long?.tls !== undefined, at);
-  const tls = long?.tls;
-  return {
-    ...STORE_DEFAULTS,
-    url,
-    family,
-    prefix: long?.prefix ?? null,
-    table: long?.table ?? null,
-    ...(long === null
-      ? {}
-      : {
-          replicas: long.replicas,
-          deadlineMs: long.deadline,
-          concurrency: long.concurrency,
-          waiting: long.waiting,
-        }),
-    tls:
-      tls === undefined
-        ? null
-        : { verify: tls.verify, serverName: tls.serverName ?? null, ca: tls.ca ?? null },
-  };
-}
-
-function readUrl(draft: Draft, url: string, at: string): StoreUrl | null {
-  try {
-    return parseStoreUrl(url);
-  } catch (error) {
-    if (!(error instanceof StoreProblem)) throw error;
-    blame(draft, at, error.message, error.right);
-    return null;
-  }
-}
-
-/** Drivers that few need come from outside: whether this one is there is better known before the first user. */
-function checkDriver(draft: Draft, family: StoreFamily, at: string): void {
-  const { install } = STORE_KINDS[family];
-  if (install !== null && !isInstalled(install)) {
-    blame(draft, at, `the package ${install} is not installed`, `npm install ${install}`);
-  }
-  if (family === 'sqlite' && !isBuiltin('node:sqlite')) {
-    blame(draft, at, `this Node (${process.version}) has no SQLite`, 'Node 22.13 or later');
-  }
-}
-
-function isInstalled(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function exampleOf(family: StoreFamily | undefined): string {
-  const examples: Readonly<Record<StoreFamily, string>> = {
-    redis: 'redis://host:6379/0',
-    memcached: 'memcached://host:11211',
-    postgres: 'postgres://user@host/database',
-    mysql: 'mysql://user@host/database',
-    sqlite: 'sqlite:path',
-    mongo: 'mongodb://host/database',
-    file: 'file:folder',
-    http: 'http://host/path',
-  };
-  return family === undefined ? '' : examples[family];
-}
-
-/** Sessions and passwords that cross a network in the clear are anybody's. */
-function checkPlain(draft: Draft, url: StoreUrl, tls: boolean, at: string): void {
-  if (url.tls || tls || url.parameters.has('sslmode') || /[?&]tls=true/.test(url.text)) return;
-  // A name without a dot is one of a private network, as containers and clusters give.
-  const far = url.hosts.find(({ host }) => host.includes('.') && !host.startsWith('127.'));
-  if (far === undefined) return;
-  warn(draft, at, `sessions cross the network to ${far.host} without TLS`, 'a URL that asks for TLS');
 }
 
 function pathOf(read: ReadSession['user']): DataPath | null {

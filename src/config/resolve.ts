@@ -26,7 +26,7 @@ const TOKEN_BYTES = 16;
 export function resolveConfig(draft: Draft, file: string): Config {
   const { read } = draft;
   const pools = resolvePools(draft);
-  const sessions = resolveSessions(draft, file);
+  const sessions = resolveSessions(draft, file, pools);
   const routes = resolveRoutes(draft, pools, sessionNames(draft));
   if (!['upstreams', 'pools', 'routes'].some((key) => draft.places.isMeant(key))) {
     draft.findings.error(

@@ -91,6 +91,8 @@ export interface FormatKind<S extends OptionSpecs = OptionSpecs> {
   readonly stores: readonly StoreFamily[];
   /** True: it also works without a store. */
   readonly storeless: boolean;
+  /** What an app that names no store keeps its sessions in, which is its own memory; left out: it is not so in this framework. */
+  readonly memory?: string;
   /** Families of the second store, whose rows stand beside what the first one caches; left out: there is none. */
   readonly rows?: readonly StoreFamily[];
   readonly options: S;

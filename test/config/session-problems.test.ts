@@ -55,7 +55,16 @@ for (const [what, lines, expected] of [
     /without the app's secret express-session cannot be checked/,
   ],
   ['a short secret', SOUND.replace('a secret that is long enough', 'short'), /warning .*less than 16 bytes/],
-  ['no store', SOUND.replace(/store.*\n/, ''), /keeps its sessions in a store.*need affinity/],
+  [
+    'no store',
+    SOUND.replace(/store.*\n/, ''),
+    /error session: .*keeps its sessions in a store.*own memory \(MemoryStore\).*>> store: redis:\/\/\S+, or no session block$/,
+  ],
+  [
+    'no store of a framework that has files',
+    'verify: php\nuser: id\n',
+    /php keeps its sessions in a store, and this does not say where >> store: file:folder$/,
+  ],
   ['no user', SOUND.replace(/user.*\n/, ''), /holds the user id is the app's choice/],
   [
     'a store of another family',
@@ -103,6 +112,52 @@ for (const [what, lines, expected] of [
     );
   });
 }
+
+t.test('sessions in memory without affinity are told, with the pool that has none', async (t) => {
+  const two = (pool: string): string =>
+    problems(
+      `listen: 8080\npools: { shop: { upstreams: [http://127.0.0.1:1, http://127.0.0.1:2]${pool} } }\n` +
+        `routes: [{ pool: shop }]\nsession: { verify: express-session, secrets: [a secret that is long enough], user: id }\n`,
+    ).join('\n');
+  t.match(
+    two(''),
+    /affinity.* \(the pool "shop" has none\) >> .*or no session block and affinity: \{ cookie: \{\} \}/,
+  );
+  t.match(two(', affinity: { cookie: {} }'), /error session: .*MemoryStore.* >> .*or no session block$/);
+  t.notMatch(two(', affinity: { cookie: {} }'), /has none/);
+});
+
+t.test('a store that is far away is asked in the clear only with a warning', async (t) => {
+  const warns = (url: string, more = ''): boolean => {
+    const told = session(SOUND.replace('redis://redis:6379', `{ url: "${url}"${more} }`));
+    t.notMatch(told.join('\n'), / error /, url);
+    return told.some((line) => /warning session\.store.*without TLS/.test(line));
+  };
+  for (const [url, far] of [
+    ['redis://redis:6379', false],
+    ['redis://127.0.0.1:6379', false],
+    ['redis://[::1]:6379', false],
+    ['redis://[2001:db8::1]:6379', true],
+    ['redis://redis.localhost', false],
+    ['rediss://redis.example.com', false],
+    ['redis+cluster://127.0.0.1,redis.example.com', true],
+    ['rediss+cluster://redis.example.com', false],
+    ['redis+sentinel://10.0.0.1/shop', true],
+    ['memcached://cache.example.com', true],
+    ['memcacheds://cache.example.com', false],
+    ['postgres://u@db.example.com/app', true],
+    ['postgres://u@db.example.com/app?sslmode=disable', true],
+    ['postgres://u@db.example.com/app?sslmode=verify-full', false],
+    ['mongodb://db.example.com/app', true],
+    ['mongodb://db.example.com/app?tls=true', false],
+    ['mongodb://db.example.com/app?ssl=true&x=y', false],
+    ['mongodb+srv://db.example.com/app', false],
+    ['mongodb+srv://db.example.com/app?tls=false', true],
+  ] as const) {
+    t.equal(warns(url), far, url);
+  }
+  t.equal(warns('redis://redis.example.com', ', tls: {}'), false);
+});
 
 t.test('a route names blocks that there are', async (t) => {
   const routes = 'routes: [{ path: /, pool: default, session: member }]\n';

@@ -69,6 +69,7 @@ export const aspnetcoreSession = formatKind({
   secrets: 'none',
   stores: ['redis'],
   storeless: false,
+  memory: 'AddDistributedMemoryCache',
   options: sessionOptions,
   about: 'Session state of ASP.NET Core in the distributed Redis cache, whose key ring can be read.',
   build: (spec) => new AspNetSession(spec),

@@ -32,6 +32,7 @@ export const expressSession = formatKind({
   secrets: 'needed',
   stores: ['redis', 'postgres', 'memcached', 'mongo'],
   storeless: false,
+  memory: 'MemoryStore',
   options,
   about: 'express-session with connect-redis, connect-pg-simple, connect-memcached or connect-mongo.',
   build: (spec) => new ExpressSession(spec),

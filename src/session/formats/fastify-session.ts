@@ -37,6 +37,7 @@ export const fastifySession = formatKind({
   secrets: 'needed',
   stores: ['redis', 'memcached'],
   storeless: false,
+  memory: 'its MemoryStore',
   options,
   about: '@fastify/session with the stores of Express, such as connect-redis.',
   build: (spec) => new FastifySession(spec),

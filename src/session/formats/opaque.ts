@@ -57,6 +57,7 @@ export const opaque = formatKind({
   secrets: 'none',
   stores: ['redis', 'memcached', 'postgres', 'mysql', 'sqlite', 'mongo', 'file'],
   storeless: false,
+  memory: 'a map of its own',
   options,
   about: 'Any random id that a store knows, in a cookie or as a bearer token.',
   build: (spec) => new Opaque(spec),

@@ -41,6 +41,7 @@ export const railsStore = formatKind({
   secrets: 'none',
   stores: RAILS_STORE_FAMILIES,
   storeless: false,
+  memory: 'ActiveSupport::Cache::MemoryStore',
   options,
   about: 'Rails’ cache_store, redis_store, mem_cache_store and active_record_store, 6.1 to 8.1.',
   build: (spec) => new RailsStore(spec),

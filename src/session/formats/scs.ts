@@ -31,6 +31,7 @@ export const scs = formatKind({
   secrets: 'none',
   stores: ['redis', 'postgres', 'mysql', 'sqlite'],
   storeless: false,
+  memory: 'memstore',
   options,
   about: 'alexedwards/scs with redisstore, goredisstore, postgresstore, mysqlstore or sqlite3store.',
   build: (spec) => new Scs(spec),

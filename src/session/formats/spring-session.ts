@@ -42,6 +42,7 @@ export const springSession = formatKind({
   secrets: 'none',
   stores: ['redis', 'postgres', 'mysql'],
   storeless: false,
+  memory: 'MapSessionRepository',
   options,
   about: 'Spring Session with Redis (default and indexed repository) or JDBC, and Spring Security.',
   build: (spec) => new SpringSession(spec),
