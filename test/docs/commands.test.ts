@@ -28,33 +28,49 @@ const PAGES: Readonly<Record<string, number>> = {
   'docs/threat-model.md': 0,
 };
 
+/** What a reader of the first has done is still there for the second: a build takes its time. */
+const CONTINUES: Readonly<Record<string, string>> = { 'docs/README.md': 'README.md' };
+
+/** Those who read now, by the page that they began with. */
+const readers = new Map<string, Terminal>();
+
+/** One page alone, by the environment: for its writer. */
 const only = process.env.LIMPET_DOCS_PAGE;
 
 for (const [page, notRunMost] of Object.entries(PAGES)) {
-  if (only !== undefined && only !== page) continue;
+  if (only !== undefined && only !== page && CONTINUES[only] !== page) continue;
   t.test(page, async (t) => {
     const steps = readPage(readFileSync(join(ROOT, page), 'utf8'));
     const typed = steps.filter((step): step is ShownCommands => step.kind === 'commands');
     const notRun = typed.filter((step) => step.notRun !== null);
     t.equal(notRun.length, notRunMost, 'as many are left out as were agreed on');
     for (const step of steps) checkConfig(t, page, step);
-    if (typed.length === notRun.length) return;
-    const scratch = mkdtempSync(join(tmpdir(), 'limpet-docs-'));
-    t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
-    const folder = join(scratch, 'here');
-    const terminal = await Terminal.open(folder, page.endsWith('README.md'), t);
-    for (const step of steps) {
-      if (step.kind === 'file') {
-        if (step.name !== null) terminal.write(step.name, step.text);
-        continue;
-      }
-      if (step.notRun !== null) continue;
-      const complaint = await terminal.type(step);
-      t.equal(complaint, null, `${page}:${step.line}: ${step.text.split('\n', 1)[0]}`);
-      // What follows builds on it.
-      if (complaint !== null) return;
-    }
+    if (typed.length > notRun.length) await follow(t, page, steps);
   });
+}
+
+/** Does what the page says, step by step; ends at the first that is not true, since what follows builds on it. */
+async function follow(t: Test, page: string, steps: readonly Step[]): Promise<void> {
+  const terminal = readers.get(CONTINUES[page] ?? '') ?? (await openTerminal(page));
+  for (const step of steps) {
+    if (step.kind === 'file') {
+      if (step.name !== null) terminal.write(step.name, step.text);
+      continue;
+    }
+    if (step.notRun !== null) continue;
+    const complaint = await terminal.type(step);
+    t.equal(complaint, null, `${page}:${step.line}: ${step.text.split('\n', 1)[0]}`);
+    if (complaint !== null) break;
+  }
+  if (!Object.values(CONTINUES).includes(page)) await terminal.close();
+}
+
+async function openTerminal(page: string): Promise<Terminal> {
+  const scratch = mkdtempSync(join(tmpdir(), 'limpet-docs-'));
+  t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
+  const terminal = await Terminal.open(join(scratch, 'here'), page.endsWith('README.md'), t);
+  readers.set(page, terminal);
+  return terminal;
 }
 
 /** A config that is shown is one: without errors, and without warnings where it is whole. */

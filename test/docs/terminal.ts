@@ -119,6 +119,11 @@ export class Terminal {
     }
   }
 
+  /** Ends it, and whatever was left running in it. */
+  close(): Promise<void> {
+    return this.#shell.kill();
+  }
+
   async #judge(step: string, commands: ShownCommands, endsAt: number): Promise<Complaint> {
     const failed = existsSync(`${step}.failed`) ? readFileSync(`${step}.failed`, 'utf8') : '';
     const background = startsServers(commands.text);
