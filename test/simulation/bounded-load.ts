@@ -7,7 +7,7 @@ import { World } from './world.ts';
 
 const SIZES = {
   ci: { upstreams: 100, requests: 60_000, inFlight: 1000 },
-  full: { upstreams: 1000, requests: 600_000, inFlight: 10_000 },
+  full: { upstreams: 1000, requests: 150_000, inFlight: 10_000 },
 } as const;
 const SEED = 40;
 const KEYS = 100_000;

@@ -11,7 +11,7 @@ import { World } from './world.ts';
 
 const SIZES = {
   ci: { upstreams: 20, replicas: 2 },
-  full: { upstreams: 400, replicas: 8 },
+  full: { upstreams: 100, replicas: 8 },
 } as const;
 const SEED = 60;
 const BUDGET = 0.2;
@@ -95,7 +95,7 @@ function simulate(size: Size, trouble: Trouble): Second[] {
     now().requests++;
     replica.pool.refresh();
     replica.pool.budget.note(world.nowMs());
-    tryAt(replica, new Avoid(upstreams), 1);
+    tryAt(replica, new Avoid(ATTEMPTS + 1), 1);
     const atMs = world.nowMs() + draws.exponential(1 / trouble.perMs);
     if (atMs < END_S * 1000) world.at(atMs, arrive);
   };

@@ -8,7 +8,7 @@ import { World } from './world.ts';
 
 const SIZES = {
   ci: { pools: [2, 8, 32, 128], leavers: 4, keys: 40_000 },
-  full: { pools: [2, 4, 8, 16, 32, 64, 128, 256, 1024, 4096], leavers: 8, keys: 200_000 },
+  full: { pools: [2, 4, 8, 16, 32, 64, 128, 256, 1024, 3000], leavers: 4, keys: 200_000 },
 } as const;
 const SEED = 50;
 /** Beyond so many upstreams a bucket more or less is above a tenth of the share of one. */

@@ -10,7 +10,7 @@ import { World } from './world.ts';
 const SIZES = {
   ci: { seeds: 12, bins: [64, 256, 1024, 4096], heavyBins: 512, queues: 300, load: 0.8, timeMs: 700 },
   full: {
-    seeds: 100,
+    seeds: 40,
     bins: [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384],
     heavyBins: 2048,
     queues: 2000,
