@@ -8,7 +8,8 @@ const FLOOR_PER_S = 3;
 /**
  * The retry budget of one pool in one worker: in any ten seconds, retries ≤ share × requests, or three a second over all workers,
  * whichever is more. Time is kept in one-second buckets that are emptied when they are met again, so it needs no timer; the window
- * is therefore between nine and ten seconds long.
+ * is therefore between nine and ten seconds long. All of them may be spent within one second: a short outage is bridged whole, and
+ * none is left for a long one.
  *
  * A retry after a failed connect is not asked for here: nothing was sent, so nothing is multiplied.
  * Source of the idea: Finagle's RetryBudget (a deposit per request, a withdrawal per retry); the form here is a plain window.
