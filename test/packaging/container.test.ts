@@ -1,6 +1,15 @@
 // The image: the Dockerfile's steps are followed one by one, and what they made runs as it would in a container.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +18,7 @@ import t from 'tap';
 import { licences } from '../../build/licences.ts';
 import { askPath, startNamedApp } from '../kit/named-app.ts';
 import { freePort } from '../kit/ports.ts';
-import { Builder, dockerignore, parseDockerfile } from './dockerfile.ts';
+import { Builder, dockerignore, parseDockerfile, untouched } from './dockerfile.ts';
 import { Isolated, whyNotIsolated } from './isolated.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -54,6 +63,8 @@ t.test('the base is pinned, and what the image says of itself is so', async (t) 
 t.test('it holds production and nothing else', async (t) => {
   const at = join(image.root, image.workdir);
   t.same(readdirSync(at).sort(), ['LICENSE', 'config', 'dist', 'node_modules', 'package.json']);
+  for (const path of ['limpet.yaml', 'pages/maintenance.html', 'compose/app.ts'])
+    t.ok(existsSync(join(at, 'config', path)), path);
   const installed = JSON.parse(readFileSync(join(at, 'node_modules/.package-lock.json'), 'utf8')).packages;
   t.equal(Object.keys(installed).length, licences().length);
   t.notOk(installed['node_modules/typescript'], 'no compiler is left');
@@ -158,7 +169,8 @@ t.test(
 t.test('the sample app of compose.yaml finds the packages that it needs', async (t) => {
   const app = join(image.root, 'limpet/config/compose/app.ts');
   const options = { encoding: 'utf8', env: { PATH: process.env.PATH } } as const;
-  const { status, stderr } = spawnSync(process.execPath, [app], options);
+  const [program, ...words] = untouched([process.execPath, app]);
+  const { status, stderr } = spawnSync(program, words, options);
   t.same([status, stderr], [1, 'the sample app needs REDIS_URL and SESSION_SECRET\n']);
 });
 
@@ -202,7 +214,14 @@ t.test('drivers of stores are in it when the build is told so, and only then', a
   const check = (root: string, store: string) => {
     const session = `session: { verify: opaque, cookie: sid, store: { url: "${store}", table: sessions } }`;
     const file = configFile('store.yaml', `listen: 8080\nupstreams: [http://127.0.0.1:9]\n${session}\n`);
-    return spawnSync(process.execPath, [join(root, 'limpet/dist/main.js'), 'check', '-c', file], {
+    const [program, ...words] = untouched([
+      process.execPath,
+      join(root, 'limpet/dist/main.js'),
+      'check',
+      '-c',
+      file,
+    ]);
+    return spawnSync(program, words, {
       encoding: 'utf8',
     });
   };

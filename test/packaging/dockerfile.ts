@@ -1,6 +1,6 @@
 // Follows a Dockerfile's steps one by one in a scratch folder, since not every machine has an engine.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { delimiter, dirname, join, relative } from 'node:path';
 import { pinnedNode } from '../kit/limpet.ts';
 
@@ -213,10 +213,18 @@ function copy(
       execFileSync('cp', ['-alT', source, copied]);
       continue;
     }
-    // A folder may be kept back and some of what is in it sent.
-    const filter = (path: string): boolean => path === source || isSent(relative(from, path));
-    cpSync(source, copied, { recursive: true, filter });
+    // A folder may be kept back and some of what is in it sent, so that files decide.
+    for (const path of filesIn(source)) {
+      if (isSent(relative(from, path)))
+        cpSync(path, join(copied, relative(source, path)), { recursive: true });
+    }
   }
+}
+
+/** All files in a folder, at any depth; a file itself. */
+function filesIn(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path).flatMap((name) => filesIn(join(path, name)));
 }
 
 /** What a build takes from the machine around it: how the registry is reached, as `docker build` passes its proxies on. */
@@ -225,10 +233,10 @@ const REACH =
 
 function runStep(command: string, cwd: string, env: Readonly<Record<string, string>>): void {
   const reach = Object.entries(process.env).filter(([name]) => REACH.test(name));
-  const done = spawnSync('sh', ['-c', `unset NODE_OPTIONS; ${command}`], {
+  const [shell, ...words] = untouched(['sh', '-c', command]);
+  const done = spawnSync(shell, words, {
     cwd,
     encoding: 'utf8',
-    // An image has none of the test runner's environment; the runner puts NODE_OPTIONS back, so the shell takes it off.
     env: {
       ...Object.fromEntries(reach),
       // Node as in the base, and no program of this repository's packages.
@@ -241,6 +249,11 @@ function runStep(command: string, cwd: string, env: Readonly<Record<string, stri
     },
   });
   if (done.status !== 0) throw new Error(`RUN ${command}: ${done.stdout}${done.stderr}`);
+}
+
+/** The same command without what the test runner puts into the options of every Node; it would put them back, so a shell takes them off. */
+export function untouched(command: readonly string[]): [string, ...string[]] {
+  return ['sh', '-c', 'unset NODE_OPTIONS; exec "$0" "$@"', ...command];
 }
 
 /** Node itself: what stands in `.bin` may be a script that starts it. */

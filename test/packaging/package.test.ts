@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { Child } from '../kit/child.ts';
+import { Child, type Owner } from '../kit/child.ts';
 import { pinnedNode } from '../kit/limpet.ts';
 import { askPath, startNamedApp } from '../kit/named-app.ts';
 import { freePort } from '../kit/ports.ts';
+import { untouched } from './dockerfile.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const scratch = mkdtempSync(join(tmpdir(), 'limpet-package-'));
@@ -41,10 +42,10 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** The pinned Node first on the PATH, and nothing of what the test runner puts into Node's options. */
+/** The pinned Node first on the PATH; and what is not installed is not looked for in the registry. */
 const env = {
   PATH: `${dirname(pinnedNode)}${delimiter}${process.env.PATH}`,
-  NODE_OPTIONS: '',
+  npm_config_yes: 'false',
   npm_config_prefer_offline: 'true',
   // npx hands signals to its shell, and only a shell that gives way to the command (bash does, dash does not) lets them arrive.
   npm_config_script_shell: 'bash',
@@ -55,11 +56,17 @@ const env = {
 
 function npm(command: 'npm' | 'npx', args: readonly string[], cwd: string): Promise<Ended> {
   return new Promise((done) => {
+    const [program, ...words] = untouched([command, ...args]);
     const options = { cwd, env: { ...process.env, ...env }, maxBuffer: 1 << 26 };
-    execFile(command, args, options, (error, stdout, stderr) =>
+    execFile(program, words, options, (error, stdout, stderr) =>
       done({ code: error?.code ?? 0, stdout, stderr }),
     );
   });
+}
+
+function startNpx(args: readonly string[], owner: Owner): Child {
+  const [program, ...words] = untouched(['npx', ...args]);
+  return new Child(program, words, { owner, cwd: user, env });
 }
 
 /** The sources as a fresh clone has them, with the installed packages linked, and with what others left lying about. */
@@ -131,7 +138,7 @@ t.test('npx limpet run serves', async (t) => {
     admin: { bind: `127.0.0.1:${adminPort}` },
   };
   writeFileSync(join(user, 'limpet.yaml'), JSON.stringify(config));
-  const limpet = new Child('npx', ['limpet', 'run'], { owner: t, cwd: user, env });
+  const limpet = startNpx(['limpet', 'run'], t);
   // Before the SIGKILL that ends every Child, which npx could not pass on.
   t.teardown(() => limpet.kill('SIGTERM'));
   await limpet.wrote(/^limpet: listening on /m, 60_000);
@@ -144,7 +151,7 @@ t.test('npx limpet run serves', async (t) => {
 t.test('npx limpet demo starts', async (t) => {
   const port = await freePort();
   const args = ['limpet', 'demo', '--port', String(port), '--admin-port', String(await freePort())];
-  const demo = new Child('npx', args, { owner: t, cwd: user, env });
+  const demo = startNpx(args, t);
   t.teardown(() => demo.kill('SIGTERM'));
   await demo.wrote(/The page/, 60_000);
   t.match(await askPath(port, '/'), { status: 200, body: /<title>Limpet demo/ });
