@@ -27,6 +27,8 @@ const TICK_MS = 1;
 const SWEEP_MS = 20;
 const SHARE_STEPS = 1_000_000;
 
+const NOTHING_TOLD = { detail: '', lostLogin: false, instance: null, loginHome: null, handled: null };
+
 /** What a user does. */
 interface Seat {
   readonly user: User;
@@ -186,7 +188,7 @@ export class OpenLoop {
   }
 
   #notSent(seat: Seat, due: Due, why = 'not sent in time, since the one before it had no answer'): void {
-    const told = { why, detail: '', lostLogin: false, instance: null, home: seat.user.home, handled: null };
+    const told = { ...NOTHING_TOLD, why, home: seat.user.home };
     this.#end({ ...told, ...due, user: seat.number, sentMs: null, endedMs: this.nowMs() });
   }
 

@@ -115,7 +115,7 @@ export class Tally {
       this.#saidTimes++;
       if (ended.handled > 1) this.#twice.add(ended.index);
     }
-    if (ended.lostLogin) this.#note(this.#lost, ended, ended.home ?? '');
+    if (ended.lostLogin) this.#note(this.#lost, ended, ended.loginHome ?? ended.home ?? '');
     if (ended.instance === null) return;
     this.#answered(ended.instance, ended.endedMs);
     if (ended.home === null || ended.home === ended.instance) return;

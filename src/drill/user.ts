@@ -21,6 +21,8 @@ export interface Told {
   readonly instance: string | null;
   /** The one that answered before it. */
   readonly home: string | null;
+  /** The one that answered when the user logged in: where the login was, if it lives in an app's memory. */
+  readonly loginHome: string | null;
   /** How often the app says that it has handled this write; null where it does not say. */
   readonly handled: number | null;
 }
@@ -39,6 +41,8 @@ export class User {
   /** The instance that answered last. */
   home: string | null = null;
   loggedIn = false;
+  /** The first instance that answered since the login. */
+  #loginHome: string | null = null;
   readonly #plan: UserPlan;
   readonly #line: Line;
   readonly #jar: CookieJar;
@@ -101,7 +105,14 @@ export class User {
 
   #judge(request: RequestText, outgoing: Outgoing, outcome: Outcome): Told {
     const home = this.home;
-    const nothing = { detail: '', lostLogin: false, instance: null, home, handled: null };
+    const nothing = {
+      detail: '',
+      lostLogin: false,
+      instance: null,
+      home,
+      loginHome: this.#loginHome,
+      handled: null,
+    };
     if ('why' in outcome) return { ...nothing, why: outcome.why };
     const { incoming } = outcome;
     const path = pathOnly(outgoing.path);
@@ -122,6 +133,9 @@ export class User {
     if (asked) this.loggedIn = false;
     const from = instance?.find(answer) ?? null;
     if (from !== null) this.home = from;
+    const { loginHome } = nothing;
+    if (request === login) this.#loginHome = from;
+    else if (!asked) this.#loginHome ??= from;
     const times = request.safe ? null : Number(handled?.find(answer) ?? Number.NaN);
     return {
       why: null,
@@ -129,6 +143,7 @@ export class User {
       lostLogin: asked,
       instance: from,
       home,
+      loginHome,
       handled: times === null || Number.isNaN(times) ? null : times,
     };
   }

@@ -23,6 +23,7 @@ function ended(dueMs: number, more: Partial<Ended> = {}): Ended {
     lostLogin: false,
     instance: null,
     home: null,
+    loginHome: null,
     handled: null,
     index: 0,
     user: 0,
@@ -135,7 +136,9 @@ t.test('lost logins are told apart in the same way', async (t) => {
   sums.eventBeganMs = 1000;
   sums.add(ended(1500, { user: 1, home: 'a', instance: 'b', lostLogin: true }));
   sums.add(ended(1500, { user: 2, home: 'b', instance: 'b', lostLogin: true }));
-  t.same(sums.lost(['a']), { count: 2, needed: 1, needlessly: 1 });
+  // Moved before it was asked: what counts is where the login was.
+  sums.add(ended(1500, { user: 3, home: 'b', instance: 'b', loginHome: 'a', lostLogin: true }));
+  t.same(sums.lost(['a']), { count: 3, needed: 2, needlessly: 1 });
 });
 
 t.test('an instance that falls silent alone is the harmed one', async (t) => {
