@@ -75,6 +75,7 @@ export class Isolated {
   readonly #outer: Child;
   readonly #image: Image;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #hasNetwork: boolean;
 
   constructor(image: Image, options: IsolatedOptions) {
     this.#image = image;
@@ -82,6 +83,7 @@ export class Isolated {
     const root = join(options.scratch, 'root');
     mkdirSync(root, { recursive: true });
     const own = options.network === true;
+    this.#hasNetwork = own;
     const mounts = Object.entries(options.mounts ?? {}).flatMap(([at, source]) => [source, at]);
     const command = [...image.entry, ...(options.command ?? image.command)];
     const enter = [
@@ -112,7 +114,8 @@ export class Isolated {
   /** As `docker exec` does: in its spaces, as its user. With `root`, as root. */
   exec(command: readonly string[], root = false): { status: number | null; output: string } {
     const pid = this.#firstPid();
-    const enter = [`--target=${pid}`, '--mount', '--pid', '--net', '--root'];
+    const enter = [`--target=${pid}`, '--mount', '--pid', '--root'];
+    if (this.#hasNetwork) enter.push('--net');
     if (process.getuid?.() !== 0) enter.push('--user', '--preserve-credentials');
     const inside = root ? command : this.#asUser(command);
     const done = spawnSync('nsenter', [...enter, '--', ...inside], { encoding: 'utf8', timeout: 30_000 });
