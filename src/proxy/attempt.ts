@@ -4,6 +4,8 @@ import type { RoutePlan } from '../plan/route-plan.ts';
 import { type ConnectionUser, UpstreamConnection } from '../upstream/connection.ts';
 import { dialFault, UPSTREAM_FAULT } from '../upstream/faults.ts';
 import type { Address, Upstream } from '../upstream/upstream.ts';
+import { keptForMs } from '../wire/keep-alive.ts';
+import type { ResponseHead } from '../wire/response-head.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { AnswerReader, IncomingAnswer } from './incoming-answer.ts';
@@ -106,6 +108,12 @@ export class Attempt implements ConnectionUser {
     if (this.#request.flush(connection)) client.resumeBody();
     else client.pauseBody();
     this.#armAnswer(connection);
+  }
+
+  /** The final head is there. On a connection's first answer its server may say how long it keeps it. */
+  noteKeepAlive(head: ResponseHead): void {
+    const { connection } = this;
+    if (connection !== null && connection.served === 0) connection.keptForMs = keptForMs(head.fields);
   }
 
   onUpstreamDrain(_connection: UpstreamConnection): void {

@@ -200,6 +200,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
       return;
     const { answer } = this;
     answer.begin(head, this.minor);
+    this.attempt.noteKeepAlive(head);
     // A client that waits for a 100 will not send its body now, or will: its next bytes would be ambiguous.
     if (answer.frame === FRAME_OUT.close || this.request.expects || plane.stopping) this.keepAlive = false;
     const out = plane.out;

@@ -43,6 +43,8 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
   /** Requests that it has carried to their end. */
   served = 0;
   readonly bornMs: number;
+  /** How long the upstream says that it keeps it idle, ms. */
+  keptForMs = Number.POSITIVE_INFINITY;
   /** Whether the exchange on it is owed an answer (for Upstream.owed). */
   owing = false;
   busyNext: KeptConnection | null = null;
@@ -153,7 +155,8 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
     }
     this.upstream.idle.push(this);
     const surplus = this.upstream.idle.length > bounds.idle;
-    this.host.deadlines.arm(this, nowMs + (surplus ? SURPLUS_MS : bounds.idleTimeoutMs));
+    const idleMs = Math.min(bounds.idleTimeoutMs, this.keptForMs);
+    this.host.deadlines.arm(this, nowMs + (surplus ? Math.min(SURPLUS_MS, idleMs) : idleMs));
   }
 
   /** The freshest idle connection of `upstream` that still stands, or null. It is the caller's from then on. */

@@ -79,6 +79,22 @@ t.test('C1: connections to the upstream are used again, the last one first', asy
   client.destroy();
 });
 
+t.test('C1: a connection is given up before its upstream would, where that says when', async (t) => {
+  const client = await open();
+  upstream.script = answering('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok');
+  await client.ask(get('/c1'));
+  upstream.script = answering('HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok');
+  const { fields } = await client.ask(get('/c1', 'Connection: keep-alive'));
+  t.notOk(
+    fields.some(([name]) => name.toLowerCase() === 'keep-alive'),
+    'what it says is for us alone',
+  );
+  // Its own time would be 55 seconds.
+  t.equal(await upstream.last.connection.untilEnd(20_000), 'end');
+  upstream.script = answering(OK);
+  client.destroy();
+});
+
 t.test('C2: pipelined requests are answered in order, one at a time upstream', async (t) => {
   const client = await open();
   let most = 0;

@@ -82,11 +82,15 @@ const keepAlive = offable(
         min: 0,
         max: 10_000,
       }),
-      idleTimeout: leaf('duration', 'Idle for longer: closed. Should be less than what the upstream waits.', {
-        default: '55s',
-        min: 1,
-        max: DAY,
-      }),
+      idleTimeout: leaf(
+        'duration',
+        'Idle for longer: closed. Should be less than what the upstream waits; one that says so in `Keep-Alive` is heeded where that is less.',
+        {
+          default: '55s',
+          min: 1,
+          max: DAY,
+        },
+      ),
       maxAge: leaf('duration', 'Older: closed after its request.', {
         default: '1h',
         min: 1000,
