@@ -25,7 +25,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const scratch = mkdtempSync(join(tmpdir(), 'limpet-image-'));
 chmodSync(scratch, 0o755);
-t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
+// Not by a teardown: a step that fails ends the file before there is a test.
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
 
 const instructions = parseDockerfile(read('Dockerfile'));
 const builder = new Builder();
