@@ -160,7 +160,7 @@ export const boundedLoad: Scenario = {
   title: 'Hashing with bounded load',
   text: `Keys by Zipf's law, so that one key alone is many times an upstream's fair share; requests stay for a random time. The bound (\`balance.hash.load\`) is
 checked at every request, against counts kept beside Limpet's own. A key's request goes elsewhere when its upstream is at the bound, **also when nobody left**: one
-more of the same key's requests still in flight can be enough in a small pool. That is the price of the bound, and counted here; \`load: false\` pays none.`,
+more of the same key's requests still in flight can be enough in a small pool. That is the price of the bound, and counted here; \`load: off\` pays none.`,
   setting: (size) => {
     const { upstreams, requests, inFlight } = SIZES[size];
     return `${upstreams} upstreams, ${KEYS} keys (Zipf ${ZIPF}), ${requests} requests of which ${inFlight} are in flight, seed ${SEED}.`;

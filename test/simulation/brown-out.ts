@@ -108,11 +108,11 @@ function simulate(size: Size, trouble: Trouble): Second[] {
   return seconds;
 }
 
-/** The most that `count` adds up to in any ten seconds, over the requests of those ten seconds. */
-function worstWindow(seconds: readonly Second[], count: 'tries' | 'atLiving'): number {
+/** The most that `count` adds up to in any `windowS` seconds, over the requests of those seconds. */
+function worstWindow(seconds: readonly Second[], count: 'tries' | 'atLiving', windowS = WINDOW_S): number {
   let worst = 0;
-  for (let end = WINDOW_S; end <= END_S; end++) {
-    const window = seconds.slice(end - WINDOW_S, end);
+  for (let end = windowS; end <= END_S; end++) {
+    const window = seconds.slice(end - windowS, end);
     const requests = window.reduce((sum, s) => sum + s.requests, 0);
     worst = Math.max(worst, window.reduce((sum, s) => sum + s[count], 0) / requests);
   }
@@ -194,6 +194,12 @@ function run(size: Size): Outcome {
       measured: worstWindow(bounded, 'atLiving'),
       atMost: overBound,
       whence,
+    },
+    {
+      what: 'overload: load over the requests, worst single second',
+      measured: worstWindow(bounded, 'atLiving', 1),
+      atMost: 1 + WINDOW_S * BUDGET + floor((upstreams * LOAD * 1000) / WORK_MS) * WINDOW_S,
+      whence: 'the budget of ten seconds may be spent in one, so that a short outage is bridged whole',
     },
     {
       what: 'overload: share answered, from 5 s after its cause has gone',

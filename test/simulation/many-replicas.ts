@@ -119,8 +119,9 @@ export const manyReplicas: Scenario = {
   name: 'many-replicas',
   title: 'Many replicas, each with its own view',
   text: `The workers of one Limpet share one table and choose as one. Several Limpets before the same upstreams don't know of each other's requests: the more there are, the less
-each one's counts say, until they choose blindly. \`least-connections\` loses most; with \`round-robin\` the turns of all of them fall by chance. Also: replicas that start
-together, as after a deploy, whose first requests come in turn.`,
+each one's counts say, until they choose blindly. \`peak-ewma\` falls furthest: with a hundred views each hears of an upstream too rarely, and costs that differ by chance look like
+slow upstreams. With many replicas \`least-connections\` and \`round-robin\` are the better choice: their turns go round the idle ones. Also: replicas that start together, as
+after a deploy, whose first requests come in turn.`,
   setting: (size) => {
     const { upstreams, timeMs } = SIZES[size];
     return `${upstreams} upstreams with one thread each, exponential work of ${WORK_MS} ms, load ${LOAD}, ${timeMs / 1000} s, seed ${SEED}. Fresh start: ${FRESH_UPSTREAMS} upstreams.`;

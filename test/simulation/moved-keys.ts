@@ -130,7 +130,7 @@ export const movedKeys: Scenario = {
   name: 'moved-keys',
   title: 'Keys that move when one of n leaves',
   text: `\`balance: hash\` without a bound on the load. One upstream goes and comes back. Keys live in 65,536 buckets, so in a pool of thousands one upstream has
-only some sixteen, and how many differs by chance: up to ${EVERY_LEAVER_UP_TO} upstreams the promise holds for whoever leaves, beyond that on average.`,
+only some twenty, and how many differs by chance: up to ${EVERY_LEAVER_UP_TO} upstreams the promise holds for whoever leaves, beyond that on average.`,
   setting: (size) => {
     const { leavers, keys } = SIZES[size];
     return `${keys} keys; ${leavers} leavers at each size (all where there are fewer), seed ${SEED}.`;
