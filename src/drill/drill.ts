@@ -84,7 +84,9 @@ class Drill {
       this.#users,
       world,
       (index) => this.#ids.of(index),
-      (ended) => this.#tally.add(ended),
+      (ended) => {
+        if (!this.#loop.stopped) this.#tally.add(ended);
+      },
     );
     const { event } = plan;
     this.#event = event && harm && new EventRun({ ...plan, event }, harm, world, this.#loop, this.#tally);

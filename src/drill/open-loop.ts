@@ -66,6 +66,8 @@ export class OpenLoop {
   #tickedMs = 0;
   #timer: Timer | null = null;
   #finished: (() => void) | null = null;
+  /** True once it was ended early: what ends from then on was given up by the drill, and says nothing of the proxy. */
+  stopped = false;
   /** The longest time that the load itself stood still, in ms: latencies up to it say nothing of the proxy. */
   stalledMs = 0;
 
@@ -109,6 +111,7 @@ export class OpenLoop {
   /** Ends it now: nothing more is due, and what is under way fails as given up. */
   stop(): void {
     if (this.#finished === null) return;
+    this.stopped = true;
     this.#timer?.cancel();
     for (const seat of this.#seats) {
       for (const due of seat.waiting.splice(0))

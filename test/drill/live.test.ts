@@ -150,6 +150,7 @@ t.test(
     t.not(stateOf(pid), 'T');
     t.match(child.stderr(), `undone: the process ${pid} goes on (SIGCONT)`);
     t.match(child.stdout(), /^FAILED\n {2}it was ended early by SIGINT$/m);
+    t.match(child.stdout(), /^ {2}failed +none$/m, 'what the drill gave up is no failure');
   },
 );
 
