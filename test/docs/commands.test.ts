@@ -1,5 +1,5 @@
 // Whoever follows a page of the docs word by word gets what it says: every command is typed, every file written, all output compared.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,8 +13,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The pages, and how many of their blocks of commands are not run at most: each has its reason beside it, and more need one here. */
 const PAGES: Readonly<Record<string, number>> = {
-  // The demo runs until it is stopped, and the tests are these.
-  'README.md': 1,
+  // The demo runs until it is stopped, and the tests are these; a drill has tests of its own.
+  'README.md': 2,
   'docs/README.md': 0,
   'docs/first-day.md': 0,
   // One installs from the registry.
@@ -27,6 +27,25 @@ const PAGES: Readonly<Record<string, number>> = {
   'docs/running-in-containers.md': 5,
   'docs/threat-model.md': 0,
 };
+
+/** Pages whose commands put load on for seconds or minutes, and the tests of the programs that they start. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'docs/benchmarks.md': 'test/bench',
+  'docs/drill.md': 'test/drill',
+  'docs/simulation.md': 'test/simulation',
+  'docs/soak.md': 'test/soak',
+};
+
+t.test('no page has commands that nobody looks after', async (t) => {
+  const folders = ['docs', 'docs/sessions'];
+  const pages = folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`),
+  );
+  for (const page of pages.filter((name) => name.endsWith('.md'))) {
+    if (page in PAGES || !readFileSync(join(ROOT, page), 'utf8').includes('```sh\n')) continue;
+    t.ok(existsSync(join(ROOT, ELSEWHERE[page] ?? 'none')), `${page}: add it to PAGES, or say who tests it`);
+  }
+});
 
 /** What a reader of the first has done is still there for the second: a build takes its time. */
 const CONTINUES: Readonly<Record<string, string>> = { 'docs/README.md': 'README.md' };
