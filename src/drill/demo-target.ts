@@ -25,9 +25,10 @@ export async function demoApps(target: URL): Promise<readonly DemoApp[] | null> 
   return sound ? (list as DemoApp[]) : null; // each was looked at
 }
 
-/** A scenario for the demo, in all that was left open. Throws DrillError where there is no time for its event. */
-export function fillForDemo(scenario: Scenario): Scenario {
+/** A scenario for the demo, in all that was left open: its first app is killed. Throws DrillError where there is no time for that. */
+export function fillForDemo(scenario: Scenario, apps: readonly DemoApp[]): Scenario {
   const { requests, login, loggedOut, instance, ledgers, event, limits, target } = scenario;
+  const first = apps[0]!.name; // a demo without apps is none
   const endMs = scenario.atMs + scenario.forMs;
   if (endMs > scenario.durationMs) {
     throw new DrillError(
@@ -42,7 +43,12 @@ export function fillForDemo(scenario: Scenario): Scenario {
     loggedOut: loggedOut ?? [LOGGED_OUT],
     instance: instance ?? INSTANCE,
     ledgers: ledgers ?? [{ url: new URL('/_demo/orders', target) }],
-    event: event ?? { kind: 'kill', victim: { by: 'demo', app: null }, text: 'kill demo:coral', undo: null },
+    event: event ?? {
+      kind: 'kill',
+      victim: { by: 'demo', app: first },
+      text: `kill demo:${first}`,
+      undo: null,
+    },
     limits: { ...limits, moved: limits.moved ?? 0 },
   };
 }

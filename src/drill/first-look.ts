@@ -23,9 +23,9 @@ const USUAL_PLACES = [
 /** Fills what the scenario leaves open by one look at the target. Throws DrillError when the target does not answer as it should. */
 export async function firstLook(scenario: Scenario, clock: Clock): Promise<DrillPlan> {
   const wantsDemo = scenario.requests === null || scenario.event?.victim.by === 'demo';
-  const isDemo = wantsDemo && (await demoApps(scenario.target)) !== null;
-  const filled = isDemo ? fillForDemo(scenario) : scenario;
-  const notes = isDemo ? ['this is `limpet demo`: what was left open is as it needs it'] : [];
+  const apps = wantsDemo ? await demoApps(scenario.target) : null;
+  const filled = apps === null ? scenario : fillForDemo(scenario, apps);
+  const notes = apps !== null ? ['this is `limpet demo`: what was left open is as it needs it'] : [];
   const plan: DrillPlan = {
     ...filled,
     requests: filled.requests ?? [GET_ROOT],

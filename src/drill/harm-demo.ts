@@ -5,9 +5,8 @@ import { DrillError } from './drill-error.ts';
 import type { Harm } from './harm-shape.ts';
 import type { EventKind } from './scenario-keys.ts';
 
-/** `app` null: the first one. `kind` is kill, hang or restart. */
-export function harmDemo(kind: EventKind, app: string | null, target: URL): Harm {
-  const name = app ?? 'coral';
+/** `kind` is kill, hang or restart. */
+export function harmDemo(kind: EventKind, name: string, target: URL): Harm {
   let begun = false;
   const tell = async (what: string): Promise<void> => {
     const { status, text } = await ask(new URL(`/_demo/apps/${name}/${what}`, target), {

@@ -9,8 +9,8 @@ export type Victim =
   | { readonly by: 'pid'; readonly pid: number }
   | { readonly by: 'port'; readonly port: number }
   | { readonly by: 'container'; readonly name: string }
-  /** An app of `limpet demo`; null: the first one. */
-  | { readonly by: 'demo'; readonly app: string | null }
+  /** An app of `limpet demo`. */
+  | { readonly by: 'demo'; readonly app: string }
   | { readonly by: 'run'; readonly command: string }
   | { readonly by: 'upstream'; readonly pool: string; readonly name: string }
   | { readonly by: 'admin' };

@@ -134,7 +134,7 @@ const event = {
   ),
   admin: leaf(
     'text',
-    "URL of a Limpet's admin API, to tell what it saw. Its token comes from LIMPET_ADMIN_TOKEN.",
+    "URL of a Limpet's admin API, to tell what it saw; its token comes from LIMPET_ADMIN_TOKEN. A drain or reload without it asks http://127.0.0.1:9090.",
     {},
   ),
 };

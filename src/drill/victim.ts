@@ -61,9 +61,9 @@ export function parseVictim(kind: EventKind, text: string): Reading<Victim> {
         return { wrong: `${quote(rest)} is not the name of a container`, right: 'container:web-1' };
       return { value: { by, name: rest } };
     case 'demo':
-      if (rest !== '' && !/^[a-z]{1,40}$/.test(rest))
+      if (!/^[a-z]{1,40}$/.test(rest))
         return { wrong: `${quote(rest)} is no app of the demo`, right: 'demo:coral' };
-      return { value: { by, app: rest === '' ? null : rest } };
+      return { value: { by, app: rest } };
     case 'admin':
       return rest === '' ? { value: { by } } : { wrong: `${quote(text)} says too much`, right: 'admin' };
     default:
