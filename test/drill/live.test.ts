@@ -181,6 +181,19 @@ t.test('a command that is under way when the drill is ended, ends with it, and i
   await until('the command is gone', () => textOf(`/proc/${pid}/stat`) === null);
 });
 
+t.test('a second Ctrl-C does not wait for a command that undoes, and leaves none behind', async (t) => {
+  const mark = `${apps.ledger}.slow`;
+  const undo = ['--slow', 'run:true', '--undo', `echo $$ >'${mark}'; sleep 600`];
+  const child = spawnDrill(t, [...READS, ...LONG, ...undo, first.url]);
+  await child.wrote(/slow run:true: done/);
+  child.process.kill('SIGINT');
+  await until('the undoing runs', () => /\d\n/.test(textOf(mark) ?? ''));
+  child.process.kill('SIGINT');
+  t.equal(await child.exit(), 1);
+  const pid = Number(textOf(mark));
+  await until('the command is gone', () => textOf(`/proc/${pid}/stat`) === null);
+});
+
 t.test(
   'an app killed behind Limpet: its users alone move, no read fails, no write is sent twice',
   async (t) => {
