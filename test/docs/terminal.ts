@@ -29,8 +29,12 @@ const SHOWN_PORT = new RegExp(`\\b(?:${SHOWN_PORTS.join('|')})\\b`, 'g');
 const PATIENCE_MS = 90_000;
 const LOOK_EVERY_MS = 25;
 
-/** What the shell does: a step at a time, with the name of every command that failed, and what each printed in a file of its own. */
-const DRIVER = `unset LIMPET_SECRET
+/**
+ * What the shell does: a step at a time, with the name of every command that failed, and what each printed in a file of its own. It
+ * knows nothing of the npm and the tap that the tests run under.
+ */
+const DRIVER = `unset LIMPET_SECRET NODE_OPTIONS INIT_CWD \${!npm_*} \${!TAP_*}
+export npm_config_prefix=$NPM_PREFIX npm_config_offline=true npm_config_update_notifier=false
 trap 'printf "%s\\n" "$BASH_COMMAND" >>"$step.failed"' ERR
 while read -r step; do
   . "$step.sh" >"$step.out" 2>&1 </dev/null
@@ -70,9 +74,7 @@ export class Terminal {
         PATH: `${shims}${delimiter}${path}`,
         PATH_WITHOUT_SHIMS: path,
         HOME: folder,
-        npm_config_prefix: npm,
-        npm_config_offline: 'true',
-        npm_config_update_notifier: 'false',
+        NPM_PREFIX: npm,
       },
     });
   }
