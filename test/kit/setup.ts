@@ -74,6 +74,13 @@ const needs: readonly Need[] = [
     debianPackage: 'ruby-rack',
     why: 'Rack sessions',
   },
+  { programs: ['saslpasswd2'], debianPackage: 'sasl2-bin', why: 'users of Memcached' },
+  {
+    programs: ['sh'],
+    part: ['-c', 'ls /usr/lib/*/sasl2/libplain.so /usr/lib/sasl2/libplain.so 2>/dev/null | grep -q .'],
+    debianPackage: 'libsasl2-modules',
+    why: 'passwords of Memcached’s users',
+  },
   { programs: ['openssl'], debianPackage: 'openssl', why: 'certificates of the stores' },
 ];
 

@@ -46,13 +46,31 @@ export async function startRedis(
   return { port: at, folder, child };
 }
 
-export async function startSentinel(owner: Owner, master: number): Promise<StoreServer> {
+/** The words with which Redis speaks TLS alone on this port, with clients, replicas and the nodes of its cluster. */
+export function redisTls(files: Certificates, port: number): string[] {
+  const own = ['--tls-cert-file', files.certificate, '--tls-key-file', files.key];
+  const others = ['--tls-ca-cert-file', files.ca, '--tls-auth-clients', 'no'];
+  const alone = ['--port', '0', '--tls-port', `${port}`];
+  return [...own, ...others, ...alone, '--tls-replication', 'yes', '--tls-cluster', 'yes'];
+}
+
+/** `files`: it speaks TLS alone, with clients and with the master. */
+export async function startSentinel(
+  owner: Owner,
+  master: number,
+  files: Certificates | null = null,
+): Promise<StoreServer> {
   const port = await freePort();
   const folder = tempFolder(owner);
   const config = join(folder, 'sentinel.conf');
+  const tls =
+    files === null
+      ? ''
+      : `tls-port ${port}\ntls-replication yes\ntls-auth-clients no\ntls-ca-cert-file ${files.ca}\n` +
+        `tls-cert-file ${files.certificate}\ntls-key-file ${files.key}\n`;
   writeFileSync(
     config,
-    `port ${port}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor shop 127.0.0.1 ${master} 1\n`,
+    `port ${files === null ? port : 0}\n${tls}bind 127.0.0.1\ndir ${folder}\nsentinel monitor shop 127.0.0.1 ${master} 1\n`,
   );
   const child = new Child('redis-server', [config, '--sentinel'], { owner });
   await child.wrote(/\+monitor/);
@@ -63,14 +81,38 @@ export async function startMemcached(
   owner: Owner,
   options: readonly string[] = [],
   port?: number,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<StoreServer> {
   const at = port ?? (await freePort());
   const folder = tempFolder(owner);
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
   const words = ['-p', String(at), '-U', '0', '-l', '127.0.0.1', ...user, ...options];
-  const child = new Child('memcached', words, { owner });
+  const child = new Child('memcached', words, { owner, env });
   await listens(at, child);
   return { port: at, folder, child };
+}
+
+/** One that knows this user alone, by SASL PLAIN; its name has a realm (`edge@realm`). */
+export function startSaslMemcached(
+  owner: Owner,
+  name: string,
+  password: string,
+  options: readonly string[] = [],
+): Promise<StoreServer> {
+  const folder = tempFolder(owner);
+  const users = join(folder, 'users');
+  const [user = '', realm = ''] = name.split('@');
+  const words = ['-p', '-c', '-a', 'memcached', '-f', users, '-u', realm, user];
+  execFileSync(existsSync('/usr/sbin/saslpasswd2') ? '/usr/sbin/saslpasswd2' : 'saslpasswd2', words, {
+    input: password,
+    stdio: 'pipe',
+  });
+  const settings = `mech_list: plain\npwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: ${users}\n`;
+  writeFileSync(join(folder, 'memcached.conf'), settings);
+  // The server is another user.
+  chmodSync(folder, 0o755);
+  chmodSync(users, 0o644);
+  return startMemcached(owner, ['-S', ...options], undefined, { SASL_CONF_PATH: folder });
 }
 
 /** Superuser `postgres` with password `secret`, database `postgres`. */

@@ -15,7 +15,7 @@ import {
   until,
   value,
 } from '../../kit/store-drill.ts';
-import { makeCertificates, startMemcached, tempFolder } from '../../kit/store-servers.ts';
+import { makeCertificates, startMemcached, startSaslMemcached, tempFolder } from '../../kit/store-servers.ts';
 
 /** Writes as an app's client would. */
 function put(port: number, key: string, data: Uint8Array | string, flags = 0, ttlS = 0): Promise<void> {
@@ -196,6 +196,29 @@ t.test('credentials are sent by SASL, and wrong ones are told apart without bein
   t.same([Buffer.from(a!.bytes).toString(), a!.flags, none], ['abc', 9, null]);
   const wrong = await openTestStore(t, `memcached://edge:hunter2@127.0.0.1:${port}`);
   t.equal(await faultText(wrong, value('a')), 'memcached: user or password is wrong');
+});
+
+t.test('a real server with users knows them by SASL, and within TLS', async (t) => {
+  const files = makeCertificates(tempFolder(t));
+  const tls = ['-Z', '-o', `ssl_chain_cert=${files.certificate},ssl_key=${files.key}`];
+  for (const [scheme, options] of [
+    ['memcached', []],
+    ['memcacheds', tls],
+  ] as const) {
+    const { port } = await startSaslMemcached(t, 'edge@shop', 'p@ss/w', options);
+    const ca = readFileSync(files.ca, 'utf8');
+    const open = (user: string) =>
+      openTestStore(t, `${scheme}://${user}127.0.0.1:${port}`, {
+        tls: scheme === 'memcacheds' ? { ca, verify: true, serverName: null } : null,
+      });
+    const good = await open('edge%40shop:p%40ss%2Fw@');
+    t.equal(await faultKind(good, value('nobody')), 'none', scheme);
+    t.equal(
+      await faultText(await open('edge%40shop:hunter2@'), value('a')),
+      'memcached: user or password is wrong',
+    );
+    t.match(await faultKind(await open(''), value('a')), /^(down|late)$/, 'nobody is told nothing');
+  }
 });
 
 t.test('a real server understands the binary questions', async (t) => {

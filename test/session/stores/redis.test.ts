@@ -6,7 +6,14 @@ import { STORED_BYTES_MAX, type StoredValue } from '../../../src/session/store.t
 import type { Owner } from '../../kit/child.ts';
 import { freePort } from '../../kit/ports.ts';
 import { faultKind, faultText, garbageServer, openTestStore, until, value } from '../../kit/store-drill.ts';
-import { makeCertificates, startRedis, startSentinel, tempFolder } from '../../kit/store-servers.ts';
+import {
+  type Certificates,
+  makeCertificates,
+  redisTls,
+  startRedis,
+  startSentinel,
+  tempFolder,
+} from '../../kit/store-servers.ts';
 
 const text = (stored: StoredValue | null): string =>
   stored === null ? 'none' : Buffer.from(stored.bytes).toString();
@@ -112,10 +119,8 @@ t.test('a database that the server does not have is a fault, never another datab
 
 t.test('TLS by an authority of its own: known, unknown, another name, and not verified', async (t) => {
   const files = makeCertificates(tempFolder(t));
-  const words = ['--tls-cert-file', files.certificate, '--tls-key-file', files.key];
-  const more = ['--tls-ca-cert-file', files.ca, '--tls-auth-clients', 'no', '--port', '0'];
   const port = await freePort();
-  await startRedis(t, [...words, ...more, '--tls-port', String(port)], port);
+  await startRedis(t, redisTls(files, port), port);
   const ca = readFileSync(files.ca, 'utf8');
   const url = `rediss://127.0.0.1:${port}`;
   const open = (tls: { ca: string | null; verify: boolean; serverName: string | null } | null) =>
@@ -249,6 +254,50 @@ t.test('sentinels name the master, also the next one; a replica that lags sends 
   await until(async () => /role:master/.test(await behind.info('replication')));
   await behind.set('b', 'of the new master');
   await until(async () => (await faultKind(store, value('b'))) === 'found');
+});
+
+/** A store over TLS with and without the authority that signed for its servers. */
+const tlsStores = (t: Owner, files: Certificates, url: string) => {
+  const open = (ca: string | null, serverName: string | null) =>
+    openTestStore(t, url, { deadlineMs: 1000, tls: { ca, verify: true, serverName } });
+  return { known: () => open(readFileSync(files.ca, 'utf8'), null), unknown: () => open(null, null) };
+};
+
+t.test('the nodes of a cluster are spoken to by TLS, also those that the first one names', async (t) => {
+  const files = makeCertificates(tempFolder(t));
+  const start = async (): Promise<number> => {
+    const port = await freePort();
+    const cluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '5000'];
+    await startRedis(t, [...cluster, ...redisTls(files, port)], port);
+    return port;
+  };
+  const ports = await Promise.all([start(), start()]);
+  const ca = readFileSync(files.ca, 'utf8');
+  const [a, b] = ports.map((port) => writer(t, port, { tls: { ca } })) as [Redis, Redis];
+  await a.cluster('ADDSLOTSRANGE', 0, 8000);
+  await b.cluster('ADDSLOTSRANGE', 8001, 16_383);
+  await a.cluster('MEET', '127.0.0.1', ports[1]);
+  for (const node of [a, b])
+    await until(async () => /cluster_state:ok/.test(String(await node.cluster('INFO'))));
+  const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+  for (const key of keys) await Promise.any([a.set(key, key), b.set(key, key)]);
+  const { known, unknown } = tlsStores(t, files, `rediss+cluster://127.0.0.1:${ports[0]}`);
+  const store = await known();
+  for (const key of keys) t.equal(text(await store.get(value(key))), key);
+  t.equal(await store.get(value('nobody')), null);
+  t.match(await faultKind(await unknown(), value('a')), /^(down|late)$/);
+});
+
+t.test('sentinels and the master that they name are spoken to by TLS', async (t) => {
+  const files = makeCertificates(tempFolder(t));
+  const port = await freePort();
+  await startRedis(t, redisTls(files, port), port);
+  await writer(t, port, { tls: { ca: readFileSync(files.ca, 'utf8') } }).set('a', 'x');
+  const sentinel = await startSentinel(t, port, files);
+  const { known, unknown } = tlsStores(t, files, `rediss+sentinel://127.0.0.1:${sentinel.port}/shop/0`);
+  const store = await known();
+  await until(async () => (await faultKind(store, value('a'))) === 'found');
+  t.match(await faultKind(await unknown(), value('a')), /^(down|late)$/);
 });
 
 t.test('replicas of a single server are a problem, told with what would be right', async (t) => {
