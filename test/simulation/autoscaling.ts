@@ -8,7 +8,7 @@ import { World } from './world.ts';
 
 const SIZES = {
   ci: { upstreams: 20, replicas: 3, users: 3000 },
-  full: { upstreams: 200, replicas: 10, users: 20_000 },
+  full: { upstreams: 400, replicas: 12, users: 50_000 },
 } as const;
 const SEED = 90;
 /** How often everybody asks in each phase. */

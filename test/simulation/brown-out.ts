@@ -11,7 +11,7 @@ import { World } from './world.ts';
 
 const SIZES = {
   ci: { upstreams: 20, replicas: 2 },
-  full: { upstreams: 100, replicas: 8 },
+  full: { upstreams: 400, replicas: 8 },
 } as const;
 const SEED = 60;
 const BUDGET = 0.2;

@@ -10,7 +10,7 @@ import { World } from './world.ts';
 
 const SIZES = {
   ci: { upstreams: 100, timeMs: 15_000 },
-  full: { upstreams: 500, timeMs: 15_000 },
+  full: { upstreams: 1000, timeMs: 15_000 },
 } as const;
 const SEED = 20;
 const LOAD = 0.7;

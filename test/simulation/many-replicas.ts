@@ -11,7 +11,7 @@ import { World } from './world.ts';
 
 const SIZES = {
   ci: { upstreams: 50, replicas: [1, 5, 50], timeMs: 8000 },
-  full: { upstreams: 1000, replicas: [1, 5, 20, 100], timeMs: 4000 },
+  full: { upstreams: 1000, replicas: [1, 2, 5, 20, 50, 200], timeMs: 4000 },
 } as const;
 const SEED = 80;
 const WORK_MS = 10;

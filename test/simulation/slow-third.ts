@@ -10,7 +10,7 @@ import { World } from './world.ts';
 
 const SIZES = {
   ci: { upstreams: 60, replicas: 2, timeMs: 30_000 },
-  full: { upstreams: 300, replicas: 4, timeMs: 60_000 },
+  full: { upstreams: 1500, replicas: 4, timeMs: 60_000 },
 } as const;
 const SEED = 30;
 const WORK_MS = 20;
