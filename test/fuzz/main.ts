@@ -1,4 +1,6 @@
 // `npm run fuzz`: makes hostile input without end, or as much as is asked for, and stops at the first thing that should not be.
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readCorpus, writeCase } from './corpus.ts';
 import { type RunResult, replay, runTarget } from './run.ts';
@@ -7,6 +9,7 @@ import { TARGETS } from './targets.ts';
 
 const USAGE = `npm run fuzz -- [TARGET…] [options]
 ${TARGETS.map(({ name, about }) => `  ${name.padEnd(18)} ${about}`).join('\n')}
+  proxy              hostile clients and upstreams against a running Limpet; alone, and with --for or without end
   --seed N           default: drawn, and printed
   --messages N       cases of each target; default: without end
   --for TIME         such as 30s, 10m or 2h for all targets together; default: without end
@@ -99,6 +102,14 @@ try {
 if (options.help) {
   process.stdout.write(USAGE);
   process.exit(0);
+}
+if (names.includes('proxy')) {
+  if (names.length > 1 || options.messages !== undefined) fail('proxy runs alone, and for a time');
+  const args = [fileURLToPath(new URL('proxy.test.ts', import.meta.url)), '--for', options.for ?? '7d'];
+  if (options.seed !== undefined) args.push('--seed', String(whole(options.seed, '--seed')));
+  // A test file, since its Limpet and its upstreams are those of the tests.
+  const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+  process.exit(status ?? 1);
 }
 const targets = targetsNamed(names);
 const seed = options.seed === undefined ? Date.now() % 2 ** 31 : whole(options.seed, '--seed');
