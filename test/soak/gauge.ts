@@ -23,13 +23,14 @@ const collect = runInNewContext('gc') as () => void; // Node's own, there by the
 const channel = new BroadcastChannel('limpet-soak-gauge');
 
 async function read(reading: number): Promise<void> {
+  // Before collecting, which stops the thread for so long that health checks pile up behind it.
+  const resources: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
   // What is freed by finalizers in one round is collected in the next.
   for (let round = 0; round < 3; round++) {
     collect();
     await new Promise((resolve) => setImmediate(resolve));
   }
-  const resources: Record<string, number> = {};
-  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
   const { heapUsed, external } = process.memoryUsage();
   const told: ThreadReading = { reading, thread: threadId, heap: heapUsed, external, resources };
   // One write, so that the threads' lines do not mix.

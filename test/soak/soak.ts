@@ -44,7 +44,7 @@ export interface SoakResult {
   readonly end: Rest;
 }
 
-/** Runs one. Rejects only when the soak itself cannot go on. */
+/** Runs one. Rejects when it cannot go on, such as from a Limpet that never comes to rest; the error says all that was found so far. */
 export async function soak(owner: Owner, options: SoakOptions): Promise<SoakResult> {
   const run = new SoakRun(await Stage.open(owner, options.preloads), options);
   return run.whole();
@@ -76,7 +76,7 @@ class SoakRun {
     while (performance.now() - startedMs < this.#options.forMs || cycles <= WARM_CYCLES) {
       await this.#cycle();
       cycles++;
-      end = await this.#rest();
+      end = await this.#rest(begin);
       if (cycles === WARM_CYCLES) begin = end;
       this.#tell(cycles, end);
     }
@@ -151,16 +151,18 @@ class SoakRun {
       if (books.upstreamsDown > 0) wanting.push(`${books.upstreamsDown} upstreams are down`);
       if (wanting.length === 0) return;
       if (performance.now() > endMs) {
-        this.#faults.push(...wanting.map((what) => `not at rest after ${REST_MS / 1000} s: ${what}`));
-        return;
+        // Whatever follows would be measured from a state that is none.
+        const all = [...this.#faults, ...this.#load.wrongs, ...wanting];
+        throw new Error(`not at rest after ${REST_MS / 1000} s:\n${all.join('\n')}`);
       }
       await sleep(100);
     }
   }
 
-  async #rest(): Promise<Rest> {
+  /** `before`: what is to be held again; null: not known yet. */
+  async #rest(before: Rest | null): Promise<Rest> {
     this.#rests++;
-    const rest = await this.#reader.read();
+    const rest = await this.#reader.read(before);
     const sums = sumsThatFail(await this.#stage.books());
     this.#faults.push(...sums.map((fault) => `after cycle ${this.#rests}: ${fault}`));
     return rest;
