@@ -33,6 +33,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'docs/benchmarks.md': 'test/bench',
   'docs/drill.md': 'test/drill',
   'docs/simulation.md': 'test/simulation',
+  'docs/fuzzing.md': 'test/fuzz',
   'docs/soak.md': 'test/soak',
 };
 

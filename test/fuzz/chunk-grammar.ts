@@ -58,6 +58,7 @@ const ODD_EXTENSIONS = [
     ';a="b"c',
     ';"a"',
     ';a="\\',
+    ';a="\t"',
   ],
 ];
 const TRAILERS = ['X-T: v', 'x-sum:1', 'ETag: "x"', 'X-Empty:'];
