@@ -32,6 +32,7 @@ const PAGES: Readonly<Record<string, number>> = {
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'docs/benchmarks.md': 'test/bench',
   'docs/drill.md': 'test/drill',
+  'docs/fuzzing.md': 'test/fuzz',
   'docs/simulation.md': 'test/simulation',
   'docs/fuzzing.md': 'test/fuzz',
   'docs/soak.md': 'test/soak',
