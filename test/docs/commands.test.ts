@@ -34,7 +34,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'docs/drill.md': 'test/drill',
   'docs/fuzzing.md': 'test/fuzz',
   'docs/simulation.md': 'test/simulation',
-  'docs/fuzzing.md': 'test/fuzz',
   'docs/soak.md': 'test/soak',
 };
 
