@@ -20,6 +20,8 @@ const WORKERS = 2;
 /** Hostile and calm connections at once. */
 const STRANDS = 24;
 const CALM_STRANDS = 4;
+/** The first rounds compile code and fill pools; from the one after them on all must be as it was. */
+const WARM_ROUNDS = 2;
 /** A Limpet that is not at rest by then never will be: many times its longest timeout. */
 const REST_MS = 60_000;
 
@@ -36,7 +38,9 @@ export class ProxyFuzz {
   readonly #rest: RestReader;
   readonly #seed: number;
   readonly #corpus: readonly Buffer[];
+  /** What was held after the warm rounds. */
   #begin: Rest | null = null;
+  #rounds = 0;
 
   private constructor(
     limpet: RunningLimpet,
@@ -83,7 +87,7 @@ export class ProxyFuzz {
     await this.round(streams.length, answers.length, streams);
   }
 
-  /** One round; the first one warms up, and from the second one on all must be as it was after the first. */
+  /** One round of so many cases of each side. Findings are there when it is over. */
   async round(streams: number, answers: number, replays: readonly Buffer[] = []): Promise<void> {
     const held = await this.#clients(streams, replays);
     await this.#answers(answers);
@@ -94,8 +98,10 @@ export class ProxyFuzz {
     this.#hostile.forget();
     this.#answersToSend.served.clear();
     this.#hostile.errors.length = 0;
-    if (this.#begin === null) this.#begin = rest;
-    else for (const leak of leaksBetween(this.#begin, rest)) this.findings.add('limpet', leak, this.cases);
+    this.#rounds++;
+    if (this.#rounds === WARM_ROUNDS) this.#begin = rest;
+    else if (this.#begin !== null)
+      for (const leak of leaksBetween(this.#begin, rest)) this.findings.add('limpet', leak, this.cases);
     if (/died|InvariantError/.test(this.#limpet.logs() + this.#limpet.stderr()))
       this.findings.add('limpet', 'a worker died', this.cases);
   }
@@ -145,14 +151,14 @@ export class ProxyFuzz {
     for (;;) {
       const text = await (await request(`${this.#limpet.adminUrl}/metrics`, { reset: true })).body.text();
       const wrong = sumsThatFail(readProxyBooks(text));
-      const rest = wrong.length === 0 ? await this.#rest.read() : null;
+      const rest = wrong.length === 0 ? await this.#rest.read(this.#begin) : null;
       const leaks = rest === null || this.#begin === null ? [] : leaksBetween(this.#begin, rest);
       // Upstream connections are kept for a while after the last request.
       const isQuiet = rest !== null && (rest.sockets.established ?? 0) === 0;
       if (rest !== null && ((isQuiet && leaks.length === 0) || performance.now() > untilMs)) return rest;
       if (performance.now() > untilMs) {
         for (const what of wrong) this.findings.add('limpet', `not at rest: ${what}`, this.cases);
-        return this.#rest.read();
+        return this.#rest.read(this.#begin);
       }
       await sleep(100);
     }
