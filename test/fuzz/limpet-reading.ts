@@ -23,9 +23,14 @@ export class LimpetReader {
   #chunks: ChunkedDecoder | null = null;
   #left = 0;
   #answers = false;
+  #declined = false;
 
-  /** Reads requests, one behind the other, that arrive cut at `cuts`. */
-  requests(bytes: Buffer, cuts: readonly number[] = NO_CUTS): Reading {
+  /**
+   * Reads requests, one behind the other, that arrive cut at `cuts`. `declined`: the upstream takes up no upgrade, so that HTTP goes
+   * on behind one that is asked for.
+   */
+  requests(bytes: Buffer, cuts: readonly number[] = NO_CUTS, declined = false): Reading {
+    this.#declined = declined;
     this.#answers = false;
     const limit = Math.min(REQUEST_LIMITS.requestLineBytes, REQUEST_LIMITS.headBytes);
     return this.#read(bytes, cuts, limit, (held, at, end, reading) =>
@@ -36,6 +41,7 @@ export class LimpetReader {
   /** Reads the answers to one request, up to the final one; with `ended`, the connection ends behind the last byte. */
   answer(bytes: Buffer, toHead: boolean, ended: boolean, cuts: readonly number[] = NO_CUTS): Reading {
     this.#answers = true;
+    this.#declined = false;
     const limit = RESPONSE_LIMITS.responseHeadBytes;
     const reading = this.#read(bytes, cuts, limit, (held, at, end, so) =>
       this.#answerAt(held, at, end, so, toHead),
@@ -180,7 +186,7 @@ export class LimpetReader {
     message.complete = true;
     message.end = end;
     this.#message = null;
-    if (message.upgrade) reading.end = 'upgraded';
+    if (message.upgrade && !this.#declined) reading.end = 'upgraded';
     else if (this.#answers ? final : !message.keepAlive) reading.end = 'closed';
   }
 }

@@ -58,7 +58,7 @@ const reader = new LimpetReader();
 
 /** The whole requests of a stream, as they were clearly sent: the readings of `request` show that llhttp sees them alike. */
 export function clearlySent(stream: Buffer): ReadMessage[] {
-  return reader.requests(stream).messages.filter(({ complete }) => complete);
+  return reader.requests(stream, [], true).messages.filter(({ complete }) => complete);
 }
 
 /** Why `seen` is not what a client with these requests may have had forwarded, or null. Some may be missing, none added. */
