@@ -48,6 +48,7 @@ export class AccessDesk {
 
   /** The line of a request that was answered here. */
   here(
+    requestId: string,
     client: string,
     head: RequestHead,
     plan: RoutePlan | null,
@@ -58,7 +59,7 @@ export class AccessDesk {
     if (!this.#log.wants(status, fault !== null)) return;
     const bytes = head.fields.bytes;
     const entry: AccessEntry = {
-      requestId: '',
+      requestId,
       client,
       method: latin1Text(bytes, head.methodStart, head.methodEnd),
       host:

@@ -12,6 +12,7 @@ import type { ClientConnection } from './client-connection.ts';
 import type { Admission, ConnectionHome } from './connection-home.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { Plane } from './plane.ts';
+import { requestIdOf } from './request-id.ts';
 import { maxForwardsOf } from './request-writer.ts';
 import { listHasVia } from './via.ts';
 
@@ -23,6 +24,8 @@ export interface AdmissionBooks {
     status: number,
     fault: Fault | null,
     startedMs: number,
+    /** '' where the answer tells none. */
+    requestId: string,
   ): void;
 }
 
@@ -113,7 +116,7 @@ export class AdmissionDesk {
   }
 
   #refuse(connection: ClientConnection, plan: RoutePlan | null, fault: Fault, startedMs: number): Admission {
-    this.#books.answeredHere(connection, plan, fault.status, fault, startedMs);
+    this.#books.answeredHere(connection, plan, fault.status, fault, startedMs, '');
     connection.refuse(fault);
     return 'closing';
   }
@@ -156,8 +159,9 @@ export class AdmissionDesk {
     const bodyless =
       head.framing === FRAMING.none || (head.framing === FRAMING.length && head.contentLength === 0);
     const keep = head.keepAlive && bodyless && !plane.stopping;
+    const requestId = requestIdOf(head, connection.side, plane.randomBytes);
     const to = {
-      requestId: '',
+      requestId,
       json: plane.replies.prefersJson(head),
       toHead: head.method === METHOD.HEAD,
       repeatable: head.method === METHOD.GET || head.method === METHOD.HEAD,
@@ -177,7 +181,7 @@ export class AdmissionDesk {
       plane.replies.noContent(out, lines === null ? { ...to, allow: ALLOW_ALL } : to);
     }
     connection.socket.write(out);
-    this.#books.answeredHere(connection, plan, status, fault, startedMs);
+    this.#books.answeredHere(connection, plan, status, fault, startedMs, requestId);
     if (keep) return 'answered';
     connection.close();
     return 'closing';

@@ -171,7 +171,7 @@ export class DataPlane implements ListenerPlane {
     this.metrics = new PlaneMetrics(input.book, compiled.plans, compiled.pools);
     this.#access = input.accessLog === null ? null : new AccessDesk(input.accessLog);
     this.admission = new AdmissionDesk(this, {
-      answeredHere: (connection, plan, status, fault, startedMs) => {
+      answeredHere: (connection, plan, status, fault, startedMs, requestId) => {
         const seconds = (performance.now() - startedMs) / 1000;
         this.metrics.request(
           plan,
@@ -180,7 +180,8 @@ export class DataPlane implements ListenerPlane {
           fault === null ? OUTCOME.answered : OUTCOME.refused,
           seconds,
         );
-        this.#access?.here(connection.side.address, this.requestHead, plan, status, fault, seconds * 1000);
+        const { address } = connection.side;
+        this.#access?.here(requestId, address, this.requestHead, plan, status, fault, seconds * 1000);
       },
     });
     this.listeners = config.listeners.map((listener) => new Listener(this, listener.name, listener.bind));

@@ -1,7 +1,7 @@
 // Promise: whoever is refused, the operator finds it in the access log with its code, and with nothing that is secret.
 import t from 'tap';
 import { startLimpet } from '../kit/limpet.ts';
-import { startNamedApp, until } from '../kit/named-app.ts';
+import { askPath, startNamedApp, until } from '../kit/named-app.ts';
 import { RawClient } from '../kit/raw-client.ts';
 
 const app = await startNamedApp('app', t);
@@ -68,4 +68,26 @@ t.test(
 t.test('each is told once', async (t) => {
   const codes = told().map(({ fault }) => fault);
   t.same(codes.toSorted(), [...new Set(codes)].toSorted());
+});
+
+t.test('a request that is answered here has an id, which a trusted proxy may have given', async (t) => {
+  const routed = await startLimpet(
+    {
+      routes: [{ path: '/shop', pool: 'default' }],
+      upstreams: [app.url],
+      trustedProxies: ['127.0.0.1'],
+      log: { access: true, format: 'json' },
+    },
+    { owner: t },
+  );
+  const idOf = async (headers: Record<string, string>): Promise<string> => {
+    const { body } = await askPath(routed.port, '/nowhere', { accept: 'application/json', ...headers });
+    return (JSON.parse(body) as { error: { requestId: string } }).error.requestId;
+  };
+  t.equal(await idOf({ 'x-request-id': 'given-7' }), 'given-7');
+  const made = await idOf({});
+  t.match(made, /^[0-9a-f]{32}$/);
+  t.not(await idOf({}), made);
+  for (const id of ['given-7', made])
+    await until(`${id} is in the log`, () => routed.logs().includes(`"requestId":"${id}"`));
 });
