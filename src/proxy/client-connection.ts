@@ -3,7 +3,7 @@ import { type Deadlines, LOOSE, type Timed } from '../base/deadlines.ts';
 import type { Fault } from '../base/fault.ts';
 import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';
 import type { UpstreamConnection } from '../upstream/connection.ts';
-import { hasLineEnd, PARSE } from '../wire/head-fields.ts';
+import { PARSE } from '../wire/head-fields.ts';
 import { METHOD } from '../wire/request-method.ts';
 import type { ClientSide } from './client-side.ts';
 import type { ConnectionHome } from './connection-home.ts';
@@ -102,13 +102,11 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   /** More of a head whose beginning is held. */
   #append(bytes: Uint8Array, start: number, end: number): void {
     this.#held.add(bytes, start, end);
-    const limits = this.home.plane.generation.limits;
     if (this.socket.pendingBytes > 0) {
       this.#boundReadAhead();
       return;
     }
-    if (this.#held.length <= limits.requestLineBytes && !hasLineEnd(bytes, start, end)) return;
-    this.#consumeHeld();
+    if (this.home.plane.requestHead.knowsMoreBy(bytes, start, end, this.#held.length)) this.#consumeHeld();
   }
 
   #consumeHeld(): void {

@@ -170,10 +170,7 @@ export function lineFeedAt(bytes: Uint8Array, from: number, to: number): number 
   return -1;
 }
 
-/**
- * Whether `bytes[from, to)` holds an LF. A parser's answer can change only with a new LF, or with more bytes than a limit
- * allows: a caller that parses again in these two cases alone does linear work, however slowly the bytes trickle in.
- */
+/** Whether `bytes[from, to)` holds an LF: a parser's answer can change only with a new one, or with more bytes than a limit allows. */
 export function hasLineEnd(bytes: Uint8Array, from: number, to: number): boolean {
   return lineFeedAt(bytes, from, to) >= 0;
 }

@@ -11,7 +11,7 @@ import {
 } from './connection-options.ts';
 import { FIELD } from './fields.ts';
 import { contentLength, framingFault } from './framing.ts';
-import { HeadFields, lineFeedAt, MARK, PARSE } from './head-fields.ts';
+import { HeadFields, hasLineEnd, lineFeedAt, MARK, PARSE } from './head-fields.ts';
 import { AT, CLASS, CR, DOT, isWord, LF, QUESTION, SLASH, SP, SPECIAL, TARGET, TCHAR } from './octets.ts';
 import { REQUEST_REFUSAL as NO } from './refusals.ts';
 import { METHOD, methodId } from './request-method.ts';
@@ -103,8 +103,20 @@ export class RequestHead {
   }
 
   /**
-   * Parses the head-so-far of one request, always from its first byte. PARSE.more: call again when an LF came
-   * (`hasLineEnd`), or when more bytes are held than `requestLineBytes` or `headBytes`. PARSE.refused: see `fault`.
+   * Whether `parse` can say more than PARSE.more now that `bytes[start, end)` came as the last of `held` bytes: they end a line, or
+   * bring the request line or the whole head over its limit. Whoever asks before each further `parse` does linear work, however slowly
+   * the bytes trickle in.
+   */
+  knowsMoreBy(bytes: Uint8Array, start: number, end: number, held: number): boolean {
+    // Empty lines before the request line are no part of it.
+    const lineEnds = this.#lineBytes + 2 * EMPTY_LINES_MAX;
+    const overLine = held > this.#lineBytes && held - (end - start) <= lineEnds;
+    return overLine || held > this.#headBytes || hasLineEnd(bytes, start, end);
+  }
+
+  /**
+   * Parses the head-so-far of one request, always from its first byte. PARSE.more: call again when more has come and
+   * `knowsMoreBy` says so. PARSE.refused: see `fault`.
    * Hot: one pass, no string, no allocation.
    */
   parse(bytes: Uint8Array, start: number, end: number): number {

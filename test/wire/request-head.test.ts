@@ -314,3 +314,27 @@ t.test('every message cut at every byte gives the same result as whole', async (
 t.test('every message cut anywhere gives the same result under small limits', async (t) => {
   t.strictSame(differingUnderSmallLimits(corpus.messages), []);
 });
+
+t.test('a head that trickles in is parsed again only when that can tell more', async (t) => {
+  const head = new RequestHead(REQUEST_LIMITS);
+  const parses = (text: string): { parses: number; state: number; code: string | undefined } => {
+    const bytes = bytesOf(text);
+    let parses = 1;
+    let state = head.parse(bytes, 0, 1);
+    for (let held = 2; held <= bytes.length && state === PARSE.more; held++) {
+      if (!head.knowsMoreBy(bytes, held - 1, held, held)) continue;
+      parses++;
+      state = head.parse(bytes, 0, held);
+    }
+    return { parses, state, code: head.fault?.code };
+  };
+  // The lines, those below the limit of the request line and just above it, and nothing for each byte of a long field.
+  const long = parses(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(24_000)}\r\n\r\n`);
+  t.equal(long.state, PARSE.done);
+  t.ok(long.parses < 20, `${long.parses} parses`);
+  const endless = parses(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(40_000)}`);
+  t.match(endless, { state: PARSE.refused, code: 'request.head.too-large' });
+  t.ok(endless.parses < 20, `${endless.parses} parses`);
+  for (const before of ['', '\r\n', '\r\n\r\n\r\n'])
+    t.match(parses(`${before}GET /${'y'.repeat(9_000)}`), { state: PARSE.refused });
+});
