@@ -33,6 +33,8 @@ export function limpet(main: string, name = 'limpet'): Peer {
         ...(task.routes === 1 ? {} : { routes: routesOf(task.routes) }),
         affinity: task.affinity && { cookie: { name: 'limpet', secrets: ['a-secret-only-for-benchmarks'] } },
         health: { active: { path: '/', interval: `${task.checkMs}ms`, timeout: '1s' } },
+        // As for HAProxy: idle clients have no upstream connection each, for which the default allows.
+        limits: { connections: 10_100 },
         timeouts: { connect: '1s', response: `${task.responseMs}ms`, idle: '10m' },
         admin: { bind: `127.0.0.1:${await freePort()}` },
         log: { level: 'info', access: task.accessLog, format: 'json' },
