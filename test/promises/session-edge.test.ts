@@ -279,7 +279,8 @@ t.test('a store that is away logs nobody out, and is used again when it is back'
     await ask('/visitor/x', cookie);
     return /the store of sessions is away/.test(limpet.logs());
   });
-  const back = await startRedis(t, redis.port);
+  // It stays for the tests behind this one.
+  const back = await startRedis(undefined, redis.port);
   await until('a new one is found', async () => {
     await back.client.set(`sess:id-${made}`, JSON.stringify({ cookie: {}, userId: 11 }));
     await ask('/visitor/x', cookie);
@@ -297,6 +298,7 @@ t.test('the admin side tells how each block fares', async (t) => {
   }
   const read = async (): Promise<View[]> =>
     (await (await fetch(`${limpet.adminUrl}/api/v1/sessions`)).json()) as View[];
+  // Each worker finds the new server by itself.
   await until('the store answers every worker', async () => (await read()).every((block) => block.store?.up));
   const views = await read();
   t.same(
