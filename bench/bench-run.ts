@@ -42,6 +42,18 @@ export async function startUpstreams(
   return { ports, child };
 }
 
+/** A folder for configs and logs, and what removes it; gone with the process too. */
+export function scratchFolder(): { readonly dir: string; readonly sweep: () => void } {
+  const dir = mkdtempSync(join(tmpdir(), 'limpet-bench-'));
+  const sweep = (): void => {
+    process.off('exit', sweep);
+    rmSync(dir, { recursive: true, force: true });
+  };
+  // Ctrl-C ends the process without any `finally`.
+  process.once('exit', sweep);
+  return { dir, sweep };
+}
+
 /** Runs `work` with all `peers` started for the same task, and stops them whatever happens. */
 export async function withPeers<T>(
   run: BenchRun,
@@ -49,10 +61,7 @@ export async function withPeers<T>(
   task: Pick<PeerTask, 'affinity' | 'accessLog'> & Partial<PeerTask>,
   work: (running: readonly RunningPeer[]) => Promise<T>,
 ): Promise<T> {
-  const dir = mkdtempSync(join(tmpdir(), 'limpet-bench-'));
-  // Ctrl-C ends the process without the `finally` below.
-  const sweep = (): void => rmSync(dir, { recursive: true, force: true });
-  process.once('exit', sweep);
+  const { dir, sweep } = scratchFolder();
   const upstreams = task.upstreamPorts === undefined ? await startUpstreams(run) : null;
   const running: RunningPeer[] = [];
   try {
@@ -75,7 +84,6 @@ export async function withPeers<T>(
   } finally {
     await Promise.all(running.map((peer) => peer.stop()));
     if (upstreams !== null) await stopProcess(upstreams.child);
-    process.off('exit', sweep);
     sweep();
   }
 }

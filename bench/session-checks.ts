@@ -1,9 +1,6 @@
 // What checking a session costs: remembered and not, beside nginx that asks a service, and HAProxy that verifies tokens.
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Generator } from '../test/kit/load-drill.ts';
-import { type BenchRun, interleave, withPeers } from './bench-run.ts';
+import { type BenchRun, interleave, scratchFolder, withPeers } from './bench-run.ts';
 import { type Column, type Measurement, type Report, rowsOf } from './report.ts';
 import { type SessionPeer, sessionPeers, startSessions } from './session-peers.ts';
 
@@ -27,7 +24,7 @@ const WITHOUT: Readonly<Record<string, string>> = {
 };
 
 export async function sessionChecks(run: BenchRun): Promise<Report> {
-  const dir = mkdtempSync(join(tmpdir(), 'limpet-bench-'));
+  const { dir, sweep } = scratchFolder();
   const redis = await startSessions(run.loadCore, dir);
   try {
     const peers = sessionPeers(redis);
@@ -77,7 +74,7 @@ export async function sessionChecks(run: BenchRun): Promise<Report> {
     };
   } finally {
     await redis.stop();
-    rmSync(dir, { recursive: true, force: true });
+    sweep();
   }
 }
 

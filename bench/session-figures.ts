@@ -1,12 +1,9 @@
 // What no load through a proxy shows: how many look-ups one core makes, and what a remembered verdict takes of memory.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { NODE } from '../test/kit/load-process.ts';
-import type { BenchRun } from './bench-run.ts';
+import { type BenchRun, scratchFolder } from './bench-run.ts';
 import type { Measurement, Report } from './report.ts';
 import { rowsOf } from './report.ts';
 import { startSessions } from './session-peers.ts';
@@ -16,7 +13,7 @@ const WORKER = fileURLToPath(new URL('session-worker.ts', import.meta.url));
 const VERDICTS = 1_000_000;
 
 export async function sessionFigures(bench: BenchRun): Promise<Report> {
-  const dir = mkdtempSync(join(tmpdir(), 'limpet-bench-'));
+  const { dir, sweep } = scratchFolder();
   const redis = await startSessions(bench.loadCore, dir);
   const ask = async (mode: string, amount: number): Promise<Record<string, number>> => {
     const words = [NODE, '--expose-gc', WORKER, mode, `${redis.port}`, `${amount}`];
@@ -45,6 +42,6 @@ export async function sessionFigures(bench: BenchRun): Promise<Report> {
     };
   } finally {
     await redis.stop();
-    rmSync(dir, { recursive: true, force: true });
+    sweep();
   }
 }
