@@ -4,6 +4,7 @@ import type { DifferenceId } from '../differences.ts';
 import { chunk, filler, type Shape, type ShapeGroup } from '../shape.ts';
 
 const host = 'Host: a.example\r\n';
+const LARGE_HEAD = get('/large', ...[1, 2, 3, 4].map((i) => `X-Long-${i}: ${filler(8500)}`));
 const lengths: Shape[] = ['+5', '-5', '5 5', '0x5', '5,5', '', '5a', '99999999999999999999', '05'].map(
   (value) => ({
     name: `Content-Length: ${JSON.stringify(value)}`,
@@ -132,8 +133,9 @@ export const strictness: ShapeGroup = {
       send: `POST /old HTTP/1.0\r\n${host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
     },
     {
-      name: 'a head of 40 KiB',
-      send: get('/large', ...[1, 2, 3, 4, 5].map((i) => `X-Long-${i}: ${filler(8000)}`)),
+      // In two writes that loopback carries whole: a proxy that closes with bytes unread resets, and a reset may take its answer along.
+      name: 'a head of 34 KiB',
+      send: [LARGE_HEAD.slice(0, 15_000), LARGE_HEAD.slice(15_000)],
     },
     {
       name: 'a body behind a GET that has no length',
