@@ -1,10 +1,12 @@
 // One worker's verifier alone, as a process of its own: how many look-ups a core makes, and what a remembered verdict takes.
 import { sign } from 'cookie-signature';
 import { Redis } from 'ioredis';
+import { systemTimers } from '../src/base/timers.ts';
 import { loadConfigText } from '../src/config/load.ts';
 import type { CredentialSource } from '../src/session/format.ts';
 import { openSessions } from '../src/session/open-session.ts';
-import { SessionVerifier, type VerdictWaiter } from '../src/session/verifier.ts';
+import type { VerdictWaiter } from '../src/session/standing.ts';
+import { SessionVerifier } from '../src/session/verifier.ts';
 import { cpuMicros } from '../test/kit/load-usage.ts';
 
 const SECRET = 'the secret of all sessions in the bench';
@@ -36,6 +38,7 @@ async function verifierFor(redisPort: number, cache: object | false) {
     options,
     format,
     store,
+    timers: systemTimers,
     nowMs: () => performance.now(),
     wallMs: () => Date.now(),
     onChecked: () => {},

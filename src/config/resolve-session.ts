@@ -90,7 +90,16 @@ function resolveSession(
     exempt: resolveExempt(draft, read, path),
     onFail: resolveOnFail(draft, read, path),
     ambiguous: read.ambiguous,
-    cache: read.cache === false ? null : { ttlMs: read.cache.ttl, entries: read.cache.entries },
+    cache:
+      read.cache === false
+        ? null
+        : { ttlMs: read.cache.ttl, entries: read.cache.entries, push: read.cache.push !== false },
+    outage: {
+      graceMs: read.outage.grace,
+      // A choice of the schema, which reads a bare 503 as a number or as a word.
+      unjudged: String(read.outage.then) === '503' ? '503' : 'forward',
+      readyz: read.outage.readyz,
+    },
     pass: resolvePass(draft, read, path),
   };
   if (!draft.findings.failed) tryFormat(draft, options, path);

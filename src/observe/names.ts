@@ -63,6 +63,24 @@ export const METRICS = {
     source: 'counted',
     help: 'Verdicts that the workers remember now.',
   },
+  limpet_session_stale_total: {
+    kind: 'counter',
+    labels: ['session'],
+    source: 'counted',
+    help: 'Requests that an old verdict stood for while the store was away.',
+  },
+  limpet_session_pushes_total: {
+    kind: 'counter',
+    labels: ['session', 'result'],
+    source: 'counted',
+    help: 'Changes that the store told of, by what became of the verdict: confirmed, ended, unneeded (nobody remembered it), dropped (too many at once), or failed (it could not be read again).',
+  },
+  limpet_session_push_up: {
+    kind: 'gauge',
+    labels: ['session'],
+    source: 'counted',
+    help: 'Workers that the store of the session block tells of changes.',
+  },
   limpet_session_store_up: {
     kind: 'gauge',
     labels: ['session'],

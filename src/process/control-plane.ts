@@ -316,6 +316,9 @@ export class ControlPlane {
       case 'store':
         this.#tellStore(worker, message.session, message.up, message.why);
         return;
+      case 'vouched':
+        this.#tellVouched(worker, message.session, message.up, message.why);
+        return;
       case 'keys':
         this.#tellKeys(worker, message.session, message);
         return;
@@ -330,6 +333,15 @@ export class ControlPlane {
     if (why !== null) this.storeFaults.set(session, why);
     if (up) this.log.info({ worker, session }, 'the store of sessions answers');
     else this.log.warn({ worker, session, why }, 'the store of sessions is away; its verdicts are unknown');
+  }
+
+  #tellVouched(worker: number, session: string, up: boolean, why: string | null): void {
+    if (up) this.log.info({ worker, session }, 'the store of sessions tells of changes');
+    else
+      this.log.warn(
+        { worker, session, why },
+        'the store of sessions tells of changes no more; verdicts stand for their ttl until it does',
+      );
   }
 
   #tellKeys(worker: number, session: string, { up, why, kept }: KeysChange): void {

@@ -40,6 +40,7 @@ export type FromWorker =
   | { readonly say: 'suspect'; readonly slot: number }
   | { readonly say: 'moved'; readonly pool: string; readonly from: string; readonly to: string }
   | { readonly say: 'store'; readonly session: string; readonly up: boolean; readonly why: string | null }
+  | { readonly say: 'vouched'; readonly session: string; readonly up: boolean; readonly why: string | null }
   | ({ readonly say: 'keys'; readonly session: string } & KeysChange)
   | { readonly say: 'bug'; readonly session: string; readonly text: string }
   | { readonly say: 'drained'; readonly cut: number };

@@ -53,6 +53,9 @@ const plane = new DataPlane({
     suspect(upstream) {
       say({ say: 'suspect', slot: upstream.slot });
     },
+    vouched(session, up, why) {
+      say({ say: 'vouched', session, up, why });
+    },
     moved(pool, from, to) {
       say({ say: 'moved', pool, from, to });
     },

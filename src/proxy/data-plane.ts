@@ -7,6 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import { Deadlines } from '../base/deadlines.ts';
 import type { Fault } from '../base/fault.ts';
 import { type Random, RandomBytes } from '../base/random.ts';
+import { systemTimers } from '../base/timers.ts';
 import { WriterStock } from '../base/writer-stock.ts';
 import type { Config } from '../config/config.ts';
 import type { SuspicionOptions } from '../health/options.ts';
@@ -16,7 +17,7 @@ import type { MetricBook } from '../observe/metric-book.ts';
 import { compile } from '../plan/compile.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { OpenSession } from '../session/open-session.ts';
-import { SessionVerifier, SOURCE_NAMES } from '../session/verifier.ts';
+import { NO_REVOCATIONS, type Revocations } from '../session/revocations.ts';
 import { READ_BYTES, SocketMaker } from '../socket/handle-socket.ts';
 import type { Address, Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
@@ -29,8 +30,9 @@ import { Exchange } from './exchange.ts';
 import { Listener, type ListenerPlane } from './listener.ts';
 import { freePlaces } from './places.ts';
 import type { Accountable, Generation, PlaneReports } from './plane.ts';
-import { checkCells, OUTCOME, PlaneMetrics } from './plane-metrics.ts';
+import { OUTCOME, PlaneMetrics } from './plane-metrics.ts';
 import { Replies } from './replies.ts';
+import { SessionDesk } from './session-desk.ts';
 
 /** What a data plane is made from. */
 export interface DataPlaneInput {
@@ -47,6 +49,8 @@ export interface DataPlaneInput {
   readonly reports: PlaneReports;
   /** The session blocks of the config, ready to check. */
   readonly sessions: readonly OpenSession[];
+  /** What has been revoked; left out: nothing ever is. */
+  readonly revocations?: Revocations;
   /** A check of a session that threw what it should not. */
   readonly onBug: (session: string, error: unknown) => void;
   /** Client connections that this worker may hold, and such as may be told at one time that there are too many. */
@@ -54,14 +58,6 @@ export interface DataPlaneInput {
   readonly refusingMax: number;
   /** False: plain streams instead of handles, as on a Node that has none. */
   readonly direct?: boolean;
-}
-
-/** A session block and the cells of its gauges; −1: none. */
-interface SessionGauges {
-  readonly session: OpenSession;
-  readonly verifier: SessionVerifier;
-  readonly remembered: number;
-  readonly storeUp: number;
 }
 
 /**
@@ -110,7 +106,7 @@ export class DataPlane implements ListenerPlane {
   readonly #connectionsMax: number;
   readonly #suspicion: readonly (SuspicionOptions | null)[];
   readonly #access: AccessDesk | null;
-  readonly #sessions: readonly SessionGauges[];
+  readonly #sessions: SessionDesk;
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
   #waking = false;
@@ -129,9 +125,13 @@ export class DataPlane implements ListenerPlane {
     this.refusingMax = input.refusingMax;
     this.deadlines = new Deadlines(clock.nowMs(), TICK_MS);
     this.sockets = new SocketMaker(input.direct ?? true);
-    const verifiers = new Map(
-      input.sessions.map((session) => [session.options.name, this.#verifier(input, session)]),
-    );
+    this.#sessions = new SessionDesk({
+      ...input,
+      revocations: input.revocations ?? NO_REVOCATIONS,
+      timers: systemTimers,
+      onVouch: input.reports.vouched,
+    });
+    const { verifiers } = this.#sessions;
     const compiled = compile({
       ...input,
       verifiers,
@@ -151,9 +151,6 @@ export class DataPlane implements ListenerPlane {
     };
     this.avoidSlots = Math.max(1, ...compiled.pools.map((pool) => pool.upstreams.length));
     this.writers = new WriterStock(writerBytesMax(config));
-    this.#sessions = input.sessions.map((session) =>
-      this.#gaugesOf(input, session, verifiers.get(session.options.name)!),
-    );
     this.#suspicion = config.pools.map((pool) => pool.health.suspicion);
     const limits = config.limits;
     this.requestHead = new RequestHead({ ...limits, strictTarget: false });
@@ -185,32 +182,6 @@ export class DataPlane implements ListenerPlane {
       },
     });
     this.listeners = config.listeners.map((listener) => new Listener(this, listener.name, listener.bind));
-  }
-
-  #gaugesOf(input: DataPlaneInput, session: OpenSession, verifier: SessionVerifier): SessionGauges {
-    const where = { session: session.options.name };
-    return {
-      session,
-      verifier,
-      remembered: input.book.gauge('limpet_session_remembered', where),
-      storeUp: session.store === null ? -1 : input.book.gauge('limpet_session_store_up', where),
-    };
-  }
-
-  #verifier(input: DataPlaneInput, { options, format, store }: OpenSession): SessionVerifier {
-    const { book } = input;
-    const cells = checkCells(book, options.name);
-    return new SessionVerifier({
-      options,
-      format,
-      store,
-      nowMs: () => this.clock.nowMs(),
-      wallMs: () => this.clock.wallMs(),
-      onChecked: (verdict, source) => {
-        book.values[cells[verdict * SOURCE_NAMES.length + source]!]!++;
-      },
-      onBug: input.onBug,
-    });
   }
 
   /** Begins the tick. */
@@ -321,11 +292,7 @@ export class DataPlane implements ListenerPlane {
   }
 
   #eachSecond(pools: readonly Pool[]): void {
-    const { values } = this.metrics.book;
-    for (const { session, verifier, remembered, storeUp } of this.#sessions) {
-      values[remembered] = verifier.remembered;
-      if (storeUp >= 0) values[storeUp] = session.storeUp() ? 1 : 0;
-    }
+    this.#sessions.everySecond();
     const wallMs = this.clock.wallMs();
     for (const pool of pools) {
       pool.spec.affinity?.tick(wallMs);

@@ -150,6 +150,7 @@ export class DryRun implements ConnectionHome<ClientConnection> {
         failure: () => {},
         success: () => {},
         suspect: () => {},
+        vouched: () => {},
         moved: (_pool, from) => {
           this.movedFrom = from;
         },

@@ -36,6 +36,8 @@ export interface PlaneReports {
   failure(upstream: Upstream, kind: FailureKind): void;
   success(upstream: Upstream): void;
   suspect(upstream: Upstream): void;
+  /** The store of a session block begins or ceases to tell of changes. */
+  vouched(session: string, up: boolean, why: string | null): void;
   /** A user was given a new home. For the log; bounded by the receiver. */
   moved(poolName: string, from: string, to: string): void;
 }

@@ -5,7 +5,7 @@ import type { Fault } from '../base/fault.ts';
 import type { ErrorPage } from '../config/config.ts';
 import type { FixedAnswer } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { SessionVerifier } from '../session/verifier.ts';
+import type { StandingOwner } from '../session/standing.ts';
 import { FIELD } from '../wire/fields.ts';
 import { type DateField, prefersJson, writeLocalReply } from '../wire/local-reply.ts';
 import type { RequestHead } from '../wire/request-head.ts';
@@ -108,7 +108,7 @@ export class Replies {
   denied(
     out: ByteWriter,
     fault: Fault,
-    by: SessionVerifier,
+    by: StandingOwner,
     target: string,
     html: boolean,
     to: ReplyTo,

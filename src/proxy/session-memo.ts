@@ -1,7 +1,7 @@
 // What a client connection remembers of its last check: the same bytes of credentials have the same verdict, with no hash and no table.
 
 import type { SessionGuard } from '../session/guard.ts';
-import type { Standing } from '../session/verifier.ts';
+import type { Standing } from '../session/standing.ts';
 import { FIELD } from '../wire/fields.ts';
 import type { HeadFields } from '../wire/head-fields.ts';
 
@@ -20,7 +20,7 @@ export class SessionMemo {
   /** The standing that this request has by the last one's; null when it must be checked. Hot: allocates nothing. */
   find(guard: SessionGuard, fields: HeadFields, nowMs: number): Standing | null {
     const standing = this.#standing;
-    if (standing === null || this.#guard !== guard || standing.untilMs <= nowMs) return null;
+    if (standing === null || this.#guard !== guard || !standing.stands(nowMs)) return null;
     if (!isPlain(fields)) return null;
     const cookie = fields.first[FIELD.cookie]!;
     const authorization = fields.first[FIELD.authorization]!;
@@ -33,7 +33,7 @@ export class SessionMemo {
   /** Remembers the standing of a request with these fields. */
   keep(guard: SessionGuard, fields: HeadFields, standing: Standing): void {
     this.#standing = null;
-    if (standing.untilMs === 0 || !guard.memorable || !isPlain(fields)) return;
+    if (standing.untilMs <= 0 || !guard.memorable || !isPlain(fields)) return;
     const cookie = fields.first[FIELD.cookie]!;
     const authorization = fields.first[FIELD.authorization]!;
     this.#cookieLength = lengthOf(fields, cookie);

@@ -24,6 +24,8 @@ export interface Pending {
    * cannot deserve two verdicts; and canonical, so that several spellings which the app takes for one token are one. Not yet verified.
    */
   readonly identity: string;
+  /** The id that the framework gave the session, where that is not the identity itself: what an operator revokes it by. */
+  readonly session?: string;
   /**
    * Checks it. Without a store the finding comes at once; otherwise later. Never throws for what a client sent or a store holds:
    * that is a finding. Throws StoreFault only by passing on what `stores` threw; whoever called makes `unknown` of it.

@@ -1,7 +1,8 @@
 // What stands before a route: one session block, or several of which any will do.
 import type { CredentialSource } from './format.ts';
+import type { Standing, VerdictWaiter } from './standing.ts';
 import { VERDICT_NAMES } from './verdict.ts';
-import type { SessionVerifier, Standing, VerdictWaiter } from './verifier.ts';
+import type { SessionVerifier } from './verifier.ts';
 
 /** How much a verdict is worth where several blocks are asked, by its number: the best one counts, of equals the first. */
 const WORTH = VERDICT_NAMES.map((verdict) => ['invalid', 'anonymous', 'unknown', 'valid'].indexOf(verdict));

@@ -7,7 +7,7 @@ import type { KeysChange } from './crypto/public-keys.ts';
 import type { FormatKind, FormatSpec, SessionFormat } from './format.ts';
 import { FORMAT_KINDS } from './kinds.ts';
 import type { SessionOptions, SessionStoreOptions } from './options.ts';
-import type { StoreReader } from './store.ts';
+import type { StoreReader, WatchableStore } from './store.ts';
 import type { StoreGate } from './stores/gate.ts';
 import { openStore } from './stores/open-store.ts';
 
@@ -15,7 +15,7 @@ import { openStore } from './stores/open-store.ts';
 export interface OpenSession {
   readonly options: SessionOptions;
   readonly format: SessionFormat;
-  readonly store: StoreReader | null;
+  readonly store: WatchableStore | null;
   /** The store answers; true where there is none. */
   storeUp(): boolean;
   close(): Promise<void>;
@@ -92,6 +92,6 @@ async function openSession(
 }
 
 /** A cache and the table behind it, told apart by what is asked. */
-function together(store: StoreReader, rows: StoreReader): StoreReader {
-  return { get: (query) => (query.kind === 'row' ? rows : store).get(query) };
+function together(store: StoreReader, rows: StoreReader): WatchableStore {
+  return { watch: null, get: (query) => (query.kind === 'row' ? rows : store).get(query) };
 }

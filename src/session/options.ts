@@ -62,8 +62,16 @@ export interface SessionOptions {
   readonly onFail: OnFail;
   /** What becomes of a cookie that can be read in two ways: the app decides, or 400. */
   readonly ambiguous: 'forward' | 'refuse';
-  /** Verdicts that are remembered, per worker; null: none. */
-  readonly cache: { readonly ttlMs: number; readonly entries: number } | null;
+  /** Verdicts that are remembered, per worker; null: none. `push`: the store is asked to tell of changes. */
+  readonly cache: { readonly ttlMs: number; readonly entries: number; readonly push: boolean } | null;
+  readonly outage: {
+    /** How long after it was last known to be true a verdict still stands while the store is away; 0: not at all. */
+    readonly graceMs: number;
+    /** What becomes of those whose verdict the store would have to give. */
+    readonly unjudged: 'forward' | '503';
+    /** While the store is away the process is not ready. */
+    readonly readyz: boolean;
+  };
   readonly pass: {
     /** Field for the user id; null: it is not told. */
     readonly user: string | null;

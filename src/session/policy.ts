@@ -7,6 +7,8 @@ import { VERDICT_NAMES, type Verdict } from './verdict.ts';
 export class SessionPolicy {
   readonly onFail: OnFail;
   readonly refusesAmbiguous: boolean;
+  /** Who cannot be judged because the store is away is answered 503. */
+  readonly refusesAway: boolean;
   /** By number of the verdict: whether it passes. */
   readonly passes: readonly boolean[];
   readonly #exempt: readonly {
@@ -15,9 +17,10 @@ export class SessionPolicy {
     readonly exact: boolean;
   }[];
 
-  constructor(options: Pick<SessionOptions, 'require' | 'exempt' | 'onFail' | 'ambiguous'>) {
+  constructor(options: Pick<SessionOptions, 'require' | 'exempt' | 'onFail' | 'ambiguous' | 'outage'>) {
     this.onFail = options.onFail;
     this.refusesAmbiguous = options.ambiguous === 'refuse' && options.require !== 'nothing';
+    this.refusesAway = options.outage.unjudged === '503' && options.require !== 'nothing';
     this.passes = VERDICT_NAMES.map((verdict) => passes(options.require, verdict));
     this.#exempt = options.exempt.map(compileExempt);
   }

@@ -50,6 +50,22 @@ export interface StoredValue {
   readonly endsAtS: number | null;
 }
 
+/** Who is told of changes in a store. */
+export interface StoreListener {
+  /** What is held under this key of a query was written, touched or dropped. */
+  changed(key: string): void;
+  /** Anything may have been (FLUSHALL, or a message that cannot be read). */
+  allChanged(): void;
+  /** True: from now on every change is told, also of what is being read at this moment. False: no longer, and `why`. */
+  vouches(up: boolean, why: string | null): void;
+}
+
+/** A store that may tell of changes. */
+export interface WatchableStore extends StoreReader {
+  /** Begins to tell `listener` of changes, for as long as the store is open; null where the store cannot. Told before the first look-up. */
+  readonly watch: ((listener: StoreListener) => void) | null;
+}
+
 /** A store as a format sees it. */
 export interface StoreReader {
   /** The value, or null when there is none. Rejects with a StoreFault and nothing else. Names and bounds as the store has them. */
@@ -71,6 +87,7 @@ export class StoreFault extends Error {
 }
 
 /** Nobody's store: for formats whose cookie holds all. */
-export const NO_STORE: StoreReader = {
+export const NO_STORE: WatchableStore = {
+  watch: null,
   get: () => Promise.reject(new StoreFault('down', 'this session has no store')),
 };

@@ -32,6 +32,7 @@ export const REASONS = {
   'client.other': 'the session is bound to another address or browser than it came from',
   'not-yet-valid': 'the session or token is of a time to come',
   expired: 'the session has ended',
+  revoked: 'the session, its token or all that its user held was revoked',
   'store.none': 'the store holds no such session',
   'store.malformed': 'the store holds something that the framework did not write',
   'store.down': 'the store did not answer',
@@ -56,12 +57,19 @@ export interface Finding {
   readonly endsAtS: number | null;
   /** What the session holds, for fields that the app is told; null when nothing could be read. */
   readonly data: Data | null;
+  /** When it was issued or signed, unix seconds; left out or null: it does not say. What was issued before a time can be revoked. */
+  readonly issuedAtS?: number | null;
+  /** The token's own id (`jti`); left out or null: it has none. */
+  readonly tokenId?: string | null;
 }
 
 /** Nobody: what was sent is no session. */
 export function invalid(reason: Reason): Finding {
   return { verdict: 'invalid', user: null, reason, endsAtS: null, data: null };
 }
+
+/** Somebody ended it. */
+export const REVOKED: Finding = invalid('revoked');
 
 /** Only the app can tell. */
 export function unknown(reason: Reason): Finding {

@@ -1,83 +1,77 @@
 // One session block at work in one worker: verdicts remembered for a while, one check in flight per session, and no way to crash.
 import { hash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import type { Timers } from '../base/timers.ts';
 import { isAmbiguous } from './cookie-profiles.ts';
 import type { CredentialSource, Pending, SessionFormat } from './format.ts';
 import type { SessionOptions } from './options.ts';
 import { passedLines } from './passed-fields.ts';
 import { SessionPolicy } from './policy.ts';
-import { NO_STORE, StoreFault, type StoreReader } from './store.ts';
-import { type Finding, type Reason, unknown, VERDICT_NAMES } from './verdict.ts';
+import { NO_REVOCATIONS, type Revocations } from './revocations.ts';
+import {
+  areInLines,
+  CheckFlight,
+  ENDED_MS,
+  factsOf,
+  Standing,
+  type StandingFacts,
+  type StandingOwner,
+  type VerdictWaiter,
+  verdictNumber,
+} from './standing.ts';
+import { NO_STORE, StoreFault, type WatchableStore } from './store.ts';
+import { StoreWatch } from './store-watch.ts';
+import type { TrackingReader } from './tracked.ts';
+import { type Finding, REVOKED, type Reason, unknown, VERDICT_NAMES } from './verdict.ts';
+import { VerdictMemory } from './verdict-memory.ts';
 
 /** Where a verdict came from, by number: remembered, from the store, or from the cookie or token alone. */
 export const SOURCE_NAMES = ['cache', 'store', 'token'] as const;
 const SOURCE = { cache: 0, store: 1, token: 2 } as const;
 
+const INVALID = VERDICT_NAMES.indexOf('invalid');
+/** What a store that is away comes to. */
+const AWAY: ReadonlySet<Reason> = new Set(['store.down', 'store.late', 'store.busy']);
+
 /** Checks in flight at once, per session block and worker; more are `unknown` at once. */
 const FLIGHTS_MAX = 10_000;
-
-/** A verdict as requests use it. Small: a million of them are remembered. */
-export class Standing {
-  readonly verifier: SessionVerifier;
-  /** Position in VERDICT_NAMES. */
-  readonly verdict: number;
-  readonly reason: Reason;
-  /** Until when it may be used again, monotonic ms; 0: only for this request. */
-  readonly untilMs: number;
-  /** Field lines for the upstream. */
-  readonly lines: string;
-
-  constructor(verifier: SessionVerifier, finding: Finding, untilMs: number, lines: string) {
-    this.verifier = verifier;
-    this.verdict = VERDICT_NAMES.indexOf(finding.verdict);
-    this.reason = finding.reason;
-    this.untilMs = untilMs;
-    this.lines = lines;
-  }
-}
-
-/** Who waits for a verdict. To give the waiting up, it sets `waitsFor` to null, and may wait for something else at once. */
-export interface VerdictWaiter {
-  /** What will tell the verdict; set by `check` when it returns null, and null again before the verdict is told. */
-  waitsFor: object | null;
-  onVerdict(standing: Standing): void;
-}
-
-/** One check under way, and all who wait for it. */
-class Flight {
-  readonly #waiters: VerdictWaiter[] = [];
-
-  join(waiter: VerdictWaiter): void {
-    waiter.waitsFor = this;
-    this.#waiters.push(waiter);
-  }
-
-  /** Those who still wait, each taken out of its waiting as it is given. */
-  *land(): Iterable<VerdictWaiter> {
-    for (const waiter of this.#waiters) {
-      if (waiter.waitsFor !== this) continue;
-      waiter.waitsFor = null;
-      yield waiter;
-    }
-  }
-}
 
 /** What a verifier is made of. */
 export interface VerifierInput {
   readonly options: SessionOptions;
   readonly format: SessionFormat;
-  readonly store: StoreReader | null;
+  readonly store: WatchableStore | null;
+  readonly revocations?: Revocations;
+  readonly timers: Timers;
   /** Monotonic ms. */
   readonly nowMs: () => number;
   /** Wall clock, ms: what expiry is judged by. */
   readonly wallMs: () => number;
   /** Told of every check: numbers of the verdict and its source. Hot. */
   readonly onChecked: (verdict: number, source: number) => void;
+  /** An old verdict stood in for a store that is away. */
+  readonly onStale?: () => void;
+  /** Told what became of a change that the store told (PUSH). */
+  readonly onPush?: (result: number) => void;
+  /** Told when the store begins or ceases to tell of changes. */
+  readonly onVouch?: (up: boolean, why: string | null) => void;
   /** Told of a check that threw what it should not: a fault of ours. */
   readonly onBug: (session: string, error: unknown) => void;
 }
 
-export class SessionVerifier {
+/** A check that was begun, and all that its end needs. */
+interface Check {
+  /** SHA-256 of the identity, one character a byte. */
+  readonly key: string;
+  readonly session: string | null;
+  /** Notes what is read, where the store tells of changes. */
+  readonly reader: TrackingReader | null;
+  /** The watch's generation when it began. */
+  readonly generation: number;
+  /** What was remembered, and may stand in where the store is away. */
+  readonly kept: Standing | null;
+}
+
+export class SessionVerifier implements StandingOwner {
   readonly name: string;
   readonly policy: SessionPolicy;
   /** Names of the fields that the upstream is told of, beside `Limpet-Session`. */
@@ -87,13 +81,15 @@ export class SessionVerifier {
   /** Whether a connection may remember its last verdict by `Cookie` and `Authorization` alone. */
   readonly memorable: boolean;
   readonly #input: VerifierInput;
-  readonly #cache: LRUCache<string, Standing> | null;
-  readonly #flights = new Map<string, Flight>();
+  readonly #revocations: Revocations;
+  readonly #memory: VerdictMemory | null;
+  readonly #watch: StoreWatch | null;
+  readonly #flights = new Map<string, CheckFlight>();
   /** Verdicts that say nothing but themselves, made once. */
   readonly #plain = new Map<Reason, Standing>();
 
   constructor(input: VerifierInput) {
-    const { options, format } = input;
+    const { options, format, nowMs, wallMs } = input;
     this.name = options.name;
     this.policy = new SessionPolicy(options);
     const { user, fields } = options.pass;
@@ -101,15 +97,41 @@ export class SessionVerifier {
     this.bearer = format.readsBearer ?? false;
     this.memorable = !(format.looksAround ?? false);
     this.#input = input;
-    this.#cache = options.cache === null ? null : new LRUCache({ max: options.cache.entries });
+    this.#revocations = input.revocations ?? NO_REVOCATIONS;
+    this.#memory = options.cache === null ? null : new VerdictMemory({ ...options.cache, nowMs, wallMs });
+    this.#watch = this.#memory === null ? null : this.#watchStore(this.#memory);
+  }
+
+  #watchStore(memory: VerdictMemory): StoreWatch | null {
+    const { store, options, timers, nowMs, onPush, onVouch } = this.#input;
+    if (store === null || store.watch === null || options.cache?.push !== true) return null;
+    const watch = new StoreWatch({
+      store,
+      memory,
+      timers,
+      nowMs,
+      onPush: onPush ?? (() => {}),
+      onVouch: onVouch ?? (() => {}),
+    });
+    memory.watch = watch;
+    store.watch(watch);
+    return watch;
   }
 
   /** Verdicts that are remembered now. */
   get remembered(): number {
-    return this.#cache?.size ?? 0;
+    return this.#memory?.size ?? 0;
   }
 
-  /** A verdict remembered by a connection was used again. Hot. */
+  /** Whether the store tells of every change; null: it is not asked to, or cannot. */
+  get vouched(): boolean | null {
+    return this.#watch?.vouching ?? null;
+  }
+
+  get sequence(): number {
+    return this.#revocations.sequence;
+  }
+
   countAgain(standing: Standing): void {
     this.#input.onChecked(standing.verdict, SOURCE.cache);
   }
@@ -127,34 +149,68 @@ export class SessionVerifier {
       read = format.read(source, wallS);
       if (!('check' in read)) return this.#settle(read, SOURCE.token);
       const key = hash('sha256', read.identity, 'latin1');
-      const kept = this.#cache?.get(key);
-      if (kept !== undefined && kept.untilMs > this.#input.nowMs()) {
-        this.#input.onChecked(kept.verdict, SOURCE.cache);
-        return kept;
+      const kept = this.#memory?.get(key) ?? null;
+      if (kept !== null && kept.untilMs > this.#input.nowMs()) {
+        const standing = this.#compared(kept, key);
+        if (standing !== null) {
+          this.#input.onChecked(standing.verdict, SOURCE.cache);
+          return standing;
+        }
       }
+      const session = read.session ?? null;
+      if (this.#revocations.revokesCredential(key, session)) return this.#settle(REVOKED, SOURCE.cache);
       const flight = this.#flights.get(key);
       if (flight !== undefined) {
         flight.join(waiter);
         return null;
       }
       if (this.#flights.size >= FLIGHTS_MAX) return this.#settle(unknown('store.busy'), SOURCE.store);
-      const found = read.check(store ?? NO_STORE, wallS);
-      if (!(found instanceof Promise)) return this.#settle(found, SOURCE.token, key);
-      this.#fly(key, found, waiter);
+      const reader = this.#watch?.reader() ?? null;
+      const check: Check = { key, session, reader, generation: this.#watch?.generation ?? 0, kept };
+      const found = read.check(reader ?? store ?? NO_STORE, wallS);
+      if (!(found instanceof Promise)) return this.#settle(found, SOURCE.token, check);
+      this.#fly(check, found, waiter);
       return null;
     } catch (error) {
       return this.#settle(this.#failed(error), SOURCE.token);
     }
   }
 
-  #fly(key: string, found: Promise<Finding>, waiter: VerdictWaiter): void {
-    const flight = new Flight();
+  /** A remembered verdict as the revocations leave it; null: the revocation that ended it was lifted, so that it must be asked anew. */
+  #compared(kept: Standing, key: string): Standing | null {
+    const { sequence } = this.#revocations;
+    if (kept.seen === sequence) return kept;
+    const subject = kept.subject(key);
+    const revoked = this.#revocations.revokes(subject);
+    if (revoked !== (kept.reason === 'revoked')) {
+      if (revoked) return this.#revoke(key, subject);
+      this.#memory?.delete(key);
+      return null;
+    }
+    kept.seen = sequence;
+    return kept;
+  }
+
+  /** Remembers that somebody ended it: an outage must not bring it back. */
+  #revoke(key: string, facts: StandingFacts): Standing {
+    const { sequence } = this.#revocations;
+    const standing = new Standing(this, INVALID, 'revoked', Number.MAX_SAFE_INTEGER, this.#lines(REVOKED));
+    standing.seen = sequence;
+    standing.facts = facts;
+    const kept = this.#memory?.get(key);
+    if (kept !== undefined) kept.untilMs = ENDED_MS;
+    this.#memory?.set(key, standing);
+    return standing;
+  }
+
+  #fly(check: Check, found: Promise<Finding>, waiter: VerdictWaiter): void {
+    const flight = new CheckFlight();
     flight.join(waiter);
-    this.#flights.set(key, flight);
+    this.#flights.set(check.key, flight);
     const land = (finding: Finding): void => {
-      this.#flights.delete(key);
+      this.#flights.delete(check.key);
       const source = this.#input.store === null ? SOURCE.token : SOURCE.store;
-      const standing = this.#standing(finding, key);
+      const standing = this.#standing(finding, check);
       // Whoever is told may ask again at once, which begins another flight.
       for (const one of flight.land()) {
         this.#input.onChecked(standing.verdict, source);
@@ -170,40 +226,83 @@ export class SessionVerifier {
     return unknown('check.failed');
   }
 
-  #settle(finding: Finding, source: number, key: string | null = null): Standing {
-    const standing = this.#standing(finding, key);
+  #settle(finding: Finding, source: number, check: Check | null = null): Standing {
+    const standing = check === null ? this.#once(finding) : this.#standing(finding, check);
     this.#input.onChecked(standing.verdict, source);
     return standing;
   }
 
   /**
-   * The standing for a finding, remembered under `key` where that does no harm: only a valid session is, and one that lives in its cookie
+   * The standing for a finding, remembered where that does no harm: only a valid session is, and one that lives in its cookie
    * or token whole. Who is anonymous may log in under the same id in a moment; who is invalid costs nothing to refuse again, and would
    * push real sessions out of the cache; what is unknown should be known soon.
    */
-  #standing(finding: Finding, key: string | null): Standing {
+  #standing(finding: Finding, check: Check): Standing {
     const { options, store } = this.#input;
-    const whole = store === null && finding.verdict !== 'unknown' && key !== null;
-    const keeps = finding.verdict === 'valid' || whole;
-    if (!keeps || options.cache === null) return this.#once(finding);
-    const { ttlMs } = options.cache;
-    const endsInMs =
-      finding.endsAtS === null ? Number.POSITIVE_INFINITY : finding.endsAtS * 1000 - this.#input.wallMs();
-    const untilMs = this.#input.nowMs() + Math.min(ttlMs, endsInMs);
-    const standing = new Standing(this, finding, untilMs, this.#lines(finding));
-    if (key !== null && finding.verdict !== 'invalid') this.#cache!.set(key, standing);
+    if (check.reader !== null) this.#watch?.release(check.reader);
+    // Before it is compared: what is revoked in between is seen the next time.
+    const { sequence } = this.#revocations;
+    const facts = factsOf(finding, check.session);
+    if (finding.data !== null && this.#revocations.revokes({ key: check.key, ...facts }))
+      return this.#revoke(check.key, facts);
+    if (finding.verdict === 'unknown') return this.#stale(finding, check) ?? this.#once(finding);
+    const memory = this.#memory;
+    if (memory === null || (finding.verdict !== 'valid' && store !== null)) return this.#once(finding);
+    const tracked = this.#trackedBy(check, finding);
+    const untilMs = memory.untilMs(finding.endsAtS, tracked !== null && this.#isVouched(check));
+    const standing = new Standing(
+      this,
+      verdictNumber(finding),
+      finding.reason,
+      untilMs,
+      this.#lines(finding),
+    );
+    standing.seen = sequence;
+    standing.heldS = Math.floor(this.#input.nowMs() / 1000);
+    if (finding.endsAtS !== null) standing.endsS = Math.floor(finding.endsAtS);
+    standing.tracked = tracked;
+    if (!areInLines(facts, options.pass.user)) standing.facts = facts;
+    if (finding.verdict === 'invalid') return standing;
+    memory.set(check.key, standing);
+    // It may have been read just before the change that was told meanwhile.
+    if (tracked !== null && check.reader?.changed === true) this.#watch?.doubt(standing);
     return standing;
+  }
+
+  #trackedBy({ reader, key }: Check, finding: Finding): Standing['tracked'] {
+    return reader === null || finding.verdict !== 'valid' ? null : reader.tracked(key, finding.endsAtS);
+  }
+
+  #isVouched({ generation }: Check): boolean {
+    return this.#watch?.vouching === true && this.#watch.generation === generation;
+  }
+
+  /** The last verdict, where the store is away and it was true not long ago; else null. */
+  #stale(finding: Finding, { kept, key }: Check): Standing | null {
+    const { options, nowMs, wallMs, onStale } = this.#input;
+    const { graceMs } = options.outage;
+    if (kept === null || kept.heldS < 0 || !AWAY.has(finding.reason)) return null;
+    if (nowMs() - kept.heldS * 1000 > graceMs) return null;
+    if (kept.endsS >= 0 && wallMs() >= kept.endsS * 1000) return null;
+    const standing = this.#compared(kept, key);
+    if (standing !== kept) return standing;
+    onStale?.();
+    return kept.asStale();
   }
 
   /** For one request. What holds nothing of a session is the same for all. */
   #once(finding: Finding): Standing {
-    if (finding.data !== null) return new Standing(this, finding, 0, this.#lines(finding));
+    if (finding.data !== null) return this.#single(finding);
     let standing = this.#plain.get(finding.reason);
     if (standing === undefined || VERDICT_NAMES[standing.verdict] !== finding.verdict) {
-      standing = new Standing(this, finding, 0, this.#lines(finding));
+      standing = this.#single(finding);
       this.#plain.set(finding.reason, standing);
     }
     return standing;
+  }
+
+  #single(finding: Finding): Standing {
+    return new Standing(this, verdictNumber(finding), finding.reason, 0, this.#lines(finding));
   }
 
   #lines(finding: Finding): string {

@@ -1,11 +1,13 @@
 // A connection that shows the same session again: found without allocation, and never taken for another.
 import t from 'tap';
 import { latin1Bytes } from '../../src/base/byte-writer.ts';
+import { systemTimers } from '../../src/base/timers.ts';
 import { SessionMemo } from '../../src/proxy/session-memo.ts';
 import type { SessionFormat } from '../../src/session/format.ts';
 import { SessionGuard } from '../../src/session/guard.ts';
+import type { VerdictWaiter } from '../../src/session/standing.ts';
 import { genuine } from '../../src/session/verdict.ts';
-import { SessionVerifier, type VerdictWaiter } from '../../src/session/verifier.ts';
+import { SessionVerifier } from '../../src/session/verifier.ts';
 import { RequestHead } from '../../src/wire/request-head.ts';
 import { bytesPerCall, NOISE_BYTES } from './bytes-per-call.ts';
 
@@ -36,11 +38,13 @@ const verifier = new SessionVerifier({
     exempt: [],
     onFail: { kind: 'auto' },
     ambiguous: 'forward',
-    cache: { ttlMs: 1000, entries: 10 },
+    cache: { ttlMs: 1000, entries: 10, push: false },
+    outage: { graceMs: 0, unjudged: 'forward', readyz: false },
     pass: { user: 'Limpet-User', fields: [] },
   },
   format,
   store: null,
+  timers: systemTimers,
   nowMs: () => 0,
   wallMs: () => 0,
   onChecked: () => {},

@@ -1,17 +1,14 @@
 // What the verifier promises: verdicts remembered no longer than they hold, one check a session, and no way to crash it.
 import t from 'tap';
 import { HandClock } from '../../src/base/clock.ts';
+import { HandTimers } from '../../src/base/timers.ts';
 import type { CredentialSource, Pending, SessionFormat } from '../../src/session/format.ts';
 import { SessionGuard } from '../../src/session/guard.ts';
 import type { SessionOptions } from '../../src/session/options.ts';
+import type { Standing, VerdictWaiter } from '../../src/session/standing.ts';
 import { NO_STORE, StoreFault } from '../../src/session/store.ts';
 import { type Finding, genuine, invalid, unknown, VERDICT_NAMES } from '../../src/session/verdict.ts';
-import {
-  SessionVerifier,
-  SOURCE_NAMES,
-  type Standing,
-  type VerdictWaiter,
-} from '../../src/session/verifier.ts';
+import { SessionVerifier, SOURCE_NAMES } from '../../src/session/verifier.ts';
 
 const OPTIONS: SessionOptions = {
   name: 'members',
@@ -26,7 +23,8 @@ const OPTIONS: SessionOptions = {
   exempt: [],
   onFail: { kind: 'auto' },
   ambiguous: 'forward',
-  cache: { ttlMs: 1000, entries: 3 },
+  cache: { ttlMs: 1000, entries: 3, push: false },
+  outage: { graceMs: 0, unjudged: 'forward', readyz: false },
   pass: { user: 'Limpet-User', fields: [] },
 };
 
@@ -60,6 +58,7 @@ function setup(options: Partial<SessionOptions> = {}, stored = false) {
     options: { ...OPTIONS, ...options },
     format,
     store: stored ? NO_STORE : null,
+    timers: new HandTimers(clock),
     nowMs: () => clock.nowMs(),
     wallMs: () => clock.wallMs(),
     onChecked: (verdict, source) => counted.push(`${VERDICT_NAMES[verdict]} ${SOURCE_NAMES[source]}`),

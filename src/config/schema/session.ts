@@ -215,9 +215,32 @@ export const session = block(
             min: 1,
             max: 10_000_000,
           }),
+          push: offable(
+            'Ask the store to tell of changes (`auto`: where it can), so that a logout in the app counts at once and `ttl` is only the fallback. `false`: do not.',
+            choice('', ['auto'], {}),
+            { default: 'auto' },
+          ),
         },
         {},
       ),
+      { default: {} },
+    ),
+    outage: block(
+      'What becomes of sessions while their store is away.',
+      {
+        grace: leaf(
+          'duration',
+          'How long a verdict still stands after it was last known to be true; the app is told `;stale`. 0: not at all.',
+          { default: '5m', min: 0, max: DAY },
+        ),
+        // biome-ignore lint/suspicious/noThenProperty: a key of the config's contract; nobody awaits a schema.
+        then: choice(
+          'What becomes of those whose verdict only the store could give: `forward` (the app decides) or `503`.',
+          ['forward', '503'],
+          { default: 'forward' },
+        ),
+        readyz: leaf('flag', '`/readyz` fails while this store is away.', { default: false }),
+      },
       { default: {} },
     ),
     pass: block(

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import { StoreFault, type StoreReader } from '../store.ts';
+import { StoreFault, type StoreListener, type StoreReader } from '../store.ts';
 import type { StoreUrl } from './store-url.ts';
 
 /**
@@ -12,6 +12,8 @@ import type { StoreUrl } from './store-url.ts';
 export interface StoreDriver extends StoreReader {
   /** Rejects unless the store answers a question that needs no session. */
   ping(): Promise<void>;
+  /** Begins to tell of changes, for as long as it is open; left out: this store cannot. Connections that break are made again. */
+  watch?(listener: StoreListener): void;
   /** Ends all connections; what is in flight is rejected. Never rejects. */
   close(): Promise<void>;
 }

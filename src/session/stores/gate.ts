@@ -2,7 +2,14 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { Timers } from '../../base/timers.ts';
-import { type Query, type StoredValue, StoreFault, type StoreFaultKind, type StoreReader } from '../store.ts';
+import {
+  type Query,
+  type StoredValue,
+  StoreFault,
+  type StoreFaultKind,
+  type StoreListener,
+  type WatchableStore,
+} from '../store.ts';
 import { backOffMs, codeOf, faultOf, type StoreDriver } from './driver.ts';
 import { Flight, FlightQueue, flightKey } from './flight.ts';
 
@@ -56,7 +63,8 @@ const GRACE_MS = 5;
  * lets go of it, so that a hung store never has more than `concurrency` questions. While the store is down every look-up fails at
  * once, and the driver is pinged with back-off; the back-off starts anew only after a look-up that succeeded.
  */
-export class StoreGate implements StoreReader {
+export class StoreGate implements WatchableStore {
+  readonly watch: ((listener: StoreListener) => void) | null;
   readonly counts: StoreCounts = {
     lookups: 0,
     shared: 0,
@@ -85,6 +93,7 @@ export class StoreGate implements StoreReader {
 
   constructor(driver: StoreDriver, options: GateOptions, tools: GateTools) {
     this.#driver = driver;
+    this.watch = driver.watch === undefined ? null : (listener) => driver.watch?.(listener);
     this.#options = options;
     this.#tools = tools;
     this.#state = { up: true, sinceMs: tools.clock.wallMs(), why: null };

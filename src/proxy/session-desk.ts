@@ -1,0 +1,97 @@
+// The session blocks at work in one worker: their verifiers, and what is counted of them.
+import type { Clock } from '../base/clock.ts';
+import type { Timers } from '../base/timers.ts';
+import type { MetricBook } from '../observe/metric-book.ts';
+import type { OpenSession } from '../session/open-session.ts';
+import type { Revocations } from '../session/revocations.ts';
+import { PUSH_NAMES } from '../session/store-watch.ts';
+import { SessionVerifier, SOURCE_NAMES } from '../session/verifier.ts';
+import { checkCells } from './plane-metrics.ts';
+
+/** What the desk is made from. */
+export interface SessionDeskInput {
+  readonly sessions: readonly OpenSession[];
+  readonly book: MetricBook;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly revocations: Revocations;
+  /** The store of a session block begins or ceases to tell of changes. */
+  readonly onVouch: (session: string, up: boolean, why: string | null) => void;
+  /** A check of a session that threw what it should not. */
+  readonly onBug: (session: string, error: unknown) => void;
+}
+
+/** A session block and the cells of its gauges; −1: none. */
+interface Row {
+  readonly session: OpenSession;
+  readonly verifier: SessionVerifier;
+  readonly remembered: number;
+  readonly storeUp: number;
+  readonly pushUp: number;
+}
+
+export class SessionDesk {
+  /** By name of the block. */
+  readonly verifiers: ReadonlyMap<string, SessionVerifier>;
+  readonly #book: MetricBook;
+  readonly #rows: readonly Row[];
+
+  constructor(input: SessionDeskInput) {
+    this.#book = input.book;
+    this.#rows = input.sessions.map((session) => rowOf(input, session));
+    this.verifiers = new Map(this.#rows.map(({ verifier }) => [verifier.name, verifier]));
+  }
+
+  /** Sets the gauges. */
+  everySecond(): void {
+    const { values } = this.#book;
+    for (const { session, verifier, remembered, storeUp, pushUp } of this.#rows) {
+      values[remembered] = verifier.remembered;
+      if (storeUp >= 0) values[storeUp] = session.storeUp() ? 1 : 0;
+      if (pushUp >= 0) values[pushUp] = verifier.vouched === true ? 1 : 0;
+    }
+  }
+}
+
+function rowOf(input: SessionDeskInput, session: OpenSession): Row {
+  const { book } = input;
+  const where = { session: session.options.name };
+  const verifier = verifierOf(input, session);
+  return {
+    session,
+    verifier,
+    remembered: book.gauge('limpet_session_remembered', where),
+    storeUp: session.store === null ? -1 : book.gauge('limpet_session_store_up', where),
+    pushUp: verifier.vouched === null ? -1 : book.gauge('limpet_session_push_up', where),
+  };
+}
+
+function verifierOf(input: SessionDeskInput, { options, format, store }: OpenSession): SessionVerifier {
+  const { book, clock, timers, revocations } = input;
+  const where = { session: options.name };
+  const checks = checkCells(book, options.name);
+  const stale = book.counter('limpet_session_stale_total', where);
+  const pushes = PUSH_NAMES.map((result) =>
+    book.counter('limpet_session_pushes_total', { ...where, result }),
+  );
+  return new SessionVerifier({
+    options,
+    format,
+    store,
+    revocations,
+    timers,
+    nowMs: () => clock.nowMs(),
+    wallMs: () => clock.wallMs(),
+    onChecked: (verdict, source) => {
+      book.values[checks[verdict * SOURCE_NAMES.length + source]!]!++;
+    },
+    onStale: () => {
+      book.values[stale]!++;
+    },
+    onPush: (result) => {
+      book.values[pushes[result]!]!++;
+    },
+    onVouch: (up, why) => input.onVouch(options.name, up, why),
+    onBug: input.onBug,
+  });
+}

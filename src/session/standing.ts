@@ -1,0 +1,128 @@
+// A verdict as requests use it, and who waits for one.
+
+import { encodeFieldText } from './passed-fields.ts';
+import type { SessionPolicy } from './policy.ts';
+import type { RevocationSubject } from './revocations.ts';
+import type { Tracked } from './tracked.ts';
+import { type Finding, type Reason, VERDICT_NAMES } from './verdict.ts';
+
+/** `untilMs` of a standing that has ended before its time: by a logout, a change in the store, or a revocation. */
+export const ENDED_MS = -1;
+
+/** The verifier, as those see it who hold a verdict of its. */
+export interface StandingOwner {
+  /** Of the session block. */
+  readonly name: string;
+  readonly policy: SessionPolicy;
+  /** Whether its credentials may come as bearer tokens: how a refusal challenges. */
+  readonly bearer: boolean;
+  /** `Revocations.sequence`. Hot. */
+  readonly sequence: number;
+  /** A verdict remembered by a connection was used again. Hot. */
+  countAgain(standing: Standing): void;
+}
+
+/** What a revocation can name beside the credential. */
+export type StandingFacts = Omit<RevocationSubject, 'key'>;
+
+/** A verdict as requests use it. Small: a million of them are remembered. Times are whole numbers, which take no room of their own. */
+export class Standing {
+  readonly verifier: StandingOwner;
+  /** Position in VERDICT_NAMES. */
+  readonly verdict: number;
+  readonly reason: Reason;
+  /** Until when it may be used again, monotonic ms; 0: only for this request; ENDED_MS: no more. Set back when the session ends early. */
+  untilMs: number;
+  /** Field lines for the upstream. */
+  readonly lines: string;
+  /** `Revocations.sequence` when it was last compared with them. */
+  seen = 0;
+  /** When it was last known to be true, monotonic s; −1: it is in doubt, so that no outage may lengthen it. */
+  heldS = -1;
+  /** When the session itself ends, unix s; −1: not known. */
+  endsS = -1;
+  /** What it was read from, where the store tells of changes; else null. */
+  tracked: Tracked | null = null;
+  /** Null: it says no more of itself than its user, whose line is the second. */
+  facts: StandingFacts | null = null;
+
+  constructor(verifier: StandingOwner, verdict: number, reason: Reason, untilMs: number, lines: string) {
+    this.verifier = verifier;
+    this.verdict = verdict;
+    this.reason = reason;
+    this.untilMs = untilMs;
+    this.lines = lines;
+  }
+
+  /** Whether it may be used now. Hot. */
+  stands(nowMs: number): boolean {
+    return this.untilMs > nowMs && this.seen === this.verifier.sequence;
+  }
+
+  /** What revocations are compared with. `key`: SHA-256 of the identity that it is remembered by. */
+  subject(key: string): RevocationSubject {
+    if (this.facts !== null) return { key, ...this.facts };
+    return { key, session: null, user: secondValue(this.lines), tokenId: null, issuedAtS: null };
+  }
+
+  /** The same for one request in an outage: the app is told that it is an old verdict. */
+  asStale(): Standing {
+    const lines = this.lines.replace('\r\n', ';stale\r\n');
+    const stale = new Standing(this.verifier, this.verdict, this.reason, 0, lines);
+    stale.seen = this.seen;
+    stale.heldS = this.heldS;
+    stale.endsS = this.endsS;
+    stale.facts = this.facts;
+    return stale;
+  }
+}
+
+/** Who waits for a verdict. To give the waiting up, it sets `waitsFor` to null, and may wait for something else at once. */
+export interface VerdictWaiter {
+  /** What will tell the verdict; set by `check` when it returns null, and null again before the verdict is told. */
+  waitsFor: object | null;
+  onVerdict(standing: Standing): void;
+}
+
+/** One check under way, and all who wait for it. */
+export class CheckFlight {
+  readonly #waiters: VerdictWaiter[] = [];
+
+  join(waiter: VerdictWaiter): void {
+    waiter.waitsFor = this;
+    this.#waiters.push(waiter);
+  }
+
+  /** Those who still wait, each taken out of its waiting as it is given. */
+  *land(): Iterable<VerdictWaiter> {
+    for (const waiter of this.#waiters) {
+      if (waiter.waitsFor !== this) continue;
+      waiter.waitsFor = null;
+      yield waiter;
+    }
+  }
+}
+
+/** What a finding says that revocations can name. */
+export function factsOf(finding: Finding, session: string | null): StandingFacts {
+  const user = finding.user === null ? null : String(finding.user);
+  const { tokenId = null, issuedAtS = null } = finding;
+  return { session, user, tokenId, issuedAtS };
+}
+
+/** Whether the lines tell all of it, so that nothing more need be remembered. */
+export function areInLines(facts: StandingFacts, userField: string | null): boolean {
+  const { session, user, tokenId, issuedAtS } = facts;
+  if (session !== null || tokenId !== null || issuedAtS !== null) return false;
+  return userField !== null && user !== null && user.length <= 1024 && encodeFieldText(user) === user;
+}
+
+/** The value of the second of some field lines. */
+function secondValue(lines: string): string | null {
+  const start = lines.indexOf(': ', lines.indexOf('\r\n')) + 2;
+  return start < 2 ? null : lines.slice(start, lines.indexOf('\r\n', start));
+}
+
+export function verdictNumber(finding: Finding): number {
+  return VERDICT_NAMES.indexOf(finding.verdict);
+}

@@ -1,0 +1,95 @@
+// The verdicts that one session block remembers in one worker: how long each holds, and what ends it before.
+import { LRUCache } from 'lru-cache';
+import { ENDED_MS, type Standing } from './standing.ts';
+import type { StoreWatch, WatchedMemory } from './store-watch.ts';
+
+/** Longest that a verdict stands whose store tells of every change, ms: what might have been missed is found by then. */
+export const VOUCHED_MS = 3_600_000;
+
+export interface VerdictMemoryOptions {
+  readonly ttlMs: number;
+  readonly entries: number;
+  readonly nowMs: () => number;
+  /** Wall clock, ms. */
+  readonly wallMs: () => number;
+}
+
+export class VerdictMemory implements WatchedMemory {
+  readonly #options: VerdictMemoryOptions;
+  readonly #cache: LRUCache<string, Standing>;
+  #watch: StoreWatch | null = null;
+
+  constructor(options: VerdictMemoryOptions) {
+    this.#options = options;
+    this.#cache = new LRUCache({
+      max: options.entries,
+      dispose: (standing) => this.#watch?.forget(standing),
+    });
+  }
+
+  get size(): number {
+    return this.#cache.size;
+  }
+
+  /** Set once, before anything is remembered. */
+  set watch(watch: StoreWatch) {
+    this.#watch = watch;
+  }
+
+  get(key: string): Standing | undefined {
+    return this.#cache.get(key);
+  }
+
+  set(key: string, standing: Standing): void {
+    this.#cache.set(key, standing);
+    if (standing.tracked !== null) this.#watch?.keep(standing);
+  }
+
+  delete(key: string): void {
+    this.#cache.delete(key);
+  }
+
+  /** Until when a verdict may be used that is true now, monotonic ms. `vouched`: its store tells of every change. */
+  untilMs(endsAtS: number | null, vouched: boolean): number {
+    const { ttlMs, nowMs, wallMs } = this.#options;
+    const endsInMs = endsAtS === null ? Number.POSITIVE_INFINITY : endsAtS * 1000 - wallMs();
+    return Math.floor(nowMs() + Math.min(vouched ? Math.max(VOUCHED_MS, ttlMs) : ttlMs, endsInMs));
+  }
+
+  confirm(standing: Standing, endsAtS: number | null): void {
+    const { tracked } = standing;
+    if (tracked === null) return;
+    const { ownEndS } = tracked;
+    const ends = ownEndS === null || endsAtS === null ? (ownEndS ?? endsAtS) : Math.min(ownEndS, endsAtS);
+    standing.untilMs = this.untilMs(ends, this.#watch?.vouching ?? false);
+    standing.heldS = Math.floor(this.#options.nowMs() / 1000);
+    standing.endsS = ends === null ? -1 : Math.floor(ends);
+  }
+
+  end(standing: Standing): void {
+    standing.untilMs = ENDED_MS;
+    standing.heldS = -1;
+    const { tracked } = standing;
+    if (tracked !== null && this.#cache.peek(tracked.remembered) === standing)
+      this.#cache.delete(tracked.remembered);
+    else this.#watch?.forget(standing);
+  }
+
+  endAll(): void {
+    for (const standing of this.#cache.values()) {
+      standing.untilMs = ENDED_MS;
+      standing.heldS = -1;
+    }
+    this.#cache.clear();
+  }
+
+  /** Each falls back to its time, counted from now: until now its store would have told. */
+  shorten(): void {
+    const nowMs = Math.floor(this.#options.nowMs());
+    for (const standing of this.#cache.values()) {
+      if (standing.tracked === null || standing.untilMs <= nowMs) continue;
+      standing.untilMs = Math.min(standing.untilMs, nowMs + this.#options.ttlMs);
+      if (standing.heldS >= 0) standing.heldS = Math.floor(nowMs / 1000);
+    }
+  }
+}
