@@ -22,6 +22,10 @@ export interface Revocations {
   revokesCredential(key: string, session: string | null): boolean;
   /** Whether any revocation ends this session. */
   revokes(subject: RevocationSubject): boolean;
+  /** A revocation is in force that a later login lifts for itself: new sessions that go by must be noted. Hot. */
+  readonly notesLogins: boolean;
+  /** A session of this key (SHA-256 of its identity) was given out just now, by an app that had not been shown it. */
+  noteLogin(key: string): void;
 }
 
 /** Where nothing can be revoked: checks by hand, `explain`, tests. */
@@ -29,4 +33,6 @@ export const NO_REVOCATIONS: Revocations = {
   sequence: 0,
   revokesCredential: () => false,
   revokes: () => false,
+  notesLogins: false,
+  noteLogin: () => {},
 };
