@@ -22,7 +22,7 @@ export async function sessionFigures(bench: BenchRun): Promise<Report> {
     return JSON.parse(stdout) as Record<string, number>;
   };
   try {
-    const memory = await ask('memory', VERDICTS);
+    const memory = { ...(await ask('memory', VERDICTS)), ...(await ask('memory-pushed', VERDICTS)) };
     const rounds: Measurement[] = [];
     for (let round = 0; round < bench.rounds; round++) {
       const figures = { ...(await ask('look-ups', bench.measureMs / 1000)), ...memory };
@@ -36,6 +36,7 @@ export async function sessionFigures(bench: BenchRun): Promise<Report> {
         { key: 'lookupsPerSecond', head: 'look-ups/s', digits: 0 },
         { key: 'cpuMicros', head: 'CPU us/look-up', digits: 1 },
         { key: 'bytesPerVerdict', head: 'bytes/verdict', digits: 0 },
+        { key: 'bytesPerPushedVerdict', head: 'bytes, changes told', digits: 0 },
       ],
       ratioOf: '',
       rows: rowsOf(new Map([['limpet', rounds]]), ''),
