@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { startControl } from '../demo/control.ts';
+import { MEMBER_COOKIE } from '../demo/members.ts';
 import { freePort, Stage } from '../demo/stage.ts';
 import { tryBind } from '../process/binding.ts';
 import type { CommandIo } from './command-io.ts';
@@ -127,7 +128,14 @@ log: { level: info, access: false }
 shutdown: { deadline: 1s }
 routes:
   - { path: /, pool: apps }
+  - { path: /members, pool: apps, affinity: false, session: members }
   - { path: /_demo, pool: control, affinity: false }
+sessions:
+  members:
+    verify: { signed-cookie: { content: base64-json } }
+    cookie: ${MEMBER_COOKIE}
+    secrets: [${stage.memberSecret}]
+    exempt: [= /members/, = /members/page.js, = /members/login, = /members/logout]
 pools:
   apps:
     upstreams:
@@ -142,6 +150,7 @@ ${upstreams.join('\n')}
 function invitation(port: number, adminPort: number): string {
   return `
   The page    http://127.0.0.1:${port}/      log in, then do harm with its buttons
+  Sessions    http://127.0.0.1:${port}/members/   logins checked at the edge, and the switch that ends them
   The state   http://127.0.0.1:${adminPort}/api/v1/upstreams
 
   Keys        1 2 3  kill an app      4 5 6  hang an app      r  revive all      q  end

@@ -1,11 +1,16 @@
 // One sample app of the demo, a process of its own: keeps logins in memory, as many apps begin, and serves the page that shows it.
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { memberCookie, NO_MEMBER_COOKIE, sendLive } from './members.ts';
+import { MEMBERS_HTML } from './members-html.ts';
+import { MEMBERS_SCRIPT } from './members-script.ts';
 import { PAGE_CSS } from './page-css.ts';
 import { PAGE_HTML } from './page-html.ts';
 import { PAGE_SCRIPT } from './page-script.ts';
 
 const [name = 'app', colour = '#888', port = '0'] = process.argv.slice(2);
+/** What the cookie of the second scene is signed with. */
+const memberSecret = process.env.DEMO_MEMBER_SECRET ?? '';
 
 /** Most logins that are kept; the oldest goes first. */
 const SESSIONS_MAX = 10_000;
@@ -62,8 +67,22 @@ function order(request: IncomingMessage): string {
   return JSON.stringify({ app: name, user: logins.get(sessionId(request))?.user ?? null });
 }
 
+/** Who a member is, as Limpet tells it: this app checks nothing itself. */
+function member(request: IncomingMessage): string {
+  const { 'limpet-user': user = null, 'limpet-session': verdict = null } = request.headers;
+  return JSON.stringify({
+    app: name,
+    user: user === null ? null : decodeURIComponent(String(user)),
+    verdict,
+  });
+}
+
+function nameIn(body: string): string {
+  return body.trim().slice(0, 40) || 'somebody';
+}
+
 function logIn(body: string): { cookie: string } {
-  const user = body.trim().slice(0, 40) || 'somebody';
+  const user = nameIn(body);
   const id = randomBytes(16).toString('hex');
   if (logins.size >= SESSIONS_MAX) logins.delete(logins.keys().next().value ?? '');
   logins.set(id, { user, visits: 0 });
@@ -116,6 +135,27 @@ const server = createServer((request, response) => {
     case 'POST /logout':
       logins.delete(sessionId(request));
       send(response, 200, 'application/json', '{}', 'sid=; Path=/; Max-Age=0');
+      return;
+    case 'GET /members/':
+      send(response, 200, 'text/html', MEMBERS_HTML);
+      return;
+    case 'GET /members/page.js':
+      send(response, 200, 'text/javascript', MEMBERS_SCRIPT);
+      return;
+    case 'GET /members/me':
+      send(response, 200, 'application/json', member(request));
+      return;
+    case 'GET /members/live':
+      sendLive(response, name, colour);
+      return;
+    case 'POST /members/login':
+      readBody(request).then(
+        (body) => send(response, 200, 'application/json', '{}', memberCookie(nameIn(body), memberSecret)),
+        () => response.destroy(),
+      );
+      return;
+    case 'POST /members/logout':
+      send(response, 200, 'application/json', '{}', NO_MEMBER_COOKIE);
       return;
     default:
       send(response, 404, 'text/plain', 'There is nothing here.\n');

@@ -24,6 +24,13 @@ export function startControl(stage: Stage, port: number, adminUrl: string): Prom
       );
       return;
     }
+    if (request.method === 'GET' && parts[1] === 'members') {
+      members(adminUrl).then(
+        (seen) => answer(200, seen),
+        () => answer(502, { error: 'the admin API does not answer' }),
+      );
+      return;
+    }
     if (request.method === 'GET' && parts[1] === 'orders') {
       response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' });
       response.end(stage.orders.map((id) => `${id}\n`).join(''));
@@ -32,6 +39,13 @@ export function startControl(stage: Stage, port: number, adminUrl: string): Prom
     // A page of another site can't send this field without being asked first, and the answer to that is no.
     if (request.method !== 'POST' || request.headers['x-limpet-demo'] !== 'yes') {
       answer(403, { error: 'only the demo page may do this' });
+      return;
+    }
+    if (parts[1] === 'members' && parts[3] === 'revoke') {
+      revoke(adminUrl, parts[2] ?? '').then(
+        (ok) => answer(ok ? 200 : 502, {}),
+        () => answer(502, { error: 'the admin API does not answer' }),
+      );
       return;
     }
     const app = stage.app(parts[2] ?? '');
@@ -57,6 +71,29 @@ export function startControl(stage: Stage, port: number, adminUrl: string): Prom
 async function look(adminUrl: string): Promise<readonly Seen[]> {
   const response = await fetch(`${adminUrl}/api/v1/upstreams`, { signal: AbortSignal.timeout(1000) });
   return (await response.json()) as readonly Seen[]; // our own admin API: its shape is contract
+}
+
+/** Ends all sessions of a user, by the same call as anybody's. `name`: as in the path, percent-encoded. */
+async function revoke(adminUrl: string, name: string): Promise<boolean> {
+  const response = await fetch(`${adminUrl}/api/v1/revocations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ user: decodeURIComponent(name), reason: 'the switch of the demo' }),
+    signal: AbortSignal.timeout(2000),
+  });
+  return response.ok;
+}
+
+interface SessionSeen {
+  readonly checks: Readonly<Record<string, number>>;
+  readonly cache: { readonly hits: number } | null;
+}
+
+async function members(adminUrl: string): Promise<{ checked: number; hits: number; refused: number }> {
+  const response = await fetch(`${adminUrl}/api/v1/sessions`, { signal: AbortSignal.timeout(1000) });
+  const [block] = (await response.json()) as readonly SessionSeen[]; // our own admin API: its shape is contract
+  const { valid = 0, anonymous = 0, invalid = 0, unknown = 0 } = block?.checks ?? {};
+  return { checked: valid + anonymous + invalid + unknown, hits: block?.cache?.hits ?? 0, refused: invalid };
 }
 
 function describe(stage: Stage, seen: readonly Seen[]): unknown {

@@ -13,6 +13,7 @@ main { max-width: 60rem; margin: 0 auto; padding: 2rem 1rem 3rem; display: grid;
 @media (min-width: 45rem) { main { grid-template-columns: 1fr 1.4fr; } header, .wide { grid-column: 1 / -1; } }
 h1 { margin: 0; font-size: 2rem; letter-spacing: -0.02em; }
 h2 { margin: 0 0 0.75rem; font-size: 0.85rem; font-weight: 600; text-transform: uppercase; letter-spacing: 0.06em; color: var(--soft); }
+a { color: var(--act); }
 header p { margin: 0.25rem 0 0; color: var(--soft); max-width: 42rem; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 1.1rem 1.25rem; min-width: 0; }
 .answer { display: flex; align-items: center; gap: 0.6rem; font-size: 1.25rem; margin: 0; }

@@ -12,7 +12,7 @@ export const PAGE_HTML = `<!doctype html>
 <main>
 <header>
 <h1>Limpet</h1>
-<p>Three apps keep their logins in memory. Every user stays on one of them. Kill one, and see who notices.</p>
+<p>Three apps keep their logins in memory. Every user stays on one of them. Kill one, and see who notices. <a href="/members/">The second scene: logins checked at the edge</a></p>
 </header>
 
 <section class="card you" aria-labelledby="you-title">

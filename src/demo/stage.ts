@@ -1,5 +1,6 @@
 // The demo's three apps as processes: started, killed, hung and revived for real.
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 
 /** What a process is, as the demo knows it. */
@@ -29,6 +30,8 @@ export class Stage {
   readonly apps: StageApp[] = [];
   /** Ids of orders, once for each time that an app took it: kept here, since an app's memory ends with it. */
   readonly orders: string[] = [];
+  /** What the apps sign the cookie of the second scene with. */
+  readonly memberSecret = randomBytes(24).toString('hex');
 
   /** Starts all three on free ports; resolves when they listen. */
   async open(): Promise<void> {
@@ -88,6 +91,7 @@ export class Stage {
   #start(app: StageApp): Promise<void> {
     app.state = 'running';
     const child = fork(APP, [app.name, app.colour, String(app.port)], {
+      env: { ...process.env, DEMO_MEMBER_SECRET: this.memberSecret },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     app.child = child;
