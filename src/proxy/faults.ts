@@ -74,6 +74,13 @@ export const PROXY_FAULT = {
     'never',
     'The session cookie came in a way that can be read as more than one.',
   ),
+  sessionStoreAway: fault(
+    'session.store-away',
+    'limpet',
+    503,
+    'never',
+    'This needs a session, and whether this one is good cannot be told just now.',
+  ),
   full: fault('pool.full', 'limpet', 503, 'never', 'Every instance is at its bound, and so is the line.'),
   waitTimeout: fault('pool.wait-timeout', 'limpet', 503, 'never', 'No instance became free in time.'),
   tooManyConnections: fault('listener.full', 'limpet', 503, 'never', 'The connection limit is reached.'),

@@ -116,7 +116,8 @@ export class Replies {
     const { onFail } = by.policy;
     if (fault.status !== 401 || onFail.kind === 'auto') {
       // RFC 9110 section 15.5.2: a 401 challenges. Browsers ask nobody for schemes that they do not know.
-      this.fault(out, fault, to, by.bearer ? BEARER_CHALLENGE : COOKIE_CHALLENGE, html);
+      const challenge = by.bearer ? BEARER_CHALLENGE : COOKIE_CHALLENGE;
+      this.fault(out, fault, to, fault.status === 401 ? challenge : null, html);
       return fault.status;
     }
     const redirects = onFail.kind === 'redirect';

@@ -20,6 +20,7 @@ import { SessionMemo } from './session-memo.ts';
 export const CHECK = { passed: 0, waits: 1, refused: 2 } as const;
 
 const ANONYMOUS = VERDICT_NAMES.indexOf('anonymous');
+const UNKNOWN = VERDICT_NAMES.indexOf('unknown');
 const ROOT = latin1Bytes('/');
 /** What the upstream is told of a request that was not checked. */
 const UNCHECKED = 'Limpet-Session: unknown\r\n';
@@ -95,6 +96,7 @@ export class SessionCheck implements VerdictWaiter {
       return true;
     }
     if (standing.reason === 'credential.ambiguous') this.fault = PROXY_FAULT.sessionAmbiguous;
+    else if (standing.verdict === UNKNOWN) this.fault = PROXY_FAULT.sessionStoreAway;
     else if (standing.verdict === ANONYMOUS) this.fault = PROXY_FAULT.sessionLogin;
     else this.fault = PROXY_FAULT.sessionNone;
     return false;
@@ -118,8 +120,7 @@ export class SessionCheck implements VerdictWaiter {
 }
 
 function mayPass({ verifier, verdict, reason }: Standing): boolean {
-  if (reason === 'credential.ambiguous' && verifier.policy.refusesAmbiguous) return false;
-  return verifier.policy.passes[verdict]!;
+  return verifier.policy.mayPass(verdict, reason);
 }
 
 /** A CORS preflight (Fetch standard, 3.3.2): browsers send it without credentials, so no session can be asked of it. */

@@ -4,9 +4,20 @@ import type { Standing, VerdictWaiter } from './standing.ts';
 import { VERDICT_NAMES } from './verdict.ts';
 import type { SessionVerifier } from './verifier.ts';
 
-/** How much a verdict is worth where several blocks are asked, by its number: the best one counts, of equals the first. */
-const WORTH = VERDICT_NAMES.map((verdict) => ['invalid', 'anonymous', 'unknown', 'valid'].indexOf(verdict));
+/**
+ * How much a verdict is worth where several blocks are asked, by its number, if it passes and if it does not: the best one counts, of
+ * equals the first. What cannot be told and is refused for that is worth more than a visitor who may not pass, so that nobody is sent
+ * to log in by an outage, and less than one who may.
+ */
+const REFUSED = VERDICT_NAMES.map((verdict) => ['invalid', 'anonymous', 'unknown'].indexOf(verdict));
+const PASSING = VERDICT_NAMES.map((verdict) =>
+  verdict === 'invalid' ? 0 : 3 + ['anonymous', 'unknown', 'valid'].indexOf(verdict),
+);
 const VALID = VERDICT_NAMES.indexOf('valid');
+
+function worthOf({ verifier, verdict, reason }: Standing): number {
+  return (verifier.policy.mayPass(verdict, reason) ? PASSING : REFUSED)[verdict]!;
+}
 
 /** One a route and worker. */
 export class SessionGuard {
@@ -65,7 +76,7 @@ class Walk implements VerdictWaiter {
 
   /** Notes a standing; true when no better one can come. */
   #take(standing: Standing): boolean {
-    if (this.#best === null || WORTH[standing.verdict]! > WORTH[this.#best.verdict]!) this.#best = standing;
+    if (this.#best === null || worthOf(standing) > worthOf(this.#best)) this.#best = standing;
     return standing.verdict === VALID;
   }
 }

@@ -1,16 +1,18 @@
 // What becomes of a request by its verdict: who passes, which paths need no session, and whose cookies are refused outright.
 import { latin1Bytes } from '../base/byte-writer.ts';
 import type { ExemptPath, OnFail, SessionOptions } from './options.ts';
-import { VERDICT_NAMES, type Verdict } from './verdict.ts';
+import { AWAY_REASONS, type Reason, VERDICT_NAMES, type Verdict } from './verdict.ts';
+
+const UNKNOWN = VERDICT_NAMES.indexOf('unknown');
 
 /** Compiled once per session block. */
 export class SessionPolicy {
   readonly onFail: OnFail;
-  readonly refusesAmbiguous: boolean;
+  /** By number of the verdict: whether it passes where nothing else is said of its reason. */
+  readonly #passes: readonly boolean[];
+  readonly #refusesAmbiguous: boolean;
   /** Who cannot be judged because the store is away is answered 503. */
-  readonly refusesAway: boolean;
-  /** By number of the verdict: whether it passes. */
-  readonly passes: readonly boolean[];
+  readonly #refusesAway: boolean;
   readonly #exempt: readonly {
     readonly method: Uint8Array | null;
     readonly path: Uint8Array;
@@ -19,10 +21,17 @@ export class SessionPolicy {
 
   constructor(options: Pick<SessionOptions, 'require' | 'exempt' | 'onFail' | 'ambiguous' | 'outage'>) {
     this.onFail = options.onFail;
-    this.refusesAmbiguous = options.ambiguous === 'refuse' && options.require !== 'nothing';
-    this.refusesAway = options.outage.unjudged === '503' && options.require !== 'nothing';
-    this.passes = VERDICT_NAMES.map((verdict) => passes(options.require, verdict));
+    this.#refusesAmbiguous = options.ambiguous === 'refuse' && options.require !== 'nothing';
+    this.#refusesAway = options.outage.unjudged === '503' && options.require !== 'nothing';
+    this.#passes = VERDICT_NAMES.map((verdict) => passes(options.require, verdict));
     this.#exempt = options.exempt.map(compileExempt);
+  }
+
+  /** Whether a verdict, by its number, passes for this reason where the path is not exempt. Hot. */
+  mayPass(verdict: number, reason: Reason): boolean {
+    if (verdict !== UNKNOWN) return this.#passes[verdict]!;
+    if (reason === 'credential.ambiguous') return !this.#refusesAmbiguous;
+    return !(this.#refusesAway && AWAY_REASONS.has(reason));
   }
 
   /** Whether requests of this method and path need no session. Hot: allocates nothing. */
@@ -51,7 +60,7 @@ export class SessionPolicy {
   }
 }
 
-/** `unknown` always passes: only the app can tell, and nobody is logged out by an outage. */
+/** `unknown` passes unless its reason is refused outright: only the app can tell, and nobody is logged out by an outage. */
 function passes(require: SessionOptions['require'], verdict: Verdict): boolean {
   if (require === 'nothing' || verdict === 'valid' || verdict === 'unknown') return true;
   return verdict === 'anonymous' && require === 'session';

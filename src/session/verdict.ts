@@ -47,6 +47,9 @@ export const REASONS = {
 
 export type Reason = keyof typeof REASONS;
 
+/** Those of a store that is away: the verdict may be another as soon as it is back. */
+export const AWAY_REASONS: ReadonlySet<Reason> = new Set(['store.down', 'store.late', 'store.busy']);
+
 /** What a check found. */
 export interface Finding {
   readonly verdict: Verdict;

@@ -24,9 +24,17 @@ sessions:
     onFail: { redirect: "/login?next={path}" }
     pass: { fields: { X-Plan: account.plan } }
   stored: { verify: opaque, cookie: sid, user: id, store: "redis://:hunter2@127.0.0.1:1/0" }
+  strict:
+    verify: opaque
+    cookie: sid
+    user: id
+    store: redis://127.0.0.1:1/0
+    outage: { then: 503 }
+    exempt: [/strict/login]
 routes:
   - { path: /, pool: default, session: members }
   - { path: /stored, pool: default, session: stored }
+  - { path: /strict, pool: default, session: strict }
   - { path: /either, pool: default, session: [stored, members] }
 `,
 );
@@ -95,6 +103,16 @@ t.test('a store that is away is said to be, without its password', async (t) => 
   t.match(told.session, { verdict: 'unknown', passed: true });
   t.match(told.session?.reason, /^store\./);
   t.notMatch(out, /hunter2/);
+});
+
+t.test('where nobody passes whom a store that is away would have to judge, that is the answer', async (t) => {
+  const { code, told, out } = await explain('/strict', 'Cookie: sid=abc');
+  t.equal(code, 1);
+  t.match(told.session, { name: 'strict', verdict: 'unknown', passed: false });
+  t.same([told.status, told.code], [503, 'session.store-away']);
+  t.match(out, /503 session.store-away: This needs a session/);
+  t.equal((await explain('/strict/login', 'Cookie: sid=abc')).code, 0, 'a path that needs no session passes');
+  t.equal((await explain('/strict')).told.status, 401, 'who shows nothing is judged without a store');
 });
 
 t.test('of several blocks the one that decides is named', async (t) => {
