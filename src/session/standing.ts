@@ -1,5 +1,6 @@
 // A verdict as requests use it, and who waits for one.
 
+import type { HomeKeys } from './home-keys.ts';
 import { encodeFieldText } from './passed-fields.ts';
 import type { SessionPolicy } from './policy.ts';
 import type { RevocationSubject } from './revocations.ts';
@@ -45,6 +46,8 @@ export class Standing {
   tracked: Tracked | null = null;
   /** Null: it says no more of itself than its user, whose line is the second. */
   facts: StandingFacts | null = null;
+  /** What its home is found by; null: no pool looks for one, or there was nothing to tell it by. */
+  home: HomeKeys | null = null;
 
   constructor(verifier: StandingOwner, verdict: number, reason: Reason, untilMs: number, lines: string) {
     this.verifier = verifier;
@@ -73,6 +76,7 @@ export class Standing {
     stale.heldS = this.heldS;
     stale.endsS = this.endsS;
     stale.facts = this.facts;
+    stale.home = this.home;
     return stale;
   }
 }

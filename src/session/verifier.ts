@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import type { Timers } from '../base/timers.ts';
 import { isAmbiguous } from './cookie-profiles.ts';
 import type { CredentialSource, Pending, SessionFormat } from './format.ts';
+import { type HomeKeys, type HomesWanted, homeKeys, homeOfCookies } from './home-keys.ts';
 import type { SessionOptions } from './options.ts';
 import { passedLines } from './passed-fields.ts';
 import { SessionPolicy } from './policy.ts';
@@ -41,6 +42,8 @@ export interface VerifierInput {
   readonly format: SessionFormat;
   readonly store: WatchableStore | null;
   readonly revocations?: Revocations;
+  /** Left out: no pool behind it asks where a session lives. */
+  readonly homes?: HomesWanted;
   readonly timers: Timers;
   /** Monotonic ms. */
   readonly nowMs: () => number;
@@ -164,7 +167,7 @@ export class SessionVerifier implements StandingOwner {
         flight.join(waiter);
         return null;
       }
-      if (this.#flights.size >= FLIGHTS_MAX) return this.#settle(unknown('store.busy'), SOURCE.store);
+      if (this.#flights.size >= FLIGHTS_MAX) return this.#busy(key, session);
       const reader = this.#watch?.reader() ?? null;
       const check: Check = { key, session, reader, generation: this.#watch?.generation ?? 0, kept };
       const found = read.check(reader ?? store ?? NO_STORE, wallS);
@@ -173,6 +176,21 @@ export class SessionVerifier implements StandingOwner {
       return null;
     } catch (error) {
       return this.#settle(this.#failed(error), SOURCE.token);
+    }
+  }
+
+  /**
+   * What the home of a session is found by that an app has just given out: `cookies` are those that it set, as a browser would send them.
+   * Null: they hold no session, or no pool asks.
+   */
+  givenHome(cookies: string): HomeKeys | null {
+    const { format, homes, wallMs } = this.#input;
+    if (homes === undefined) return null;
+    try {
+      return homeOfCookies(format, cookies, wallMs() / 1000, homes);
+    } catch (error) {
+      this.#input.onBug(this.name, error);
+      return null;
     }
   }
 
@@ -227,9 +245,21 @@ export class SessionVerifier implements StandingOwner {
   }
 
   #settle(finding: Finding, source: number, check: Check | null = null): Standing {
-    const standing = check === null ? this.#once(finding) : this.#standing(finding, check);
+    const standing = check === null ? this.#once(finding, null) : this.#standing(finding, check);
     this.#input.onChecked(standing.verdict, source);
     return standing;
+  }
+
+  /** Too many checks are under way for another. */
+  #busy(key: string, session: string | null): Standing {
+    const standing = this.#once(unknown('store.busy'), this.#home(key, session, null));
+    this.#input.onChecked(standing.verdict, SOURCE.store);
+    return standing;
+  }
+
+  #home(key: string, session: string | null, user: Finding['user']): HomeKeys | null {
+    const { homes } = this.#input;
+    return homes === undefined ? null : homeKeys(key, session, user, homes);
   }
 
   /**
@@ -245,9 +275,12 @@ export class SessionVerifier implements StandingOwner {
     const facts = factsOf(finding, check.session);
     if (finding.data !== null && this.#revocations.revokes({ key: check.key, ...facts }))
       return this.#revoke(check.key, facts);
-    if (finding.verdict === 'unknown') return this.#stale(finding, check) ?? this.#once(finding);
+    const home = this.#home(check.key, check.session, finding.user);
+    // Who it was when that was known: an outage moves nobody.
+    if (finding.verdict === 'unknown')
+      return this.#stale(finding, check) ?? this.#once(finding, check.kept?.home ?? home);
     const memory = this.#memory;
-    if (memory === null || (finding.verdict !== 'valid' && store !== null)) return this.#once(finding);
+    if (memory === null || (finding.verdict !== 'valid' && store !== null)) return this.#once(finding, home);
     const tracked = this.#trackedBy(check, finding);
     const untilMs = memory.untilMs(finding.endsAtS, tracked !== null && this.#isVouched(check));
     const standing = new Standing(
@@ -261,6 +294,7 @@ export class SessionVerifier implements StandingOwner {
     standing.heldS = Math.floor(this.#input.nowMs() / 1000);
     if (finding.endsAtS !== null) standing.endsS = Math.floor(finding.endsAtS);
     standing.tracked = tracked;
+    standing.home = home;
     if (!areInLines(facts, options.pass.user)) standing.facts = facts;
     if (finding.verdict === 'invalid') return standing;
     memory.set(check.key, standing);
@@ -291,8 +325,12 @@ export class SessionVerifier implements StandingOwner {
   }
 
   /** For one request. What holds nothing of a session is the same for all. */
-  #once(finding: Finding): Standing {
-    if (finding.data !== null) return this.#single(finding);
+  #once(finding: Finding, home: HomeKeys | null): Standing {
+    if (finding.data !== null || home !== null) {
+      const single = this.#single(finding);
+      single.home = home;
+      return single;
+    }
     let standing = this.#plain.get(finding.reason);
     if (standing === undefined || VERDICT_NAMES[standing.verdict] !== finding.verdict) {
       standing = this.#single(finding);
