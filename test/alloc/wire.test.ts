@@ -8,6 +8,7 @@ import { PARSE } from '../../src/wire/head-fields.ts';
 import { prefersJson } from '../../src/wire/local-reply.ts';
 import { RequestHead } from '../../src/wire/request-head.ts';
 import { ResponseHead } from '../../src/wire/response-head.ts';
+import { WebSocketFrames } from '../../src/wire/websocket-frames.ts';
 import { bytesPerCall, NOISE_BYTES } from './bytes-per-call.ts';
 
 const request = Buffer.from(
@@ -92,4 +93,22 @@ t.test('fields, cookies and Accept', async (t) => {
   });
   t.ok(found > 0);
   t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
+});
+
+t.test('the frames of a WebSocket', async (t) => {
+  const frames = new WebSocketFrames();
+  const bytes = Buffer.concat([
+    Buffer.from([0x81, 0x03, 1, 2, 3, 0x82, 0x7e, 0x00, 0x80]),
+    Buffer.alloc(128),
+    Buffer.from([0x89, 0x80, 1, 2, 3, 4, 0x02, 0xff, 0, 0, 0, 0, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6]),
+  ]);
+  let at = 0;
+  const perCall = bytesPerCall((i) => {
+    const cut = i % bytes.length;
+    frames.follow(bytes, 0, cut);
+    frames.follow(bytes, cut, bytes.length);
+    if (frames.atBoundary) at++;
+  });
+  t.ok(at > 0);
+  t.ok(perCall < NOISE_BYTES, `${perCall} bytes`);
 });
