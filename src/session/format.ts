@@ -26,6 +26,8 @@ export interface Pending {
   readonly identity: string;
   /** The id that the framework gave the session, where that is not the identity itself: what an operator revokes it by. */
   readonly session?: string;
+  /** The identity that the same session has where a remember-me cookie comes beside it, or no longer does; left out: it has but one. */
+  readonly alias?: string;
   /**
    * Checks it. Without a store the finding comes at once; otherwise later. Never throws for what a client sent or a store holds:
    * that is a finding. Throws StoreFault only by passing on what `stores` threw; whoever called makes `unknown` of it.
@@ -43,6 +45,13 @@ export interface SessionFormat {
   readonly watch?: (told: (change: KeysChange) => void) => void;
   /** True: a bearer token in `Authorization` is read too. */
   readonly readsBearer?: boolean;
+  /** True: `Authorization` is read whatever its scheme. */
+  readonly readsAuthorization?: boolean;
+  /**
+   * Names of the cookies beside the session cookie that have a say in who the user is: its pieces, its signature, remember-me cookies. One
+   * that ends in `*` stands for all that begin so. They are withheld from the app together with a revoked session.
+   */
+  readonly alsoReads?: readonly string[];
   /** True: the check also depends on `userAgent` or `clientAddress`, so that the same cookie may deserve two verdicts. */
   readonly looksAround?: boolean;
   /** One sentence a line for `explain`: what is checked, without values. */

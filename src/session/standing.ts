@@ -111,7 +111,7 @@ export class CheckFlight {
 export function factsOf(finding: Finding, session: string | null): StandingFacts {
   const user = finding.user === null ? null : String(finding.user);
   const { tokenId = null, issuedAtS = null } = finding;
-  return { session, user, tokenId, issuedAtS };
+  return { session: finding.session ?? session, user, tokenId, issuedAtS };
 }
 
 /** Whether the lines tell all of it, so that nothing more need be remembered. */

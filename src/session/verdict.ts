@@ -60,10 +60,15 @@ export interface Finding {
   readonly endsAtS: number | null;
   /** What the session holds, for fields that the app is told; null when nothing could be read. */
   readonly data: Data | null;
-  /** When it was issued or signed, unix seconds; left out or null: it does not say. What was issued before a time can be revoked. */
+  /**
+   * When it was issued or signed, unix seconds; left out or null: it does not say. What was issued before a time can be revoked, so it must
+   * not move while the credential stays the same: the last change of a session in a store is none.
+   */
   readonly issuedAtS?: number | null;
   /** The token's own id (`jti`); left out or null: it has none. */
   readonly tokenId?: string | null;
+  /** The id that the framework gave the session, where only the check could see it (`Pending.session`); left out: it could not. */
+  readonly session?: string;
 }
 
 /** Nobody: what was sent is no session. */
@@ -80,8 +85,15 @@ export function unknown(reason: Reason): Finding {
 }
 
 /** A genuine session: valid when `user` is somebody, else anonymous. */
-export function genuine(user: UserId | null, data: Data, endsAtS: number | null = null): Finding {
-  return user === null
-    ? { verdict: 'anonymous', user: null, reason: 'user.none', endsAtS, data }
-    : { verdict: 'valid', user, reason: 'user.known', endsAtS, data };
+export function genuine(
+  user: UserId | null,
+  data: Data,
+  endsAtS: number | null = null,
+  issuedAtS: number | null = null,
+): Finding {
+  const found: Finding =
+    user === null
+      ? { verdict: 'anonymous', user: null, reason: 'user.none', endsAtS, data }
+      : { verdict: 'valid', user, reason: 'user.known', endsAtS, data };
+  return issuedAtS === null ? found : { ...found, issuedAtS };
 }
