@@ -4,6 +4,7 @@ import type { BalanceOptions } from '../balance/options.ts';
 import type { HealthOptions } from '../health/options.ts';
 import type { PoolOptions, RetryOptions } from '../pool/options.ts';
 import type { SessionOptions } from '../session/options.ts';
+import type { RevocationOptions } from '../session/revocation/options.ts';
 
 /** Times in milliseconds; 0 means off where the contract allows off. */
 export interface TimeoutOptions {
@@ -194,6 +195,8 @@ export interface Config {
   readonly routes: readonly RouteConfig[];
   readonly pools: readonly PoolConfig[];
   readonly sessions: readonly SessionOptions[];
+  /** Where it is kept what was revoked; null: no session is checked. */
+  readonly revocation: RevocationOptions | null;
   readonly limits: LimitOptions;
   /** Timeouts of the client side before a route is known (head, idle). */
   readonly timeouts: TimeoutOptions;

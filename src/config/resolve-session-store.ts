@@ -12,6 +12,8 @@ import { blame, blameKey, type Draft, warn } from './draft.ts';
 import type { ReadSession } from './schema/root.ts';
 import { quote } from './units.ts';
 
+type ReadTls = NonNullable<Exclude<NonNullable<ReadSession['store']>, string>['tls']>;
+
 /** The store of a session block; null: it has none, or one that is blamed. */
 export function resolveStore(
   draft: Draft,
@@ -85,20 +87,10 @@ function readStore(
   const url = typeof read === 'string' ? read : read.url;
   // A block without its URL is blamed already.
   if (url === undefined) return null;
-  const parsed = readUrl(draft, url, draft.places.has(`${at}.url`) ? `${at}.url` : at);
+  const where = draft.places.has(`${at}.url`) ? `${at}.url` : at;
+  const parsed = readStoreUrl(draft, url, families, `${verify} is`, long?.tls !== undefined, where, at);
   if (parsed === null) return null;
   const { family } = parsed;
-  if (!families.includes(family)) {
-    blame(
-      draft,
-      at,
-      `${verify} is not kept in ${family}`,
-      families.map((each) => exampleOf(each)).join(', '),
-    );
-  }
-  checkDriver(draft, family, at);
-  checkPlain(draft, parsed, long?.tls !== undefined, at);
-  const tls = long?.tls;
   return {
     ...STORE_DEFAULTS,
     url,
@@ -113,11 +105,35 @@ function readStore(
           concurrency: long.concurrency,
           waiting: long.waiting,
         }),
-    tls:
-      tls === undefined
-        ? null
-        : { verify: tls.verify, serverName: tls.serverName ?? null, ca: tls.ca ?? null },
+    tls: readStoreTls(long?.tls),
   };
+}
+
+/** How a store is recognised; null: as its URL says. */
+export function readStoreTls(tls: ReadTls | undefined): SessionStoreOptions['tls'] {
+  if (tls === undefined) return null;
+  return { verify: tls.verify, serverName: tls.serverName ?? null, ca: tls.ca ?? null };
+}
+
+/** Reads the URL of a store, and says what is wrong with it. `what`: what is kept there, as in `sessions are`. */
+export function readStoreUrl(
+  draft: Draft,
+  url: string,
+  families: readonly StoreFamily[],
+  what: string,
+  tls: boolean,
+  where: string,
+  at = where,
+): StoreUrl | null {
+  const parsed = readUrl(draft, url, where);
+  if (parsed === null) return null;
+  if (!families.includes(parsed.family)) {
+    const right = families.map((each) => exampleOf(each)).join(', ');
+    blame(draft, at, `${what} not kept in ${parsed.family}`, right);
+  }
+  checkDriver(draft, parsed.family, at);
+  checkPlain(draft, parsed, tls, at);
+  return parsed;
 }
 
 function readUrl(draft: Draft, url: string, at: string): StoreUrl | null {

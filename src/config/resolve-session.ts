@@ -19,25 +19,26 @@ const SECRET_BYTES = 16;
 /** All session blocks. */
 export function resolveSessions(draft: Draft, file: string, pools: readonly PoolConfig[]): SessionOptions[] {
   const { read, places } = draft;
+  if (places.has('session') && read.session !== undefined && read.sessions?.default !== undefined) {
+    const why = '`session` is short for `sessions.default`, which is there too';
+    blameKey(draft, 'session', why, 'one of them');
+  }
+  return writtenSessions(draft).flatMap(([name, block, path]) => {
+    const options = resolveSession(draft, name, block, path, file, pools);
+    return options === null ? [] : [options];
+  });
+}
+
+/** All session blocks that could be read, with the path of each. */
+export function writtenSessions({ read, places }: Draft): [name: string, block: ReadSession, path: string][] {
   const blocks = Object.entries(read.sessions ?? {}).map(([name, block]): [string, ReadSession, string] => [
     name,
     block,
     `sessions.${name}`,
   ]);
-  if (places.has('session') && read.session !== undefined) {
-    if (read.sessions?.default !== undefined)
-      blameKey(
-        draft,
-        'session',
-        '`session` is short for `sessions.default`, which is there too',
-        'one of them',
-      );
-    else blocks.unshift(['default', read.session, 'session']);
-  }
-  return blocks.flatMap(([name, block, path]) => {
-    const options = resolveSession(draft, name, block, path, file, pools);
-    return options === null ? [] : [options];
-  });
+  if (places.has('session') && read.session !== undefined && read.sessions?.default === undefined)
+    blocks.unshift(['default', read.session, 'session']);
+  return blocks;
 }
 
 /** Names of all session blocks that are written, also of such as could not be read. */

@@ -13,6 +13,7 @@ import type {
 } from './config.ts';
 import { blame, blameKey, type Draft, items, warn } from './draft.ts';
 import { resolvePools } from './resolve-pool.ts';
+import { resolveRevocation } from './resolve-revocation.ts';
 import { resolveRoutes } from './resolve-route.ts';
 import { resolveSessions, sessionNames } from './resolve-session.ts';
 import { overSwitches, resolveLimits, resolveTimeouts } from './resolve-timing.ts';
@@ -47,6 +48,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
     routes,
     pools,
     sessions,
+    revocation: resolveRevocation(draft),
     limits: resolveLimits(read.limits),
     timeouts: clientTimeouts(draft, pools),
     http: overSwitches(read, {}),

@@ -68,6 +68,18 @@ const dataPath = (meaning: string) =>
     {},
   );
 
+const storeTls = block(
+  'TLS towards the store, and how it is recognised.',
+  {
+    verify: leaf('flag', 'Refuse a store whose certificate is not valid for its name.', { default: true }),
+    serverName: leaf('host', "Name for SNI and for the certificate; without it, the store's host.", {
+      takes: 'a host name',
+    }),
+    ca: pem("Authorities that are trusted, instead of the system's.", {}),
+  },
+  {},
+);
+
 const storeLike = (meaning: string) =>
   either(
     meaning,
@@ -102,29 +114,39 @@ const storeLike = (meaning: string) =>
               max: 100_000,
             },
           ),
-          tls: block(
-            'TLS towards the store, and how it is recognised.',
-            {
-              verify: leaf('flag', 'Refuse a store whose certificate is not valid for its name.', {
-                default: true,
-              }),
-              serverName: leaf(
-                'host',
-                "Name for SNI and for the certificate; without it, the store's host.",
-                {
-                  takes: 'a host name',
-                },
-              ),
-              ca: pem("Authorities that are trusted, instead of the system's.", {}),
-            },
-            {},
-          ),
+          tls: storeTls,
         },
         {},
       ),
     ],
     {},
   );
+
+/** `revocation` where it is written out. */
+export const revocation = block(
+  '',
+  {
+    url: secret(
+      'The Redis in which revocations are kept, and which replicas share: `redis://`, `rediss://`, `redis+unix:`, `redis+cluster://`, `redis+sentinel://`. Without it, they are kept in this process and are gone with it.',
+      {},
+    ),
+    prefix: leaf('text', 'What its keys begin with; Limpets of one prefix share their revocations.', {
+      default: 'limpet',
+    }),
+    ttl: leaf(
+      'duration',
+      'How long a revocation stays where nothing else is said: as long as a session or token could still live.',
+      { default: '30d', min: 1000, max: 4000 * DAY },
+    ),
+    entries: leaf('count', 'Most revocations, and most logins remembered after them; 100 bytes each.', {
+      default: '1M',
+      min: 1,
+      max: 10_000_000,
+    }),
+    tls: storeTls,
+  },
+  {},
+);
 
 const onFail = either(
   'What a client is answered that may not pass. `auto`: 401, as JSON, as a page or as text by what it accepts.',
@@ -242,6 +264,11 @@ export const session = block(
         readyz: leaf('flag', '`/readyz` fails while this store is away.', { default: false }),
       },
       { default: {} },
+    ),
+    revocation: either(
+      'Where it is kept what was revoked by `limpet sessions revoke` and the admin API: one switch for all session blocks, so that all that say this say the same. Short: the URL of a Redis that replicas share. Without it: in this process.',
+      [secret('', {}), revocation],
+      {},
     ),
     pass: block(
       'What the upstream is told, beside `Limpet-Session` with the verdict. What a client sends under these names is dropped.',

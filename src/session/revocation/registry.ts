@@ -1,0 +1,248 @@
+// The one switch, on the main thread: takes orders, puts them in force for all workers, and has them kept and shared.
+import type { Clock } from '../../base/clock.ts';
+import type { Timer, Timers } from '../../base/timers.ts';
+import { DigestWords } from './digest-words.ts';
+import {
+  type KeeperListener,
+  type KeeperState,
+  type Page,
+  RevocationFault,
+  type RevocationKeeper,
+} from './keeper.ts';
+import { LoginNotes } from './login-notes.ts';
+import type { Order, OrderReader } from './order.ts';
+import { namesOf, type Revocation, type RevocationCore, readDigest, rowOf } from './record.ts';
+import { type Put, RevocationTable, ROW } from './revocation-table.ts';
+import type { SwitchMemory } from './shared-revocations.ts';
+
+/** Rows that are looked at in one piece when what has run out is dropped: a millisecond or so. */
+const SWEEP_ROWS = 65_536;
+/** How often that is begun at most; rows that have run out are in force no more, swept or not. */
+const SWEEP_EVERY_MS = 1000;
+/** How often what is kept is cleared of what has run out. */
+const PURGE_EVERY_MS = 60_000;
+/** A login that another replica stamped later than this is stamped with this: how far clocks may be apart, ms. */
+const SKEW_MAX_MS = 60_000;
+
+/** An order with what goes with it. */
+export interface RevokeInput {
+  readonly order: Order;
+  readonly ttlMs: number;
+  readonly reason: string;
+  readonly by: string;
+}
+
+/** What became of it. */
+export interface Revoked {
+  readonly record: Revocation;
+  readonly renewed: boolean;
+  readonly shared: boolean;
+  readonly understood: readonly string[];
+}
+
+export interface RegistryInput {
+  readonly memory: SwitchMemory;
+  readonly keeper: RevocationKeeper;
+  readonly reader: OrderReader;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Told when it gets in touch with the other replicas or loses them. */
+  readonly onSynced?: (up: boolean, why: string) => void;
+  /** The Redis has lost what it kept; what this process knows stays in force. */
+  readonly onLost?: () => void;
+  /** Counts what was dropped: `garbage` on the channel, or `full`, for which the table has no room. */
+  readonly onDropped?: (why: 'garbage' | 'full') => void;
+}
+
+export class RevocationRegistry implements KeeperListener {
+  readonly #in: RegistryInput;
+  readonly #table: RevocationTable;
+  readonly #notes: LoginNotes;
+  readonly #words = new DigestWords();
+  /** Of the rows that were told since the last reload began. */
+  #mark = 1;
+  /** The table changed, and the readers are told at the end of this turn. */
+  #changed = false;
+  /** When the next row runs out, unix s. */
+  #soonestS = Number.POSITIVE_INFINITY;
+  /** The last end of those that logins are noted for, unix s. */
+  #notedUntilS = 0;
+  #sweepTimer: Timer | null = null;
+  #purgeTimer: Timer | null = null;
+  #closed = false;
+
+  constructor(input: RegistryInput) {
+    this.#in = input;
+    this.#table = new RevocationTable(input.memory.table);
+    this.#notes = new LoginNotes(input.memory.notes);
+  }
+
+  /** Memory for so many revocations. */
+  static allocate(entries: number): SwitchMemory {
+    return { table: RevocationTable.allocate(entries), notes: LoginNotes.allocate(entries) };
+  }
+
+  /** In force now; one whose rows have just run out may still be among them. */
+  get count(): number {
+    return this.#table.size;
+  }
+
+  /** Logins that had to give way to newer ones. */
+  get loginsLost(): number {
+    return this.#notes.lost;
+  }
+
+  get state(): KeeperState {
+    return this.#in.keeper.state;
+  }
+
+  /** Resolves when what is kept is in force, or when it is plain that this must wait. */
+  async start(): Promise<void> {
+    await this.#in.keeper.start(this);
+    this.#sweepLater();
+    this.#purgeLater();
+  }
+
+  /** Puts an order in force at once and has it kept. Rejects with a RevocationFault. */
+  async revoke({ order, ttlMs, reason, by }: RevokeInput): Promise<Revoked> {
+    const { clock, keeper, reader } = this.#in;
+    const atMs = Math.floor(clock.wallMs());
+    const { letter, digests, understood } = reader.read(order, atMs / 1000);
+    // After every login that was noted, whatever clock that was noted by: what was let in before is ended.
+    const afterNotesMs = Math.max(atMs, this.#notes.newestMs + 1);
+    const record: Revocation = {
+      ...namesOf(letter, digests),
+      letter,
+      timeMs: order.kind === 'before' ? Math.floor(order.beforeMs) : afterNotesMs,
+      untilS: Math.ceil((atMs + ttlMs) / 1000),
+      atMs,
+      by,
+      user: 'user' in order && order.user !== null ? order.user : '',
+      reason,
+    };
+    if (this.#table.size + 1 + record.more.length > this.#table.entries)
+      throw new RevocationFault('full', 'there is no room for more revocations: raise `entries`');
+    this.put(record);
+    this.#announce();
+    return { ...(await keeper.keep(record)), understood };
+  }
+
+  /** Lifts one; null: there is none of this id. Rejects with a RevocationFault. */
+  async lift(id: string): Promise<Revocation | null> {
+    const record = await this.#in.keeper.take(id);
+    if (record === null) return null;
+    this.lifted(record);
+    this.#announce();
+    return record;
+  }
+
+  page(limit: number, after: string | null): Promise<Page> {
+    return this.#in.keeper.page(limit, after);
+  }
+
+  /** A worker noted a login. `key`: SHA-256 of the identity, one character a byte. */
+  shareLogin(key: string, timeMs: number): void {
+    const short = Buffer.from(key.slice(0, 16), 'latin1').toString('base64url');
+    this.#in.keeper.noteLogin(short, timeMs, this.#notedUntilS);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#sweepTimer?.cancel();
+    this.#purgeTimer?.cancel();
+    await this.#in.keeper.close();
+  }
+
+  put(core: RevocationCore): void {
+    const { timeMs, untilS, letter } = core;
+    const nowS = this.#in.clock.wallMs() / 1000;
+    if (untilS <= nowS) return;
+    const row = rowOf(letter);
+    let put: Put = 'same';
+    for (let i = 0; readDigest(core, i, this.#words); i++) {
+      const one = this.#table.put(this.#words, row, timeMs, untilS, this.#mark, nowS);
+      if (one === 'full') this.#in.onDropped?.('full');
+      else if (one !== 'same') put = one;
+    }
+    if (untilS < this.#soonestS) this.#soonestS = untilS;
+    if (row === ROW.user || row === ROW.userBefore || row === ROW.before) {
+      this.#notes.needFrom(Math.min(timeMs, this.#in.clock.wallMs() + SKEW_MAX_MS));
+      if (untilS > this.#notedUntilS) this.#notedUntilS = untilS;
+    }
+    if (put !== 'same') this.#announceSoon();
+  }
+
+  lifted(core: RevocationCore): void {
+    const row = rowOf(core.letter);
+    for (let i = 0; readDigest(core, i, this.#words); i++)
+      if (this.#table.remove(this.#words, row)) this.#announceSoon();
+  }
+
+  noted(key: string, timeMs: number): void {
+    const words = this.#words.read(Buffer.from(key, 'base64url').toString('latin1'));
+    this.#notes.note(words, Math.min(timeMs, this.#in.clock.wallMs() + SKEW_MAX_MS));
+  }
+
+  reloading(): void {
+    this.#mark = (this.#mark + 1) & 0x7fff_ffff;
+  }
+
+  reloaded(lost: boolean): void {
+    if (lost) this.#in.onLost?.();
+    else this.#sweep(0, this.#mark);
+  }
+
+  synced(up: boolean, why: string): void {
+    this.#in.onSynced?.(up, why);
+  }
+
+  garbage(): void {
+    this.#in.onDropped?.('garbage');
+  }
+
+  /** Tells the workers once for all that changes in this turn: each telling has them compare every verdict that is used again. */
+  #announceSoon(): void {
+    if (this.#changed) return;
+    this.#changed = true;
+    queueMicrotask(() => this.#announce());
+  }
+
+  #announce(): void {
+    if (!this.#changed) return;
+    this.#changed = false;
+    this.#table.announce();
+  }
+
+  #sweepLater(): void {
+    if (this.#closed) return;
+    this.#sweepTimer = this.#in.timers.after(SWEEP_EVERY_MS, () => {
+      if (this.#soonestS > this.#in.clock.wallMs() / 1000) this.#sweepLater();
+      else this.#beginSweep();
+    });
+  }
+
+  #beginSweep(): void {
+    this.#soonestS = Number.POSITIVE_INFINITY;
+    this.#sweep(0, null, () => this.#sweepLater());
+  }
+
+  /** Drops what has run out or was not told by the last reload, a piece at a time. */
+  #sweep(start: number, keepMark: number | null, done: () => void = () => {}): void {
+    if (this.#closed) return;
+    const end = Math.min(start + SWEEP_ROWS, this.#table.rows);
+    const nowS = this.#in.clock.wallMs() / 1000;
+    if (this.#table.sweep(start, end, nowS, keepMark) > 0) this.#announceSoon();
+    this.#soonestS = Math.min(this.#soonestS, this.#table.untilS);
+    if (end === this.#table.rows) done();
+    else this.#in.timers.after(0, () => this.#sweep(end, keepMark, done));
+  }
+
+  #purgeLater(): void {
+    if (this.#closed) return;
+    this.#purgeTimer = this.#in.timers.after(PURGE_EVERY_MS, () => {
+      void this.#in.keeper
+        .purge(Math.floor(this.#in.clock.wallMs() / 1000))
+        .finally(() => this.#purgeLater());
+    });
+  }
+}

@@ -1,0 +1,225 @@
+// What is revoked, in one table of shared memory: the main thread writes it, every worker reads it without a lock or a message.
+import { BUSY, type DigestWords, EMPTY, GONE } from './digest-words.ts';
+
+/**
+ * What a row ends. `named`: one session or token; `user`: what the user held at the row's time; `userBefore`: what the user was
+ * issued before that time; `block`: everything of the user; `before`: everything issued before the time, whoever's it is.
+ */
+export const ROW = { named: 1, user: 2, userBefore: 3, block: 4, before: 5 } as const;
+export type RowKind = (typeof ROW)[keyof typeof ROW];
+
+/** A row is eight cells, 32 bytes: four of the digest, kind with milliseconds, two times in unix seconds, and the mark. */
+const CELLS = 8;
+const KIND = 4;
+const TIME_S = 5;
+const UNTIL_S = 6;
+const MARK = 7;
+/** Bits of the kind; the milliseconds of the time stand above them. */
+const KIND_BITS = 4;
+
+/** Half empty at its fullest, so that what is not there is known after two rows or three: 64 bytes an entry. */
+const ROWS_PER_ENTRY = 2;
+
+/** Cells of the head. */
+const SEQUENCE = 0;
+const USED = 1;
+/** By kind of row from here on: how many there are, so that nobody hashes for a kind that there is none of. */
+const COUNTS = 2;
+const HEAD_CELLS = 16;
+
+/** Made once by the main thread and handed to every worker. What is never touched takes no memory. */
+export interface RevocationMemory {
+  readonly head: SharedArrayBuffer;
+  readonly rows: SharedArrayBuffer;
+}
+
+/** What became of a row that was put. */
+export type Put = 'added' | 'changed' | 'same' | 'full';
+
+/**
+ * Open addressing with one writer and many readers. A row becomes visible by its first word, which is written last, and a reader
+ * believes it only when that word is the same before and after. What changes is written anew in another row before the old one goes,
+ * so that nobody finds nothing in between.
+ */
+export class RevocationTable {
+  /** Of the row that `find` gave last. */
+  kind: number = 0;
+  timeMs = 0;
+  untilS = 0;
+  readonly entries: number;
+  readonly #head: Int32Array;
+  readonly #cells: Int32Array;
+  readonly #rows: number;
+
+  constructor(memory: RevocationMemory) {
+    this.#head = new Int32Array(memory.head);
+    this.#cells = new Int32Array(memory.rows);
+    this.#rows = this.#cells.length / CELLS;
+    this.entries = this.#rows / ROWS_PER_ENTRY;
+  }
+
+  /** Memory for `entries` rows, 64 bytes each when it is full. */
+  static allocate(entries: number): RevocationMemory {
+    return {
+      head: new SharedArrayBuffer(HEAD_CELLS * 4),
+      rows: new SharedArrayBuffer(entries * ROWS_PER_ENTRY * CELLS * 4),
+    };
+  }
+
+  /** Another number after every change. Hot. */
+  get sequence(): number {
+    return Atomics.load(this.#head, SEQUENCE);
+  }
+
+  /** Rows in use, those that have run out and were not swept yet among them. */
+  get size(): number {
+    return this.#head[USED]!;
+  }
+
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** How many rows of a kind there are. Hot. */
+  count(kind: RowKind): number {
+    return Atomics.load(this.#head, COUNTS + kind);
+  }
+
+  /** Tells the readers that something changed. Main thread, after the change. */
+  announce(): void {
+    // It stays positive, so that −1 is a number that it never has.
+    Atomics.store(this.#head, SEQUENCE, (this.#head[SEQUENCE]! + 1) & 0x7fff_ffff);
+  }
+
+  /**
+   * The first row of this digest at its `step`-th place or later, whose `kind`, `timeMs` and `untilS` it leaves; gives the step to go
+   * on from, or 0: there is none. Begin with 0. Allocates nothing.
+   */
+  find(digest: DigestWords, step: number): number {
+    const cells = this.#cells;
+    for (let i = step; i < this.#rows; i++) {
+      const at = this.#placeOf(digest, i);
+      const a = Atomics.load(cells, at);
+      if (a === EMPTY) return 0;
+      if (a !== digest.a || !this.#isRest(at, digest)) continue;
+      const kind = cells[at + KIND]!;
+      const timeS = cells[at + TIME_S]! >>> 0;
+      const untilS = cells[at + UNTIL_S]! >>> 0;
+      if (Atomics.load(cells, at) !== a) continue;
+      this.kind = kind & ((1 << KIND_BITS) - 1);
+      this.timeMs = timeS * 1000 + (kind >>> KIND_BITS);
+      this.untilS = untilS;
+      return i + 1;
+    }
+    return 0;
+  }
+
+  /**
+   * Puts a row in force. Where there is one of this digest and kind, the later of their times and ends holds: a revocation only grows
+   * until it is lifted. `timeMs`: unix ms. `untilS`: unix s. `mark`: see `sweep`. Main thread.
+   */
+  put(digest: DigestWords, kind: RowKind, timeMs: number, untilS: number, mark: number, nowS: number): Put {
+    const at = this.#rowOf(digest, kind);
+    if (at < 0) return this.#insert(digest, kind, timeMs, untilS, mark) ? 'added' : 'full';
+    const cells = this.#cells;
+    Atomics.store(cells, at + MARK, mark);
+    const isOver = this.untilS <= nowS;
+    if (!isOver && timeMs <= this.timeMs) {
+      if (untilS <= this.untilS) return 'same';
+      Atomics.store(cells, at + UNTIL_S, untilS | 0);
+      return 'changed';
+    }
+    const end = isOver ? untilS : Math.max(untilS, this.untilS);
+    // The table is half empty at least, so that there is always room for one more beside the old one.
+    this.#write(this.#roomFor(digest), digest, kind, timeMs, end, mark);
+    this.#clear(at, kind);
+    return 'changed';
+  }
+
+  /** Takes a row out; false: there is none. Main thread. */
+  remove(digest: DigestWords, kind: RowKind): boolean {
+    const at = this.#rowOf(digest, kind);
+    if (at < 0) return false;
+    this.#clear(at, kind);
+    return true;
+  }
+
+  /**
+   * Drops what has run out of the rows from `start` to `end`, and, where `keepMark` is given, what has another mark. Gives how many
+   * went, and leaves the first end to come of those that stay in `untilS` (Infinity: nothing is there). Main thread.
+   */
+  sweep(start: number, end: number, nowS: number, keepMark: number | null): number {
+    const cells = this.#cells;
+    let dropped = 0;
+    let soonest = Number.POSITIVE_INFINITY;
+    for (let row = start; row < end; row++) {
+      const at = row * CELLS;
+      const a = cells[at]!;
+      if (a === EMPTY || a === GONE) continue;
+      const untilS = cells[at + UNTIL_S]! >>> 0;
+      if (untilS <= nowS || (keepMark !== null && cells[at + MARK] !== keepMark)) {
+        this.#clear(at, (cells[at + KIND]! & ((1 << KIND_BITS) - 1)) as RowKind); // as `#write` put it there
+        dropped++;
+      } else if (untilS < soonest) soonest = untilS;
+    }
+    this.untilS = soonest;
+    return dropped;
+  }
+
+  #insert(digest: DigestWords, kind: RowKind, timeMs: number, untilS: number, mark: number): boolean {
+    if (this.size >= this.entries) return false;
+    this.#write(this.#roomFor(digest), digest, kind, timeMs, untilS, mark);
+    return true;
+  }
+
+  #write(at: number, digest: DigestWords, kind: RowKind, timeMs: number, untilS: number, mark: number): void {
+    const cells = this.#cells;
+    const wholeMs = Math.floor(timeMs);
+    Atomics.store(cells, at, BUSY);
+    cells[at + 1] = digest.b;
+    cells[at + 2] = digest.c;
+    cells[at + 3] = digest.d;
+    cells[at + KIND] = ((wholeMs % 1000) << KIND_BITS) | kind;
+    cells[at + TIME_S] = Math.floor(wholeMs / 1000);
+    cells[at + UNTIL_S] = untilS;
+    cells[at + MARK] = mark;
+    Atomics.add(this.#head, USED, 1);
+    Atomics.add(this.#head, COUNTS + kind, 1);
+    Atomics.store(cells, at, digest.a);
+  }
+
+  /** The row of this digest and kind, whose times it leaves; −1: none. */
+  #rowOf(digest: DigestWords, kind: RowKind): number {
+    for (let step = this.find(digest, 0); step > 0; step = this.find(digest, step))
+      if (this.kind === kind) return this.#placeOf(digest, step - 1);
+    return -1;
+  }
+
+  #roomFor(digest: DigestWords): number {
+    for (let i = 0; ; i++) {
+      const at = this.#placeOf(digest, i);
+      const a = this.#cells[at]!;
+      if (a === EMPTY || a === GONE) return at;
+    }
+  }
+
+  /** A row that others may be looked for behind stays a stone to step on; where nobody is behind, it and those before it are empty again. */
+  #clear(at: number, kind: RowKind): void {
+    const cells = this.#cells;
+    Atomics.store(cells, at, GONE);
+    Atomics.sub(this.#head, USED, 1);
+    Atomics.sub(this.#head, COUNTS + kind, 1);
+    if (cells[(at + CELLS) % cells.length] !== EMPTY) return;
+    for (let back = at; cells[back] === GONE; back = (back + cells.length - CELLS) % cells.length)
+      Atomics.store(cells, back, EMPTY);
+  }
+
+  #placeOf(digest: DigestWords, step: number): number {
+    return (((digest.a >>> 0) + step) % this.#rows) * CELLS;
+  }
+
+  #isRest(at: number, { b, c, d }: DigestWords): boolean {
+    const cells = this.#cells;
+    return cells[at + 1] === b && cells[at + 2] === c && cells[at + 3] === d;
+  }
+}

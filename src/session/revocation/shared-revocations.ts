@@ -1,0 +1,99 @@
+// The revocations in force as one worker sees them: a few look-ups in shared memory, and only of kinds that there are.
+
+import type { RevocationSubject, Revocations } from '../revocations.ts';
+import { DigestWords, digestOf } from './digest-words.ts';
+import { LoginNotes, type NotesMemory } from './login-notes.ts';
+import { type RevocationMemory, RevocationTable, ROW } from './revocation-table.ts';
+import { EVERYBODY, userDigest } from './subjects.ts';
+
+/** What a worker is born with. */
+export interface SwitchMemory {
+  readonly table: RevocationMemory;
+  readonly notes: NotesMemory;
+}
+
+export class SharedRevocations implements Revocations {
+  readonly #table: RevocationTable;
+  readonly #notes: LoginNotes;
+  readonly #wallMs: () => number;
+  readonly #onLogin: (key: string, timeMs: number) => void;
+  readonly #words = new DigestWords();
+
+  /** `wallMs`: wall clock, ms. `onLogin` is told of each login that was noted, to be shared with others. */
+  constructor(
+    memory: SwitchMemory,
+    wallMs: () => number,
+    onLogin: (key: string, timeMs: number) => void = () => {},
+  ) {
+    this.#table = new RevocationTable(memory.table);
+    this.#notes = new LoginNotes(memory.notes);
+    this.#wallMs = wallMs;
+    this.#onLogin = onLogin;
+  }
+
+  get sequence(): number {
+    return this.#table.sequence;
+  }
+
+  get notesLogins(): boolean {
+    const table = this.#table;
+    return table.count(ROW.user) + table.count(ROW.userBefore) + table.count(ROW.before) > 0;
+  }
+
+  revokesCredential(key: string, session: string | null): boolean {
+    if (this.#table.count(ROW.named) === 0) return false;
+    return this.#names(key) || (session !== null && this.#names(digestOf(session)));
+  }
+
+  revokes(subject: RevocationSubject): boolean {
+    const { key, session, tokenId, user } = subject;
+    const table = this.#table;
+    if (this.revokesCredential(key, session)) return true;
+    if (tokenId !== null && table.count(ROW.named) > 0 && this.#names(digestOf(tokenId))) return true;
+    if (table.count(ROW.before) > 0 && this.#ends(EVERYBODY, subject)) return true;
+    if (user === null) return false;
+    if (table.count(ROW.user) + table.count(ROW.userBefore) + table.count(ROW.block) === 0) return false;
+    return this.#ends(userDigest(user), subject);
+  }
+
+  noteLogin(key: string): void {
+    // Where the clock that the revocation was stamped by is ahead of ours, this login still came after it.
+    const timeMs = Math.max(Math.floor(this.#wallMs()), this.#notes.neededMs);
+    this.#notes.note(this.#words.read(key), timeMs);
+    this.#onLogin(key, timeMs);
+  }
+
+  #names(digest: string): boolean {
+    const table = this.#table;
+    const words = this.#words.read(digest);
+    const nowS = this.#wallMs() / 1000;
+    for (let step = table.find(words, 0); step > 0; step = table.find(words, step))
+      if (table.kind === ROW.named && table.untilS > nowS) return true;
+    return false;
+  }
+
+  /** Whether one of the rows of `digest`, a user or everybody, ends this session. */
+  #ends(digest: string, { key, issuedAtS }: RevocationSubject): boolean {
+    const table = this.#table;
+    const words = this.#words.read(digest);
+    const nowS = this.#wallMs() / 1000;
+    let unlessNotedMs = -1;
+    for (let step = table.find(words, 0); step > 0; step = table.find(words, step)) {
+      if (table.kind === ROW.named || table.untilS <= nowS) continue;
+      if (table.kind === ROW.block) return true;
+      const order = issueOrder(issuedAtS, table.timeMs);
+      if (order < 0) return true;
+      if (order === 0 && table.timeMs > unlessNotedMs) unlessNotedMs = table.timeMs;
+    }
+    return unlessNotedMs >= 0 && this.#notes.find(this.#words.read(key)) < unlessNotedMs;
+  }
+}
+
+/** −1: issued before that time; 1: after it; 0: it cannot be told, since it does not say or says only the second. */
+function issueOrder(issuedAtS: number | null, timeMs: number): number {
+  if (issuedAtS === null) return 0;
+  if (!Number.isInteger(issuedAtS)) return issuedAtS * 1000 < timeMs ? -1 : 1;
+  const timeS = Math.floor(timeMs / 1000);
+  if (issuedAtS === timeS) return timeMs === timeS * 1000 ? 1 : 0;
+  return issuedAtS < timeS ? -1 : 1;
+}
