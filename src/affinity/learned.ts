@@ -1,6 +1,7 @@
 // Homes remembered by the app's own session cookie, in one table that all workers share.
 import { randomFillSync } from 'node:crypto';
 import { HalfSipHash } from './half-sip-hash.ts';
+import type { AffinityOptions } from './options.ts';
 
 /** A row is four cells: hash low, hash high, home, second when last seen. */
 const CELLS = 4;
@@ -55,6 +56,15 @@ export class LearnedTable {
     this.#hash = new HalfSipHash(memory.key[0], memory.key[1]);
   }
 
+  /** The memory that this way of affinity needs; null: none. `entriesMax`: remember fewer than the options say. */
+  static allocateFor(
+    options: AffinityOptions | null,
+    entriesMax = Number.POSITIVE_INFINITY,
+  ): LearnedMemory | null {
+    const table = options?.learned ?? options?.session ?? null;
+    return table === null ? null : LearnedTable.allocate(Math.min(table.entries, entriesMax), table.idleMs);
+  }
+
   /** Memory for `entries` sessions (32 to 64 bytes each) that are forgotten when unseen for `idleMs`. */
   static allocate(entries: number, idleMs: number): LearnedMemory {
     let rows = WINDOW;
@@ -72,11 +82,19 @@ export class LearnedTable {
    * the same clock in all workers. Hot: test/alloc/affinity.test.ts.
    */
   find(bytes: Uint8Array, start: number, end: number, nowS: number): number {
+    this.keyOf(bytes, start, end);
+    return this.recall(this.keyHi, this.keyLo, nowS);
+  }
+
+  /** Leaves the key of the cookie value `bytes[start, end)` in `keyHi` and `keyLo`, and looks nothing up. Hot. */
+  keyOf(bytes: Uint8Array, start: number, end: number): void {
+    this.keyLo = this.#run(bytes, start, end);
+    this.keyHi = this.#hash.hi;
+  }
+
+  /** As `find`, for a session whose key is known. Hot. */
+  recall(hi: number, lo: number, nowS: number): number {
     const cells = this.#cells;
-    const lo = this.#run(bytes, start, end);
-    const hi = this.#hash.hi;
-    this.keyLo = lo;
-    this.keyHi = hi;
     for (let i = 0; i < WINDOW; i++) {
       const at = ((lo + i) & this.#mask) * CELLS;
       if (Atomics.load(cells, at + HASH_LO) !== lo) continue;

@@ -27,10 +27,21 @@ export interface LearnedOptions {
   readonly idleMs: number;
 }
 
+export interface SessionHomeOptions {
+  /** Who has a home: each session, or each user, however many sessions he has. */
+  readonly by: 'session' | 'user';
+  /** A session that an answer gives out lives where that answer came from, not where its hash leads. */
+  readonly learn: boolean;
+  readonly entries: number;
+  readonly idleMs: number;
+}
+
+/** Exactly one of `cookie`, `learned` and `session` is there, by its kind. */
 export interface AffinityOptions {
-  readonly kind: 'cookie' | 'learned';
+  readonly kind: 'cookie' | 'learned' | 'session';
   readonly cookie: CookieOptions | null;
   readonly learned: LearnedOptions | null;
+  readonly session: SessionHomeOptions | null;
   readonly onLost: 'rebalance' | 'fail';
   /** New users never land on an upstream above this times the mean load; Infinity: no bound. */
   readonly maxOverload: number;

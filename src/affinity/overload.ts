@@ -1,5 +1,8 @@
 // Keeps new users off an upstream that already has more than its share.
 
+/** How many standard deviations are put down to chance: one side of 3 of a normal distribution is 0.13 %. */
+const CHANCE_SIGMAS = 3;
+
 /** What the rule needs to know of a candidate. */
 export interface WeightedSlot {
   readonly slot: number;
@@ -55,7 +58,20 @@ export class OverloadRule {
 
   /** True when the candidate at `position` must not get another new user. Hot: test/alloc/affinity.test.ts. */
   overloaded(position: number): boolean {
-    return this.#loads[position]! + 1 > Math.ceil(this.#allowances[position]! * (this.#total + 1));
+    return this.#loads[position]! + 1 > Math.ceil(this.#boundOf(position));
+  }
+
+  /**
+   * The same for users whom a hash placed: chance alone spreads them unevenly, by the square root of their number (Poisson), and what it may
+   * bring is no overload. So replicas that have seen different users of a few still send each to the same home.
+   */
+  crowded(position: number): boolean {
+    const bound = this.#boundOf(position);
+    return this.#loads[position]! + 1 > Math.ceil(bound + CHANCE_SIGMAS * Math.sqrt(bound));
+  }
+
+  #boundOf(position: number): number {
+    return this.#allowances[position]! * (this.#total + 1);
   }
 
   /** Counts a new user whose home is now the candidate at `position`. */

@@ -1,11 +1,17 @@
 // Turns a pool's affinity into its options, and refuses cookies that browsers would refuse or that contradict themselves.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
-import type { AffinityOptions, CookieOptions } from '../affinity/options.ts';
-import { blame, blameKey, type Draft, warn, whole } from './draft.ts';
+import type { AffinityOptions, CookieOptions, SessionHomeOptions } from '../affinity/options.ts';
+import type { PoolConfig, RouteConfig } from './config.ts';
+import { blame, blameKey, type Draft, items, warn, whole } from './draft.ts';
+import { sessionHomes } from './schema/affinity.ts';
 import type { ReadPool } from './schema/root.ts';
+import { quote } from './units.ts';
 
 type ReadAffinity = Exclude<ReadPool['affinity'], false>;
 type ReadCookie = NonNullable<ReadAffinity['cookie']>;
+
+/** How a home may be found. */
+const KINDS = ['cookie', 'learned', 'session'];
 
 /** Below this many bytes a secret can be guessed: 16 random bytes are 128 bits. */
 const SECRET_BYTES = 16;
@@ -16,30 +22,71 @@ export function resolveAffinity(
   path: string,
 ): AffinityOptions | null {
   if (read === false || read === undefined) return null;
-  const { cookie, learned, onLost, maxOverload } = read;
-  // A block that is written but could not be read is blamed already.
-  const hasCookie = draft.places.has(`${path}.cookie`);
-  const hasLearned = draft.places.has(`${path}.learned`);
-  if (hasCookie && hasLearned) {
-    blameKey(draft, `${path}.learned`, '`cookie` and `learned` are two ways to find a home', 'one of them');
-  } else if (!['cookie', 'learned'].some((key) => draft.places.isMeant(`${path}.${key}`))) {
-    blame(
-      draft,
-      path,
-      'this does not say how a user is known',
-      'cookie: {} or learned: { cookie: session_id }',
-    );
-  }
+  const { cookie, learned, session, onLost, maxOverload } = read;
+  checkKind(draft, session, path);
+  const homes = resolveSessionHomes(draft, session);
   return {
-    kind: cookie === undefined ? 'learned' : 'cookie',
+    kind: cookie !== undefined ? 'cookie' : homes !== null ? 'session' : 'learned',
     cookie: cookie === undefined ? null : resolveCookie(draft, cookie, `${path}.cookie`),
     learned:
       learned === undefined
         ? null
         : { cookie: learned.cookie, entries: learned.entries, idleMs: learned.idle },
+    session: homes,
     onLost,
     maxOverload,
   };
+}
+
+/** One way to find a home, not none and not two. */
+function checkKind(draft: Draft, session: ReadAffinity['session'], path: string): void {
+  const { places } = draft;
+  // A block that is written but could not be read is blamed already.
+  const [first, second] = KINDS.filter(
+    (kind) => places.has(`${path}.${kind}`) && !(kind === 'session' && session === false),
+  );
+  if (second !== undefined) {
+    const why = `\`${first}\` and \`${second}\` are two ways to find a home`;
+    blameKey(draft, `${path}.${second}`, why, 'one of them');
+  } else if (first === undefined && !KINDS.some((kind) => places.isUnread(`${path}.${kind}`))) {
+    const right = 'cookie: {}, session: true or learned: { cookie: session_id }';
+    blame(draft, path, 'this does not say how a user is known', right);
+  }
+}
+
+function resolveSessionHomes(draft: Draft, read: ReadAffinity['session']): SessionHomeOptions | null {
+  if (read === undefined || read === false) return null;
+  const { by, learn, entries, idle } =
+    typeof read === 'object' ? read : draft.reader.defaultsWithin(sessionHomes);
+  return { by: read === 'user' ? 'user' : by, learn, entries, idleMs: idle };
+}
+
+/** Homes that are found by the session need routes that read one. */
+export function checkSessionHomes(
+  draft: Draft,
+  routes: readonly RouteConfig[],
+  pools: readonly PoolConfig[],
+): void {
+  const paths = items(draft.read.routes, 'routes').map(([, path]) => path);
+  for (const { name, affinity } of pools) {
+    if (affinity?.kind !== 'session') continue;
+    const users = routes.filter((route) => leadsTo(route, name) && route.affinity);
+    const blind = users.filter(({ sessions }) => sessions.length === 0);
+    if (users.length > blind.length) {
+      for (const route of blind) {
+        const why = `homes of pool ${quote(name)} are found by the session, and this route reads none: its requests go anywhere`;
+        warn(draft, paths[routes.indexOf(route)] ?? '', why, 'session: NAME, or affinity: false');
+      }
+    } else if (blind.length > 0) {
+      const path = draft.places.has(`pools.${name}.affinity`) ? `pools.${name}.affinity` : 'affinity';
+      const why = 'no route to this pool reads a session, so nobody would have a home';
+      blameKey(draft, `${path}.session`, why, 'a `session` block, or cookie: {}');
+    }
+  }
+}
+
+function leadsTo({ action }: RouteConfig, pool: string): boolean {
+  return action.kind === 'pool' && action.pool === pool;
 }
 
 function resolveCookie(draft: Draft, read: ReadCookie, path: string): CookieOptions {

@@ -12,6 +12,7 @@ import type {
   TimeoutOptions,
 } from './config.ts';
 import { blame, blameKey, type Draft, items, warn } from './draft.ts';
+import { checkSessionHomes } from './resolve-affinity.ts';
 import { resolvePools } from './resolve-pool.ts';
 import { resolveRevocation } from './resolve-revocation.ts';
 import { resolveRoutes } from './resolve-route.ts';
@@ -29,6 +30,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
   const pools = resolvePools(draft);
   const sessions = resolveSessions(draft, file, pools);
   const routes = resolveRoutes(draft, pools, sessionNames(draft));
+  checkSessionHomes(draft, routes, pools);
   if (!['upstreams', 'pools', 'routes'].some((key) => draft.places.isMeant(key))) {
     draft.findings.error(
       { start: 0, end: 0 },

@@ -5,15 +5,17 @@ import { type LearnedMemory, LearnedTable } from '../affinity/learned.ts';
 import type { AffinityOptions } from '../affinity/options.ts';
 import { OverloadRule } from '../affinity/overload.ts';
 import { PrefixAffinity } from '../affinity/prefix-affinity.ts';
+import { SessionHomes } from '../affinity/session-homes.ts';
 import { latin1Bytes } from '../base/byte-writer.ts';
 
-/** Affinity of one pool in one worker. Exactly one of `cookie`, `prefix` and `learned` is there. */
+/** Affinity of one pool in one worker. Exactly one of `cookie`, `prefix`, `learned` and `session` is there. */
 export class PoolAffinity {
   readonly options: AffinityOptions;
   readonly cookie: CookieAffinity | null = null;
   readonly prefix: PrefixAffinity | null = null;
   readonly learned: LearnedTable | null = null;
-  /** The cookie that is read: ours, or the app's own. */
+  readonly session: SessionHomes | null = null;
+  /** The cookie that is read: ours, or the app's own; empty: none is. */
   readonly cookieName: Uint8Array;
   readonly cookieNames: readonly Uint8Array[];
   /** Keep our cookie from the upstream. */
@@ -21,7 +23,7 @@ export class PoolAffinity {
   readonly overload: OverloadRule;
 
   /**
-   * `names`: the pool's upstream names by position. `learned`: the shared table, for that kind. Secrets must be filled in: the main
+   * `names`: the pool's upstream names by position. `learned`: the shared table, for the kinds that have one. Secrets must be filled in: the main
    * thread makes them where the config has none.
    */
   constructor(
@@ -37,6 +39,8 @@ export class PoolAffinity {
     if (options.kind === 'cookie' && cookie !== null) {
       if (cookie.mode === 'prefix') this.prefix = new PrefixAffinity(cookie, pool, names, wallMs);
       else this.cookie = new CookieAffinity(cookie, pool, names, wallMs);
+    } else if (learned !== null && options.session !== null) {
+      this.session = new SessionHomes(options.session, learned);
     } else if (learned !== null) {
       this.learned = new LearnedTable(learned);
     }
@@ -48,7 +52,7 @@ export class PoolAffinity {
 
   /** Key under which users are counted. */
   get userSeed(): number {
-    return this.cookie?.userSeed ?? this.prefix?.userSeed ?? 0;
+    return this.cookie?.userSeed ?? this.prefix?.userSeed ?? this.session?.userSeed ?? 0;
   }
 
   /** Brings the wall time; about once a second. */

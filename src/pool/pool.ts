@@ -121,6 +121,25 @@ export class Pool {
     return chosen;
   }
 
+  /**
+   * The home of a user whom nobody remembers, by his key alone, so that whoever is asked says the same; unless that one has clearly more than its
+   * share. Null: all are avoided.
+   */
+  pickHomeFor(keyHi: number, keyLo: number, avoid: Avoid): Upstream | null {
+    const rule = this.spec.affinity?.overload;
+    const { candidates } = this.#set;
+    const mark = avoid.count;
+    let chosen = rendezvous(keyHi, keyLo, candidates, avoid);
+    while (rule !== undefined && chosen >= 0 && rule.crowded(chosen) && avoid.count < avoid.slots.length) {
+      avoid.add(candidates[chosen]!.slot);
+      const next = rendezvous(keyHi, keyLo, candidates, avoid);
+      if (next < 0) break;
+      chosen = next;
+    }
+    avoid.count = mark;
+    return chosen < 0 ? null : this.#candidateUpstreams[chosen]!;
+  }
+
   /** A new user lives at `upstream` from now on: counted until loads are measured again. */
   noteNewUser(upstream: Upstream): void {
     const { candidates } = this.#set;

@@ -108,9 +108,8 @@ export class ControlPlane {
         workers,
         table: this.table.memory,
         learned: config.pools.flatMap((pool) => {
-          const learned = pool.affinity?.learned;
-          if (learned === null || learned === undefined) return [];
-          return [[pool.name, LearnedTable.allocate(learned.entries, learned.idleMs)] as const];
+          const memory = LearnedTable.allocateFor(pool.affinity);
+          return memory === null ? [] : [[pool.name, memory] as const];
         }),
         connectionsMax: bound.connections,
         refusingMax: bound.refused,

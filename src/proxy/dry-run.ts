@@ -231,8 +231,8 @@ function tableOf(config: Config): UpstreamTable {
 function learnedOf(config: Config): Map<string, LearnedMemory> {
   const learned = new Map<string, LearnedMemory>();
   for (const pool of config.pools) {
-    const options = pool.affinity?.learned;
-    if (options != null) learned.set(pool.name, LearnedTable.allocate(LEARNED_ENTRIES, options.idleMs));
+    const memory = LearnedTable.allocateFor(pool.affinity, LEARNED_ENTRIES);
+    if (memory !== null) learned.set(pool.name, memory);
   }
   return learned;
 }

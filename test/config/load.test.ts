@@ -204,6 +204,24 @@ t.test('an affinity cookie has its attributes, and a browser-session age by defa
   t.match(cookie(', mode: prefix, of: sid'), { mode: 'prefix', of: 'sid' });
 });
 
+t.test('homes by the session are read, short and long', async (t) => {
+  const homes = (written: string) =>
+    load(`${SHORTEST}
+session: { verify: cookie-session, secrets: 0123456789abcdef-, user: id }
+affinity: { session: ${written} }
+`).pools[0]?.affinity;
+  const usual = { by: 'session', learn: true, entries: 100_000, idleMs: 86_400_000 };
+  t.match(homes('true'), { kind: 'session', cookie: null, learned: null, session: usual });
+  t.same(homes('user')?.session, { ...usual, by: 'user' });
+  t.same(homes('{}')?.session, usual);
+  t.same(homes('{ by: user, learn: false, entries: 1M, idle: 2h }')?.session, {
+    by: 'user',
+    learn: false,
+    entries: 1_000_000,
+    idleMs: 7_200_000,
+  });
+});
+
 t.test('balance, learned homes and health are read', async (t) => {
   const config = load(`${SHORTEST}
 balance: { hash: { on: header X-User } }
@@ -219,6 +237,7 @@ health:
     kind: 'learned',
     cookie: null,
     learned: { cookie: 'sid', entries: 1_000_000, idleMs: 3_600_000 },
+    session: null,
     onLost: 'fail',
     maxOverload: Number.POSITIVE_INFINITY,
   });

@@ -81,8 +81,34 @@ problemTable({
   'affinity of nothing': [
     'listen: 1\nupstreams: [http://a:1]\naffinity: {}\n',
     [
-      '3:11 error affinity: this does not say how a user is known >> cookie: {} or learned: { cookie: session_id }',
+      '3:11 error affinity: this does not say how a user is known >> cookie: {}, session: true or learned: { cookie: session_id }',
     ],
+  ],
+  'affinity by no session': [
+    'listen: 1\nupstreams: [http://a:1]\naffinity: { session: false }\n',
+    [
+      '3:11 error affinity: this does not say how a user is known >> cookie: {}, session: true or learned: { cookie: session_id }',
+    ],
+  ],
+  'affinity by a session that nothing reads': [
+    'listen: 1\nupstreams: [http://a:1]\naffinity: { session: true }\n',
+    [
+      '3:13 error affinity.session: no route to this pool reads a session, so nobody would have a home >> a `session` block, or cookie: {}',
+    ],
+  ],
+  'affinity by the session and by a cookie': [
+    'listen: 1\nupstreams: [http://a:1]\naffinity: { session: user, cookie: { secrets: "${SECRET}" } }\n',
+    ['3:13 error affinity.session: `cookie` and `session` are two ways to find a home >> one of them'],
+  ],
+  'affinity by the session of some routes': [
+    'listen: 1\nsessions: { members: { verify: cookie-session, secrets: "${SECRET}", user: id } }\nroutes:\n  - { path: /, pool: a, session: members }\n  - { path: /pub, pool: a }\n  - { path: /static, pool: a, affinity: false }\npools: { a: { upstreams: [http://a:1], affinity: { session: user } } }\n',
+    [
+      '5:5 warning routes[1]: homes of pool "a" are found by the session, and this route reads none: its requests go anywhere >> session: NAME, or affinity: false',
+    ],
+  ],
+  'affinity by a session of nobody': [
+    'listen: 1\nupstreams: [http://a:1]\nsession: { verify: cookie-session, secrets: "${SECRET}", user: id }\naffinity: { session: nobody }\n',
+    ['4:22 error affinity.session: "nobody" is not one of user >> user'],
   ],
   'affinity of two kinds': [
     'listen: 1\nupstreams: [http://a:1]\naffinity: { cookie: { secrets: "${SECRET}" }, learned: { cookie: a } }\n',

@@ -32,6 +32,7 @@ const AFFINITY: AffinityOptions = {
     hide: true,
   },
   learned: null,
+  session: null,
   onLost: 'rebalance',
   maxOverload: 1.5,
 };

@@ -62,6 +62,40 @@ const learned = block(
   {},
 );
 
+/** `session` where it is written out. */
+export const sessionHomes = block(
+  '',
+  {
+    by: choice(
+      'Who has a home: each `session`, or each `user`. While nobody is logged in, `user` goes by the session.',
+      ['session', 'user'],
+      { default: 'session' },
+    ),
+    learn: leaf(
+      'flag',
+      'A session that an answer sets lives where that answer came from. `false`: where its hash leads, so that several Limpets agree about every session; but one that begins, or changes its id at a login, moves once.',
+      { default: true },
+    ),
+    entries: leaf('count', 'Most homes remembered; the longest unused is forgotten first.', {
+      default: '100k',
+      min: 1,
+      max: 10_000_000,
+    }),
+    idle: leaf(
+      'duration',
+      'A home that was not used for so long is forgotten; from then on it is where the hash leads.',
+      { default: '1d', min: 1000, max: 30 * DAY },
+    ),
+  },
+  {},
+);
+
+const session = either(
+  'The home is found by the session that the session block of the route reads, without a second cookie. `true`: each session has a home; `user`: all sessions of a user have one.',
+  [choice('', ['user'], {}), leaf('flag', '', {}), sessionHomes],
+  {},
+);
+
 export const affinity = offable(
   'Keeps a user on one upstream, the home, whichever balancer chose it.',
   block(
@@ -69,6 +103,7 @@ export const affinity = offable(
     {
       cookie,
       learned,
+      session,
       onLost: choice(
         'When the home is gone: `rebalance` finds a new one and tells the app `Limpet-Affinity: moved`; `fail` answers 503.',
         ['rebalance', 'fail'],
