@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import type { UserId } from './data.ts';
 import type { SessionFormat } from './format.ts';
+import { NO_STORE } from './store.ts';
 
 /** Whose home some pool behind a session block looks for: each session's, or each user's as well. */
 export type HomesWanted = 'session' | 'user';
@@ -35,16 +36,23 @@ export function homeKeys(
   };
 }
 
-/** The keys of the session that these cookies carry, whoever's it is; null where they carry none. Unchecked: for cookies that an app sets. */
+/**
+ * The keys of the session that these cookies carry, whoever's it is; null where they carry none. For cookies that an app sets. `storeless`: no store is
+ * needed to check them, so that an id which only the check can see is seen.
+ */
 export function homeOfCookies(
   format: SessionFormat,
+  storeless: boolean,
   cookies: string,
   nowS: number,
   wanted: HomesWanted,
 ): HomeKeys | null {
   const read = format.read({ cookies, authorization: null, userAgent: null, clientAddress: '' }, nowS);
   if (!('check' in read)) return null;
-  return homeKeys(hash('sha256', read.identity, 'latin1'), read.session ?? null, null, wanted);
+  const found = storeless ? read.check(NO_STORE, nowS) : null;
+  // Later it would come too late: the answer is on its way.
+  const seen = found === null || found instanceof Promise ? undefined : found.session;
+  return homeKeys(hash('sha256', read.identity, 'latin1'), seen ?? read.session ?? null, null, wanted);
 }
 
 function digest(text: string): string {

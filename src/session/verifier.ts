@@ -184,10 +184,10 @@ export class SessionVerifier implements StandingOwner {
    * Null: they hold no session, or no pool asks.
    */
   givenHome(cookies: string): HomeKeys | null {
-    const { format, homes, wallMs } = this.#input;
+    const { format, store, homes, wallMs } = this.#input;
     if (homes === undefined) return null;
     try {
-      return homeOfCookies(format, cookies, wallMs() / 1000, homes);
+      return homeOfCookies(format, store === null, cookies, wallMs() / 1000, homes);
     } catch (error) {
       this.#input.onBug(this.name, error);
       return null;
@@ -275,7 +275,8 @@ export class SessionVerifier implements StandingOwner {
     const facts = factsOf(finding, check.session);
     if (finding.data !== null && this.#revocations.revokes({ key: check.key, ...facts }))
       return this.#revoke(check.key, facts);
-    const home = this.#home(check.key, check.session, finding.user);
+    // With a store the cookie stays as it is, and is known before it is checked. Without one it changes with what it holds.
+    const home = this.#home(check.key, store === null ? facts.session : check.session, finding.user);
     // Who it was when that was known: an outage moves nobody.
     if (finding.verdict === 'unknown')
       return this.#stale(finding, check) ?? this.#once(finding, check.kept?.home ?? home);
