@@ -7,8 +7,12 @@ export class Flight {
   /** When it was asked for, ms of the clock. */
   readonly startMs: number;
   readonly promise: Promise<StoredValue | null>;
-  /** It was given to the driver. */
-  started = false;
+  /** When it was given to the driver, ms of the clock; −1: it waits in line. */
+  begunMs = -1;
+  /** How often the store had been away until then. */
+  outages = 0;
+  /** Its failing was held against the store. */
+  counted = false;
   /** Nobody was answered yet. */
   open = true;
   #resolve: (value: StoredValue | null) => void = none;

@@ -1,7 +1,4 @@
 // Stands before every store, so that no store, however slow or dead, holds up more than its share: a deadline, bounds, single flight.
-import type { Clock } from '../../base/clock.ts';
-import type { Random } from '../../base/random.ts';
-import type { Timers } from '../../base/timers.ts';
 import {
   type Query,
   type StoredValue,
@@ -10,8 +7,10 @@ import {
   type StoreListener,
   type WatchableStore,
 } from '../store.ts';
-import { backOffMs, codeOf, faultOf, type StoreDriver } from './driver.ts';
+import { faultOf, type StoreDriver } from './driver.ts';
 import { Flight, FlightQueue, flightKey } from './flight.ts';
+import { Places } from './places.ts';
+import { Pulse, type PulseTools, type StoreState } from './pulse.ts';
 
 export interface GateOptions {
   /** How long a look-up may take, waiting in line included. */
@@ -20,22 +19,6 @@ export interface GateOptions {
   readonly concurrency: number;
   /** Look-ups that may wait for a place; more are refused as `busy`. */
   readonly waiting: number;
-}
-
-export interface GateTools {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  /** Told of every change between up and down. */
-  readonly changed?: (state: StoreState) => void;
-}
-
-export interface StoreState {
-  readonly up: boolean;
-  /** Wall clock, ms. */
-  readonly sinceMs: number;
-  /** Why it is down: for logs, names no key and no value. */
-  readonly why: string | null;
 }
 
 /** All since the start. */
@@ -51,17 +34,16 @@ export interface StoreCounts {
   latencyMs: number;
 }
 
-/** Faults without a success between them after which the store is taken for down. */
-const FAULTS_MAX = 5;
 /** A timer that comes so much later than it was due says that this process did not get to run, not that the store is slow. */
 const STALL_MS = 25;
 /** After a stall: time for answers that already came to be read. */
 const GRACE_MS = 5;
+const LATE = 'no answer within the deadline';
 
 /**
  * A store with its bounds. A look-up that joins one in flight shares its deadline. A late look-up keeps its place until its driver
  * lets go of it, so that a hung store never has more than `concurrency` questions. While the store is down every look-up fails at
- * once, and the driver is pinged with back-off; the back-off starts anew only after a look-up that succeeded.
+ * once. When it is back, look-ups ramp up: most wait in line at first, and those that find no place in time are `busy`.
  */
 export class StoreGate implements WatchableStore {
   readonly watch: ((listener: StoreListener) => void) | null;
@@ -75,37 +57,44 @@ export class StoreGate implements WatchableStore {
   };
   readonly #driver: StoreDriver;
   readonly #options: GateOptions;
-  readonly #tools: GateTools;
+  readonly #tools: PulseTools;
+  readonly #pulse: Pulse;
   readonly #flights = new Map<string, Flight>();
   /** All that are not answered, in the order of their deadlines. */
   readonly #open = new FlightQueue();
   readonly #line = new FlightQueue();
+  readonly #places: Places;
   #inFlight = 0;
   #waiting = 0;
-  #state: StoreState;
-  #faultsInRow = 0;
-  #pings = 0;
-  /** Numbers the times that it went down, so that pings of an earlier one are recognised. */
-  #outages = 0;
   #timerDueMs = 0;
   #timed = false;
   #closed = false;
 
-  constructor(driver: StoreDriver, options: GateOptions, tools: GateTools) {
+  constructor(driver: StoreDriver, options: GateOptions, tools: PulseTools) {
     this.#driver = driver;
     this.watch = driver.watch === undefined ? null : (listener) => driver.watch?.(listener);
     this.#options = options;
+    this.#places = new Places(options.concurrency);
     this.#tools = tools;
-    this.#state = { up: true, sinceMs: tools.clock.wallMs(), why: null };
+    this.#pulse = new Pulse({
+      ping: () => driver.ping(),
+      deadlineMs: options.deadlineMs,
+      tools: { ...tools, changed: (state) => this.#onChanged(state) },
+    });
   }
 
   get state(): StoreState {
-    return this.#state;
+    return this.#pulse.state;
   }
 
   /** Look-ups that the driver has not let go of. */
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  /** Look-ups that may be in flight now; fewer than all while it ramps up after an outage. */
+  get places(): number {
+    return this.#places.count;
   }
 
   /** Look-ups in line. */
@@ -122,8 +111,8 @@ export class StoreGate implements WatchableStore {
     }
     this.counts.lookups++;
     if (this.#closed) return this.#refuse('down', 'the store was closed');
-    if (!this.#state.up) return this.#refuse('down', this.#state.why ?? 'the store is down');
-    const full = this.#inFlight >= this.#options.concurrency;
+    if (!this.state.up) return this.#refuse('down', this.state.why ?? 'the store is down');
+    const full = this.#inFlight >= this.#places.count;
     if (full && this.#waiting >= this.#options.waiting)
       return this.#refuse('busy', 'the waiting line is full');
     const flight = new Flight(key, query, this.#tools.clock.nowMs());
@@ -141,21 +130,14 @@ export class StoreGate implements WatchableStore {
 
   /** Asks once whether the store is there at all, so that one that is away is told of before the first user comes. */
   look(): void {
-    this.#driver.ping().then(
-      () => {},
-      (error: unknown) => {
-        // A look-up that was answered meanwhile knows better.
-        if (this.#closed || !this.#state.up || this.counts.hits + this.counts.misses > 0) return;
-        this.#faultsInRow = FAULTS_MAX - 1;
-        this.#struck(error instanceof StoreFault ? error.message : codeOf(error));
-      },
-    );
+    this.#pulse.look(() => this.counts.hits + this.counts.misses > 0);
   }
 
   /** Ends the store and everything that waits for it. Never rejects. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#pulse.close();
     this.#abandonLine('the store was closed');
     for (const flight of [...this.#flights.values()])
       this.#fault(flight, new StoreFault('down', 'the store was closed'));
@@ -168,25 +150,49 @@ export class StoreGate implements WatchableStore {
   }
 
   #start(flight: Flight): void {
-    flight.started = true;
+    flight.begunMs = this.#tools.clock.nowMs();
+    flight.outages = this.#pulse.outages;
     this.#inFlight++;
     this.#driver.get(flight.query).then(
       (value) => {
         this.#inFlight--;
         if (flight.open) this.#answer(flight, value);
+        else this.#judge(flight, null);
         this.#next();
       },
       (error: unknown) => {
         this.#inFlight--;
-        // One that was late was counted then.
-        if (flight.open) {
-          const fault = faultOf(error, 'store');
-          this.#fault(flight, fault);
-          if (fault.kind === 'down' || fault.kind === 'late') this.#struck(fault.message);
-        }
+        const fault = faultOf(error, 'store');
+        if (flight.open) this.#fault(flight, fault);
+        this.#judge(flight, fault);
         this.#next();
       },
     );
+  }
+
+  /** What a look-up that nobody waits for any more, or that failed, says of the store. `fault` null: it was answered after all. */
+  #judge(flight: Flight, fault: StoreFault | null): void {
+    if (flight.counted || flight.outages !== this.#pulse.outages) return;
+    const tookMs = this.#tools.clock.nowMs() - flight.begunMs;
+    if (fault?.kind === 'down' || fault?.kind === 'late') this.#struck(fault.message);
+    else if (tookMs >= this.#options.deadlineMs) this.#struck(LATE);
+    else this.#well();
+  }
+
+  #well(): void {
+    this.#places.answered();
+    this.#pulse.well();
+  }
+
+  #struck(why: string): void {
+    this.#places.struck();
+    this.#pulse.struck(why);
+  }
+
+  #onChanged(state: StoreState): void {
+    if (state.up) this.#places.begin();
+    this.#tools.changed?.(state);
+    if (!state.up) this.#abandonLine(state.why ?? LATE);
   }
 
   #answer(flight: Flight, value: StoredValue | null): void {
@@ -194,21 +200,19 @@ export class StoreGate implements WatchableStore {
     if (value === null) this.counts.misses++;
     else this.counts.hits++;
     this.counts.latencyMs += this.#tools.clock.nowMs() - flight.startMs;
-    this.#faultsInRow = 0;
-    this.#pings = 0;
-    if (!this.#state.up) this.#rise();
+    this.#well();
     flight.resolve(value);
   }
 
   #fault(flight: Flight, fault: StoreFault): void {
     this.#flights.delete(flight.key);
-    if (!flight.started) this.#waiting--;
+    if (flight.begunMs < 0) this.#waiting--;
     this.counts.faults[fault.kind]++;
     flight.reject(fault);
   }
 
   #next(): void {
-    while (this.#inFlight < this.#options.concurrency) {
+    while (this.#inFlight < this.#places.count) {
       const flight = this.#line.firstOpen();
       if (flight === null) return;
       this.#line.shift();
@@ -242,60 +246,16 @@ export class StoreGate implements WatchableStore {
     for (;;) {
       const flight = this.#open.firstOpen();
       if (flight === null || flight.startMs > latestStartMs) break;
-      const { started } = flight;
-      const why = started ? 'no answer within the deadline' : 'no place within the deadline';
-      this.#fault(flight, new StoreFault(started ? 'late' : 'busy', why));
-      if (started) this.#struck(why);
+      if (flight.begunMs < 0) {
+        this.#fault(flight, new StoreFault('busy', 'no place within the deadline'));
+        continue;
+      }
+      this.#fault(flight, new StoreFault('late', LATE));
+      // One that stood in line for most of its time is held against the store only when the driver lets go of it.
+      flight.counted = nowMs - flight.begunMs >= this.#options.deadlineMs / 2;
+      if (flight.counted) this.#struck(LATE);
     }
     this.#timed = false;
     this.#arm();
-  }
-
-  #struck(why: string): void {
-    if (!this.#state.up || this.#closed || ++this.#faultsInRow < FAULTS_MAX) return;
-    this.#outages++;
-    this.#turn(false, why);
-    this.#abandonLine(why);
-    this.#pingLater();
-  }
-
-  #pingLater(): void {
-    // From 100 ms on: a connection that merely broke is back by then.
-    const ms = backOffMs(++this.#pings + 1, this.#tools.random);
-    const outage = this.#outages;
-    this.#tools.timers.after(ms, () => this.#ping(outage));
-  }
-
-  #ping(outage: number): void {
-    if (this.#over(outage)) return;
-    const startMs = this.#tools.clock.nowMs();
-    this.#driver.ping().then(
-      () => {
-        if (this.#over(outage)) return;
-        if (this.#tools.clock.nowMs() - startMs > this.#options.deadlineMs) this.#pingLater();
-        else this.#rise();
-      },
-      (error: unknown) => {
-        if (this.#over(outage)) return;
-        const why = error instanceof StoreFault ? error.message : codeOf(error);
-        if (why !== this.#state.why) this.#state = { ...this.#state, why };
-        this.#pingLater();
-      },
-    );
-  }
-
-  #over(outage: number): boolean {
-    return this.#closed || this.#state.up || outage !== this.#outages;
-  }
-
-  /** On trial: the next fault takes it down again, the next success clears it. */
-  #rise(): void {
-    this.#faultsInRow = this.#pings === 0 ? 0 : FAULTS_MAX - 1;
-    this.#turn(true, null);
-  }
-
-  #turn(up: boolean, why: string | null): void {
-    this.#state = { up, sinceMs: this.#tools.clock.wallMs(), why };
-    this.#tools.changed?.(this.#state);
   }
 }

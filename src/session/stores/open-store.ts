@@ -1,10 +1,8 @@
 // From what is configured about a store to a store behind its gate: the one way in.
-import type { Clock } from '../../base/clock.ts';
-import type { Random } from '../../base/random.ts';
-import type { Timers } from '../../base/timers.ts';
 import type { StoreTls } from './driver.ts';
-import { StoreGate, type StoreState } from './gate.ts';
+import { StoreGate } from './gate.ts';
 import { STORE_KINDS } from './kinds.ts';
+import type { PulseTools } from './pulse.ts';
 import { parseStoreUrl, StoreProblem, type StoreUrl } from './store-url.ts';
 
 /** How a store is asked. What stands in it (prefix, table) is the format's. */
@@ -33,19 +31,11 @@ export const STORE_DEFAULTS = {
   waiting: 1000,
 } as const satisfies Omit<StoreOptions, 'url' | 'folder'>;
 
-export interface StoreTools {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly random: Random;
-  /** Told of every change between up and down. */
-  readonly changed?: (state: StoreState) => void;
-}
-
 /**
  * Opens a store. A store that is away is opened too, and found when it comes. Rejects with StoreProblem where the URL or the driver
  * that it needs will never do. Waits for a first connection, a second or four deadlines at most.
  */
-export async function openStore(options: StoreOptions, tools: StoreTools): Promise<StoreGate> {
+export async function openStore(options: StoreOptions, tools: PulseTools): Promise<StoreGate> {
   const url = parseStoreUrl(options.url);
   const { clock, random } = tools;
   const { replicas, deadlineMs, concurrency, folder } = options;

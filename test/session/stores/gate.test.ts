@@ -5,7 +5,8 @@ import { SeededRandom } from '../../../src/base/random.ts';
 import { HandTimers } from '../../../src/base/timers.ts';
 import { type Query, type StoredValue, StoreFault } from '../../../src/session/store.ts';
 import type { StoreDriver } from '../../../src/session/stores/driver.ts';
-import { StoreGate, type StoreState } from '../../../src/session/stores/gate.ts';
+import { StoreGate } from '../../../src/session/stores/gate.ts';
+import type { StoreState } from '../../../src/session/stores/pulse.ts';
 import { faultKind, value } from '../../kit/store-drill.ts';
 
 const STORED: StoredValue = {
@@ -273,4 +274,122 @@ t.test('a long busy time leaves nothing behind', async (t) => {
   t.same([gate.inFlight, gate.waiting, gate.counts.misses], [0, 0, 20_000]);
   timers.advance(500);
   t.equal(timers.count, 0);
+});
+
+/** A gate whose store went down and came back. */
+async function recovered(options: { concurrency?: number; waiting?: number } = {}) {
+  const world = setUp(options);
+  const { gate, driver, timers } = world;
+  for (let i = 0; i < 5; i++) {
+    const kind = faultKind(gate, value('a'));
+    driver.asked.at(-1)!.fail(new StoreFault('down', 'ECONNRESET'));
+    await kind;
+  }
+  for (let i = 0; i < 10 && !gate.state.up; i++) {
+    timers.advance(100);
+    await turn();
+  }
+  driver.asked.length = 0;
+  return world;
+}
+
+t.test('after an outage a sixteenth asks first, and twice as many with each round of answers', async (t) => {
+  const { gate, driver } = await recovered();
+  const kinds = Array.from({ length: 500 }, (_, i) => faultKind(gate, value(`k${i}`)));
+  const rounds: number[] = [];
+  for (let answered = 0; answered < 500; await turn()) {
+    const round = driver.asked.slice(answered);
+    rounds.push(round.length);
+    answered += round.length;
+    for (const one of round) one.answer(null);
+  }
+  t.same(rounds.slice(0, 5), [7, 14, 28, 56, 100], 'and never more than all places');
+  t.same(new Set(await Promise.all(kinds)), new Set(['none']));
+  t.equal(gate.places, 100);
+});
+
+t.test('before the first outage all places are there, and a single place is never taken away', async (t) => {
+  t.equal(setUp().gate.places, 100);
+  t.equal((await recovered({ concurrency: 1 })).gate.places, 1);
+  t.equal((await recovered({ concurrency: 17 })).gate.places, 2);
+});
+
+t.test('who finds no place in time while it ramps up is told that it is busy', async (t) => {
+  const { gate, driver, timers } = await recovered({ waiting: 20 });
+  const kinds = Array.from({ length: 30 }, (_, i) => faultKind(gate, value(`k${i}`)));
+  t.same(await Promise.all(kinds.slice(27)), ['busy', 'busy', 'busy'], 'the line is as long as ever');
+  timers.advance(200);
+  for (const one of driver.asked.slice(0, 3)) one.answer(null);
+  await turn();
+  t.equal(driver.asked.length, 13, 'three answers make three more places');
+  timers.advance(50);
+  const told = await Promise.all(kinds);
+  const count = (kind: string): number => told.filter((each) => each === kind).length;
+  t.same([count('none'), count('late'), count('busy')], [3, 10, 17]);
+});
+
+t.test('the first fault on trial takes it down again; a later one halves the places', async (t) => {
+  const again = await recovered();
+  const first = faultKind(again.gate, value('a'));
+  again.driver.asked[0]!.fail(new StoreFault('down', 'ECONNRESET'));
+  await first;
+  t.equal(again.gate.state.up, false);
+
+  const { gate, driver } = await recovered();
+  const answer = async (much: number): Promise<void> => {
+    for (let i = 0; i < much; i++) {
+      const asked = gate.get(value('a'));
+      driver.asked.at(-1)!.answer(null);
+      await asked;
+    }
+  };
+  await answer(33);
+  t.equal(gate.places, 40);
+  const fail = async (): Promise<void> => {
+    const kind = faultKind(gate, value('a'));
+    driver.asked.at(-1)!.fail(new StoreFault('down', 'ECONNRESET'));
+    await kind;
+  };
+  for (const places of [20, 10, 7, 7]) {
+    await fail();
+    t.equal(gate.places, places);
+  }
+  t.equal(gate.state.up, true);
+  await answer(93);
+  t.equal(gate.places, 100);
+  await fail();
+  t.equal(gate.places, 100, 'a store that has all places back is judged by faults in a row');
+});
+
+t.test('who got a place when its time was nearly over says nothing of the store by being late', async (t) => {
+  const { gate, driver, timers } = setUp({ concurrency: 5 });
+  const first = Array.from({ length: 5 }, (_, i) => faultKind(gate, value(`k${i}`)));
+  const queued = Array.from({ length: 5 }, (_, i) => faultKind(gate, value(`m${i}`)));
+  timers.advance(200);
+  for (const one of driver.asked.slice(0, 5)) one.answer(null);
+  await Promise.all(first);
+  await turn();
+  t.equal(driver.asked.length, 10);
+  timers.advance(50);
+  t.same(await Promise.all(queued), Array(5).fill('late'));
+  t.equal(gate.state.up, true);
+  timers.advance(50);
+  for (const one of driver.asked.slice(5)) one.answer(null);
+  await turn();
+  t.same([gate.state.up, gate.inFlight], [true, 0], 'it answered within the time that it had');
+});
+
+t.test('a store that hangs under a full line is found down when its driver lets go', async (t) => {
+  const { gate, driver, timers } = setUp({ concurrency: 5 });
+  const first = Array.from({ length: 5 }, (_, i) => faultKind(gate, value(`k${i}`)));
+  const queued = Array.from({ length: 5 }, (_, i) => faultKind(gate, value(`m${i}`)));
+  timers.advance(200);
+  for (const one of driver.asked.slice(0, 5)) one.answer(null);
+  await Promise.all([...first, turn()]);
+  timers.advance(800);
+  await Promise.all(queued);
+  t.equal(gate.state.up, true);
+  for (const one of driver.asked.slice(5)) one.fail(new StoreFault('down', 'cut off'));
+  await turn();
+  t.equal(gate.state.up, false);
 });
