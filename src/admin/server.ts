@@ -5,6 +5,7 @@ import type { Logger } from '../observe/logger.ts';
 import { answer, makeApp } from './app.ts';
 import { type Actor, TokenTable } from './auth.ts';
 import { isForeignOrigin, isOwnHost } from './browser-guard.ts';
+import { addContinuityRoute } from './routes/continuity.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 import { addPointerRoute } from './routes/pointer.ts';
 import { addProbeRoutes } from './routes/probes.ts';
@@ -87,6 +88,7 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
     addMetricsRoute(guarded, view);
     addStatusRoute(guarded, view);
     addSessionRoutes(guarded, view);
+    addContinuityRoute(guarded, view);
     addUpstreamRoutes(guarded, view, logger);
   });
   return app;

@@ -78,6 +78,30 @@ export interface SessionView {
   } | null;
 }
 
+/**
+ * What the continuity monitor makes of a pool. depends: sessions are lost when another instance answers; free: none is; unrelated: they are
+ * lost, and not for that; unclear: too little was seen.
+ */
+export type ContinuityFinding = 'depends' | 'free' | 'unrelated' | 'unclear';
+
+/** A pool whose sessions are watched, as `GET /api/v1/sessions/continuity` tells it. Counts are since start. */
+export interface ContinuityView {
+  readonly pool: string;
+  /** The app's session cookie. */
+  readonly cookie: string;
+  /** Sessions that clients came back with. */
+  readonly sessions: number;
+  /** Their requests, by who answered: not known to have been answered before, the same instance as the last, or another. */
+  readonly requests: { readonly first: number; readonly kept: number; readonly changed: number };
+  /** Sessions that were lost: by an instance that had not answered them before, or where they had been. */
+  readonly resets: { readonly moved: number; readonly same: number };
+  /** Of the changes of instance, how many cost the session, 0 … 1; null: there was none. */
+  readonly share: number | null;
+  readonly finding: ContinuityFinding;
+  /** The finding in words. */
+  readonly sentence: string;
+}
+
 /** What `PATCH /api/v1/upstreams/:pool/:name` may change; at least one is given. */
 export interface UpstreamChange {
   readonly wanted?: Wanted;
@@ -100,6 +124,8 @@ export interface AdminView {
   patchUpstream(pool: string, name: string, change: UpstreamChange): UpstreamView | null;
   /** Session blocks in config order. */
   sessions(): readonly SessionView[];
+  /** Pools whose sessions are watched, in config order. */
+  continuity(): readonly ContinuityView[];
   ready(): Readiness;
   /** The text of /metrics. */
   metrics(): Promise<string>;

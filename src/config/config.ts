@@ -2,7 +2,7 @@
 import type { AffinityOptions } from '../affinity/options.ts';
 import type { BalanceOptions } from '../balance/options.ts';
 import type { HealthOptions } from '../health/options.ts';
-import type { PoolOptions, RetryOptions } from '../pool/options.ts';
+import type { ContinuityOptions, PoolOptions, RetryOptions } from '../pool/options.ts';
 import type { SessionOptions } from '../session/options.ts';
 import type { RevocationOptions } from '../session/revocation/options.ts';
 
@@ -148,6 +148,8 @@ export interface PoolConfig extends PoolOptions {
   readonly upstreams: readonly UpstreamConfig[];
   readonly balance: BalanceOptions;
   readonly affinity: AffinityOptions | null;
+  /** Which sessions are watched for being lost; null: none. */
+  readonly continuity: ContinuityOptions | null;
   readonly health: HealthOptions;
   readonly timeouts: TimeoutOptions;
   readonly retries: RetryOptions;

@@ -10,7 +10,7 @@ import type { ReadPool, ReadUpstream } from './schema/root.ts';
 import { quote } from './units.ts';
 
 /** Top-level keys that stand for the same key of pool `default`. */
-const SHORT = ['balance', 'affinity', 'health', 'retries', 'timeouts'] as const;
+const SHORT = ['balance', 'affinity', 'continuity', 'health', 'retries', 'timeouts'] as const;
 /** Timeouts that hold before a route, and so a pool, is known. */
 const CLIENT_TIMEOUTS = ['head', 'idle'];
 
@@ -51,8 +51,9 @@ export function resolvePools(draft: Draft): PoolConfig[] {
 function shortPool(draft: Draft): ReadPool {
   const { read, reader } = draft;
   const rest = reader.defaultsWithin(poolSchema);
-  const { balance, affinity, health, retries, timeouts } = read;
-  return { ...rest, upstreams: read.upstreams ?? [], balance, affinity, health, retries, timeouts };
+  const { balance, affinity, continuity, health, retries, timeouts } = read;
+  const own = { balance, affinity, continuity, health, retries, timeouts };
+  return { ...rest, upstreams: read.upstreams ?? [], ...own };
 }
 
 /** Short keys for a pool that is not there would do nothing; of the timeouts, those of the client's side hold for all. */
@@ -102,6 +103,8 @@ function resolvePool(draft: Draft, name: string, read: ReadPool, at: (key: strin
     upstreams,
     balance: resolveBalance(read.balance),
     affinity: resolveAffinity(draft, read.affinity, at('affinity')),
+    // The session blocks before it have a word in this, which are read later.
+    continuity: null,
     health: resolveHealth(draft, read.health, at('health')),
     timeouts: resolveTimeouts(draft, read.timeouts ?? {}),
     retries: resolveRetries(read.retries),

@@ -13,6 +13,7 @@ import type {
 } from './config.ts';
 import { blame, blameKey, type Draft, items, warn } from './draft.ts';
 import { checkSessionHomes } from './resolve-affinity.ts';
+import { resolveContinuity } from './resolve-continuity.ts';
 import { resolvePools } from './resolve-pool.ts';
 import { resolveRevocation } from './resolve-revocation.ts';
 import { resolveRoutes } from './resolve-route.ts';
@@ -48,7 +49,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
     workers: read.workers === 0 ? null : read.workers,
     trustedProxies: items(read.trustedProxies, '').map(([network]) => network),
     routes,
-    pools,
+    pools: resolveContinuity(draft, pools, routes, sessions),
     sessions,
     revocation: resolveRevocation(draft),
     limits: resolveLimits(read.limits),

@@ -87,6 +87,24 @@ export const METRICS = {
     source: 'counted',
     help: 'Workers that the store of the session block answers.',
   },
+  limpet_sessions_seen_total: {
+    kind: 'counter',
+    labels: ['pool'],
+    source: 'counted',
+    help: "The app's sessions that clients came back with, where they are watched.",
+  },
+  limpet_session_instances_total: {
+    kind: 'counter',
+    labels: ['pool', 'result'],
+    source: 'counted',
+    help: "Requests with one of the app's sessions by who answered: the instance that had answered the session last (kept), another (changed), or not known (first).",
+  },
+  limpet_session_resets_total: {
+    kind: 'counter',
+    labels: ['pool', 'from', 'to', 'cause'],
+    source: 'counted',
+    help: 'Sessions that the app lost: a new one was given in place of a good one, or its user was sent to log in; after another instance had answered before (moved), or not (same).',
+  },
   limpet_retries_total: {
     kind: 'counter',
     labels: ['pool', 'reason'],

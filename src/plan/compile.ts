@@ -6,6 +6,7 @@ import type { Random } from '../base/random.ts';
 import type { Config, PoolConfig, UpstreamConfig } from '../config/config.ts';
 import { Pool } from '../pool/pool.ts';
 import { PoolAffinity } from '../pool/pool-affinity.ts';
+import { SessionTrails } from '../pool/session-trails.ts';
 import { SessionGuard } from '../session/guard.ts';
 import type { SessionVerifier } from '../session/verifier.ts';
 import { Upstream } from '../upstream/upstream.ts';
@@ -21,6 +22,8 @@ export interface CompileInput {
   readonly table: UpstreamTable;
   /** Learned affinity's shared tables, by pool name. */
   readonly learned: ReadonlyMap<string, LearnedMemory>;
+  /** The shared tables of the sessions that are watched, by pool name; left out: none are. */
+  readonly trails?: ReadonlyMap<string, LearnedMemory>;
   readonly random: Random;
   readonly worker: number;
   readonly workers: number;
@@ -123,10 +126,17 @@ function makePool(input: CompileInput, pool: PoolConfig, id: number, all: readon
     panic: pool.health.panic,
     failureStatuses: pool.health.passive?.statuses ?? [],
     affinity,
+    trails: makeTrails(input, pool),
     table: input.table,
     random: input.random,
     worker: input.worker,
     workers: input.workers,
     nowMs: input.nowMs,
   });
+}
+
+function makeTrails(input: CompileInput, pool: PoolConfig): SessionTrails | null {
+  const memory = input.trails?.get(pool.name);
+  if (pool.continuity === null || memory === undefined) return null;
+  return new SessionTrails(pool.continuity, memory, pool.affinity?.cookie?.mode === 'prefix');
 }

@@ -12,6 +12,7 @@ import { EligibleSet, type EmptyReason } from './eligible-set.ts';
 import type { PoolOptions } from './options.ts';
 import type { PoolAffinity } from './pool-affinity.ts';
 import { RetryBudget } from './retry-budget.ts';
+import type { SessionTrails } from './session-trails.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 /** What a pool is made from. */
@@ -26,6 +27,8 @@ export interface PoolSpec {
   /** Statuses that count as failures of the upstream; empty: none. */
   readonly failureStatuses: readonly StatusRange[];
   readonly affinity: PoolAffinity | null;
+  /** What is known of the app's sessions, to see which it loses; null: they are not watched. */
+  readonly trails: SessionTrails | null;
   readonly table: UpstreamTable;
   readonly random: Random;
   readonly worker: number;

@@ -111,6 +111,11 @@ export class ControlPlane {
           const memory = LearnedTable.allocateFor(pool.affinity);
           return memory === null ? [] : [[pool.name, memory] as const];
         }),
+        trails: config.pools.flatMap(({ name, continuity }) =>
+          continuity === null
+            ? []
+            : [[name, LearnedTable.allocate(continuity.entries, continuity.idleMs)] as const],
+        ),
         connectionsMax: bound.connections,
         refusingMax: bound.refused,
         shared,

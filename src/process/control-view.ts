@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type {
   AdminView,
+  ContinuityView,
   Readiness,
   SessionView,
   StatusView,
@@ -16,6 +17,7 @@ import type { Exposition, PoolGauges, UpstreamGauges } from '../observe/promethe
 import type { SlottedUpstream } from '../plan/slots.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { urlOf } from './binding.ts';
+import { continuityViews } from './continuity-view.ts';
 
 /** The parts of the main thread that the view looks at. */
 export interface ViewSource {
@@ -110,6 +112,10 @@ export class ControlView implements AdminView {
             : { kind: session.store.family, up, why: up ? '' : (storeFaults.get(session.name) ?? '') },
       };
     });
+  }
+
+  continuity(): readonly ContinuityView[] {
+    return continuityViews(this.#source.config.pools, this.#source.shelf);
   }
 
   ready(): Readiness {

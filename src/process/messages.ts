@@ -15,6 +15,8 @@ export interface WorkerInit {
   readonly workers: number;
   readonly table: UpstreamTableMemory;
   readonly learned: readonly (readonly [pool: string, memory: LearnedMemory])[];
+  /** Of the sessions that are watched. */
+  readonly trails: readonly (readonly [pool: string, memory: LearnedMemory])[];
   readonly book: MetricBookMemory;
   readonly accessAccount: Int32Array<SharedArrayBuffer>;
   /** Addresses known so far, by slot. */

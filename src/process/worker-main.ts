@@ -28,6 +28,7 @@ const plane = new DataPlane({
   workers: init.workers,
   table,
   learned: new Map(init.learned),
+  trails: new Map(init.trails),
   clock: systemClock,
   random,
   book: new MetricBook(init.book, (declaration) => say({ say: 'metric', declaration })),

@@ -42,6 +42,8 @@ export interface DataPlaneInput {
   readonly workers: number;
   readonly table: UpstreamTable;
   readonly learned: ReadonlyMap<string, LearnedMemory>;
+  /** The shared tables of the sessions that are watched, by pool name; left out: none are. */
+  readonly trails?: ReadonlyMap<string, LearnedMemory>;
   readonly clock: Clock;
   readonly random: Random;
   readonly book: MetricBook;

@@ -9,6 +9,7 @@ import { CONTINUE } from '../wire/local-reply.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import { isIdempotent, METHOD } from '../wire/request-method.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
+import { ContinuityWatch } from './continuity.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { Homing } from './homing.ts';
 import { IncomingAnswer } from './incoming-answer.ts';
@@ -30,6 +31,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   readonly answer: IncomingAnswer;
   readonly homing: Homing;
   readonly placement: Placement;
+  readonly continuity: ContinuityWatch;
   client: ExchangeClient | null = null;
   plan: RoutePlan | null = null;
   pool: Pool | null = null;
@@ -56,6 +58,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.answer = new IncomingAnswer(plane);
     this.homing = new Homing(plane);
     this.placement = new Placement(plane, this.homing);
+    this.continuity = new ContinuityWatch(plane);
   }
 
   abstract onChecked(passed: boolean): void;
@@ -162,6 +165,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   /** Lays out the head of an answer as it goes on, with the user's home and what pages of other origins are told. */
   protected layAnswer(upstream: Upstream, head: ResponseHead): void {
     const plan = this.plan!;
+    this.continuity.answered(upstream, head, this);
     layResponse(
       this.plane.out,
       head,
@@ -230,6 +234,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.answer.reset();
     this.placement.reset();
     this.homing.reset();
+    this.continuity.reset();
     this.plan = null;
     this.pool = null;
     this.fault = null;

@@ -65,6 +65,8 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.attempt.dialsFresh = false;
     this.placement.begin(pool);
     this.homing.read(plan, pool, head, client.side);
+    const { trails } = pool.spec;
+    if (trails !== null) this.continuity.read(pool, trails, head.fields);
     const fits = this.request.begin(head, plan, client.side, this.homing);
     pool.budget.note(plane.deadlines.nowMs);
     if (plan.timeouts.totalMs > 0) client.armRequest(plane.deadlines.nowMs + plan.timeouts.totalMs);
@@ -270,6 +272,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.#state = STATE.relaying;
     const upstream = this.placement.upstream!;
     this.noteAnswer(upstream, head);
+    this.continuity.answered(upstream, head, this);
     const out = this.plane.out;
     laySwitch(out, head, this.plan!.responseEdits, this.homing.answerEditor(upstream, head));
     out.copy(bytes, head.end, end);

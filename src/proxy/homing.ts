@@ -192,6 +192,11 @@ export class Homing implements CookieWriter {
     if (upstream === this.#home && fault.retry === 'always') this.#homeRefused = true;
   }
 
+  /** Position + 1 of the home of a user who is answered elsewhere; 0: he is not, or nobody knows of a home. */
+  placeBefore(upstream: Upstream): number {
+    return this.#known && this.#home !== null && this.#home !== upstream ? this.#home.spec.position + 1 : 0;
+  }
+
   /** Whether the app is told that this user comes from elsewhere. */
   movedTo(upstream: Upstream): boolean {
     return this.#known && upstream !== this.#home;

@@ -11,6 +11,13 @@ export const HOMED = { none: 0, fresh: 1, kept: 2, moved: 3, forged: 4 } as cons
 /** The words for HOMED, as the metric and the access log say them. */
 export const HOMED_NAMES = ['none', 'new', 'kept', 'moved', 'forged'] as const;
 
+/** Which instance answered a session that is watched: one not known to have been answered before, the same as last, or another. */
+export const INSTANCE = { first: 0, kept: 1, changed: 2 } as const;
+export const INSTANCE_NAMES = ['first', 'kept', 'changed'] as const;
+
+/** Pairs of upstreams that resets of sessions are told apart by, in a worker; those of more are told together. */
+const RESET_PAIRS_MAX = 256;
+
 /** How a request ended: with a whole answer, with a fault for an answer, by the client's leaving, or in the middle of its answer. */
 export const OUTCOME = { answered: 0, refused: 1, aborted: 2, cut: 3 } as const;
 /** The words for OUTCOME, as the metric says them. */
@@ -35,6 +42,9 @@ export class PlaneMetrics {
   readonly #routeSeconds: number[] = [];
   readonly #upstreamSeconds: number[] = [];
   readonly #affinity = new Map<Pool, Int32Array>();
+  /** By pool that is watched: a cell each of INSTANCE, then sessions seen. */
+  readonly #instances = new Map<Pool, Int32Array>();
+  readonly #resetPairs = new Set<string>();
   readonly #plans: readonly RoutePlan[];
 
   constructor(book: MetricBook, plans: readonly RoutePlan[], pools: readonly Pool[]) {
@@ -55,6 +65,7 @@ export class PlaneMetrics {
         cells[i] = book.counter('limpet_affinity_total', { pool: pool.name, result: HOMED_NAMES[i]! });
       }
       this.#affinity.set(pool, cells);
+      if (pool.spec.trails !== null) this.#instances.set(pool, instanceCells(book, pool.name));
       for (const upstream of pool.upstreams) {
         this.#upstreamSeconds[upstream.slot] = book.histogram('limpet_upstream_seconds', {
           pool: pool.name,
@@ -108,6 +119,26 @@ export class PlaneMetrics {
     this.book.values[this.book.counter('limpet_moves_total', { pool: pool.name, upstream: from })]!++;
   }
 
+  /** A request with a good session was answered (INSTANCE). Hot. */
+  instance(pool: Pool, result: number): void {
+    this.book.values[this.#instances.get(pool)![result]!]!++;
+  }
+
+  /** A session came back that was not seen before. */
+  sessionSeen(pool: Pool): void {
+    this.book.values[this.#instances.get(pool)![INSTANCE_NAMES.length]!]!++;
+  }
+
+  /** The app lost a session at `to`, which had been at `from` before (empty: not known). */
+  sessionReset(pool: Pool, from: string, to: string, moved: boolean): void {
+    const pair = `${pool.name}\0${from}\0${to}`;
+    const told = this.#resetPairs.has(pair) || this.#resetPairs.size < RESET_PAIRS_MAX;
+    if (told) this.#resetPairs.add(pair);
+    const where = told ? { from, to } : { from: 'other', to: 'other' };
+    const labels = { pool: pool.name, ...where, cause: moved ? 'moved' : 'same' };
+    this.book.values[this.book.counter('limpet_session_resets_total', labels)]!++;
+  }
+
   retry(pool: Pool, reason: string): void {
     this.book.values[this.book.counter('limpet_retries_total', { pool: pool.name, reason })]!++;
   }
@@ -131,4 +162,11 @@ export class PlaneMetrics {
     row[at] = made;
     return made;
   }
+}
+
+function instanceCells(book: MetricBook, pool: string): Int32Array {
+  const cells = INSTANCE_NAMES.map((result) =>
+    book.counter('limpet_session_instances_total', { pool, result }),
+  );
+  return Int32Array.from([...cells, book.counter('limpet_sessions_seen_total', { pool })]);
 }

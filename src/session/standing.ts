@@ -15,6 +15,8 @@ export interface StandingOwner {
   /** Of the session block. */
   readonly name: string;
   readonly policy: SessionPolicy;
+  /** Name of the session cookie. */
+  readonly cookie: string;
   /** Whether its credentials may come as bearer tokens: how a refusal challenges. */
   readonly bearer: boolean;
   /** `Revocations.sequence`. Hot. */

@@ -77,6 +77,7 @@ interface Check {
 export class SessionVerifier implements StandingOwner {
   readonly name: string;
   readonly policy: SessionPolicy;
+  readonly cookie: string;
   /** Names of the fields that the upstream is told of, beside `Limpet-Session`. */
   readonly passedNames: readonly string[];
   /** Whether its credentials may come as bearer tokens: how a refusal challenges. */
@@ -95,6 +96,7 @@ export class SessionVerifier implements StandingOwner {
     const { options, format, nowMs, wallMs } = input;
     this.name = options.name;
     this.policy = new SessionPolicy(options);
+    this.cookie = options.cookie;
     const { user, fields } = options.pass;
     this.passedNames = [...(user === null ? [] : [user]), ...fields.map(({ name }) => name)];
     this.bearer = format.readsBearer ?? false;
@@ -190,6 +192,19 @@ export class SessionVerifier implements StandingOwner {
       return homeOfCookies(format, store === null, cookies, wallMs() / 1000, homes);
     } catch (error) {
       this.#input.onBug(this.name, error);
+      return null;
+    }
+  }
+
+  /** What stands for the session that the cookie would show with this value: the same for every spelling of it. Null: it shows none. */
+  identityOf(value: string): string | null {
+    const cookies = `${this.cookie}=${value}`;
+    try {
+      const source = { cookies, authorization: null, userAgent: null, clientAddress: '' };
+      const read = this.#input.format.read(source, this.#input.wallMs() / 1000);
+      return 'check' in read ? (read.session ?? read.identity) : null;
+    } catch (error) {
+      this.#failed(error);
       return null;
     }
   }

@@ -2,6 +2,7 @@
 import { buildAdmin } from '../../src/admin/server.ts';
 import type {
   AdminView,
+  ContinuityView,
   Readiness,
   SessionView,
   UpstreamChange,
@@ -45,6 +46,24 @@ export class FakeView implements AdminView {
     this.changes.push({ upstream: name, ...change });
     this.#upstreams[at] = { ...this.#upstreams[at]!, ...change };
     return this.#upstreams[at]!;
+  }
+
+  continuity(): readonly ContinuityView[] {
+    const requests = { first: 50, kept: 900, changed: 50 };
+    const resets = { moved: 41, same: 0 };
+    const sentence = 'pool shop depends on stickiness: 41 sessions were lost in 50 changes of instance';
+    return [
+      {
+        pool: 'shop',
+        cookie: 'sid',
+        sessions: 60,
+        requests,
+        resets,
+        share: 0.82,
+        finding: 'depends',
+        sentence,
+      },
+    ];
   }
 
   sessions(): readonly SessionView[] {

@@ -92,8 +92,9 @@ export class User {
     });
     const bytes = Buffer.from(await answer.body.arrayBuffer());
     for (const line of [answer.headers['set-cookie'] ?? []].flat()) {
-      const [name, value] = line.split(';')[0]!.split('=');
-      this.cookies.set(name!, value ?? '');
+      const pair = line.split(';')[0]!;
+      const equals = pair.indexOf('=');
+      this.cookies.set(pair.slice(0, equals), pair.slice(equals + 1));
     }
     return {
       status: answer.statusCode,

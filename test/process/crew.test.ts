@@ -88,6 +88,7 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
       workers: 2,
       table: table.memory,
       learned: [],
+      trails: [],
       connectionsMax: 1,
       refusingMax: 1,
       shared: true,

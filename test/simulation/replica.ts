@@ -89,6 +89,7 @@ export class Replica {
       panic: 0,
       failureStatuses: [],
       affinity: input.affinity ?? null,
+      trails: null,
       table: this.table,
       random,
       worker: 0,

@@ -7,6 +7,8 @@ GET   /livez                           200 while the process lives
 GET   /readyz                          200 while it serves, else 503 and why
 GET   /metrics                         Prometheus
 GET   /api/v1/status                   version, generation, workers, listeners, totals
+GET   /api/v1/sessions                 the session blocks: verdicts, cache, store
+GET   /api/v1/sessions/continuity      which pools lose sessions when another instance answers
 GET   /api/v1/upstreams                every upstream: wanted, observed, why, load, users
 PATCH /api/v1/upstreams/POOL/NAME      {"wanted": "ready" | "drain" | "maintenance", "weight": NUMBER}
 

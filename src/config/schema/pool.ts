@@ -107,8 +107,57 @@ const keepAlive = offable(
   { default: {} },
 );
 
+const continuity = offable(
+  "Watches which of the app's sessions are lost when another instance answers: `limpet sessions continuity`. Without it, sessions are watched by the cookie of the session block before the pool, if there is one. `false`: none are.",
+  block(
+    '',
+    {
+      cookie: leaf(
+        'cookieName',
+        "The app's own session cookie; without it, that of the session block before the pool.",
+        {},
+      ),
+      holds: choice(
+        'What is in the cookie: the `id` of a session that the app keeps, or the `session` itself. Without it, what the session block says, else `id`.',
+        ['id', 'session'],
+        {},
+      ),
+      login: list(
+        'Where the app sends those who must log in, beside paths with a segment such as `login` or `sign_in`: paths by segments, or how an address elsewhere begins.',
+        leaf('text', '', { takes: '`/path` or `https://host/path`' }),
+        { default: [], single: true, max: 100 },
+      ),
+      ignore: list(
+        'Paths by segments on which a session may rightly change or end, beside those with a segment such as `login`, `logout` or `callback`.',
+        leaf('path', '', {}),
+        { default: [], single: true, max: 1000 },
+      ),
+      entries: leaf('count', 'Most sessions remembered; the longest unseen is forgotten first.', {
+        default: '100k',
+        min: 1,
+        max: 10_000_000,
+      }),
+      idle: leaf(
+        'duration',
+        'A session that was not seen for so long is forgotten. Less than the app itself waits, so that an end by time is taken for no loss.',
+        { default: '15m', min: 1000, max: 30 * DAY },
+      ),
+    },
+    {},
+  ),
+  {},
+);
+
 /** Keys that the top may say for pool `default`. */
-export const shortKeys = { upstreams, balance, affinity, health, retries, timeouts: writtenTimeouts };
+export const shortKeys = {
+  upstreams,
+  balance,
+  affinity,
+  continuity,
+  health,
+  retries,
+  timeouts: writtenTimeouts,
+};
 
 export const pool = block(
   'A named set of upstreams that serve the same.',
