@@ -4,9 +4,9 @@ import { ENDED_MS, type Standing } from './standing.ts';
 import type { StoreListener, StoreReader } from './store.ts';
 import { printOf, TrackingReader } from './tracked.ts';
 
-/** What became of a change that the store told, by number: the verdict still holds; it ended; nobody remembered it; too many; the store failed. */
-export const PUSH_NAMES = ['confirmed', 'ended', 'unneeded', 'dropped', 'failed'] as const;
-export const PUSH = { confirmed: 0, ended: 1, unneeded: 2, dropped: 3, failed: 4 } as const;
+/** What became of a change that the store told, by number: the verdict still holds; it ended; nobody here uses it; too many; the store failed; no such message is known. */
+export const PUSH_NAMES = ['confirmed', 'ended', 'unneeded', 'dropped', 'failed', 'garbled'] as const;
+export const PUSH = { confirmed: 0, ended: 1, unneeded: 2, dropped: 3, failed: 4, garbled: 5 } as const;
 
 /** How long a verdict stands whose value was touched, ms: by then it is read again, or waits for the next request that wants it. */
 const DOUBT_MS = 50;
@@ -16,17 +16,21 @@ const GATHER_MS = 20;
 const WAITING_MAX = 10_000;
 /** Keys that are being read by checks at this moment, for which a change is listened for. */
 const READING_MAX = 20_000;
+/** Verdicts that fall back to their time in one go, when the store ceases to tell: about 2 ms of work. */
+const SHORTENED_AT_ONCE = 20_000;
 
-/** The memory of verdicts, as the watch sees it. */
+/** The memory of verdicts, as the watch sees it. Each call takes a verdict that it keeps, or kept a moment ago. */
 export interface WatchedMemory {
-  /** What it was read from has not changed. `endsAtS`: when the store drops it, unix s; null: not known. */
-  confirm(standing: Standing, endsAtS: number | null): void;
-  /** It is not true any more: drop it. */
+  /** What it was read from has not changed. `endsAtS`: when the store drops it, unix s; null: not known. `vouched`: of each later change it is told. */
+  confirm(standing: Standing, endsAtS: number | null, vouched: boolean): void;
+  /** It is not true any more. */
   end(standing: Standing): void;
+  /** Whether it is true is not looked after any more: the next request asks the store. */
+  drop(standing: Standing): void;
   /** Nothing that was read from the store can be relied on. */
   endAll(): void;
-  /** The store tells no more: what it vouched for falls back to its time. */
-  shorten(): void;
+  /** The store tells no more: it falls back to its time, counted from `fromMs` (monotonic), until when the store would have told. */
+  shorten(standing: Standing, fromMs: number): void;
 }
 
 export interface WatchTools {
@@ -34,9 +38,11 @@ export interface WatchTools {
   readonly memory: WatchedMemory;
   readonly timers: Timers;
   readonly nowMs: () => number;
+  /** Verdicts that are read again at a time: others than those who wait for their first verdict want to ask the store too. */
+  readonly readings: number;
   /** Counts a change (PUSH). */
   readonly onPush: (result: number) => void;
-  /** Told when the store begins or ceases to tell. */
+  /** Told when the store begins or ceases to tell, and why it does not. */
   readonly onVouch: (up: boolean, why: string | null) => void;
 }
 
@@ -50,6 +56,10 @@ export class StoreWatch implements StoreListener {
   readonly #reading = new Map<string, TrackingReader[]>();
   readonly #waiting = new Set<Standing>();
   #timed = false;
+  #underWay = 0;
+  /** Readers of keys that are not listened for. */
+  #unheard = 0;
+  #why: string | null = null;
 
   constructor(tools: WatchTools) {
     this.#in = tools;
@@ -66,13 +76,20 @@ export class StoreWatch implements StoreListener {
 
   #begin(key: string, reader: TrackingReader): void {
     const readers = this.#reading.get(key);
+    // The store lets a question join an equal one, which may have been answered before the change that was told since.
+    if (this.#unheard > 0 || readers?.some(({ changed }) => changed) === true) reader.changed = true;
     if (readers !== undefined) readers.push(reader);
     else if (this.#reading.size < READING_MAX) this.#reading.set(key, [reader]);
-    // What cannot be listened for counts as changed.
-    else reader.changed = true;
+    else {
+      // What cannot be listened for counts as changed.
+      reader.changed = true;
+      reader.unheard++;
+      this.#unheard++;
+    }
   }
 
   release(reader: TrackingReader): void {
+    this.#unheard -= reader.unheard;
     for (const key of reader.keys) {
       const readers = this.#reading.get(key)?.filter((other) => other !== reader) ?? [];
       if (readers.length === 0) this.#reading.delete(key);
@@ -109,60 +126,86 @@ export class StoreWatch implements StoreListener {
     standing.untilMs = Math.min(standing.untilMs, Math.floor(this.#in.nowMs()) + DOUBT_MS);
     standing.heldS = -1;
     if (this.#waiting.has(standing)) return;
-    if (this.#waiting.size >= WAITING_MAX) {
-      this.#in.onPush(PUSH.dropped);
+    if (standing.wanted <= 0 || this.#waiting.size >= WAITING_MAX) {
+      this.#in.onPush(standing.wanted <= 0 ? PUSH.unneeded : PUSH.dropped);
+      this.#in.memory.drop(standing);
       return;
     }
+    standing.wanted--;
     this.#waiting.add(standing);
     if (this.#timed) return;
     this.#timed = true;
-    this.#in.timers.after(GATHER_MS, () => this.#readAll());
+    this.#in.timers.after(GATHER_MS, () => {
+      this.#timed = false;
+      this.#readOn();
+    });
   }
 
   allChanged(): void {
     for (const readers of this.#reading.values()) for (const reader of readers) reader.changed = true;
-    this.#in.memory.endAll();
     this.#byKey.clear();
     this.#waiting.clear();
+    this.#in.memory.endAll();
+  }
+
+  garbled(): void {
+    this.#in.onPush(PUSH.garbled);
   }
 
   vouches(up: boolean, why: string | null): void {
-    if (up === this.vouching) return;
-    this.generation++;
-    if (!up) this.#in.memory.shorten();
+    if (up === this.vouching && why === this.#why) return;
+    this.#why = why;
+    if (up !== this.vouching) {
+      this.generation++;
+      if (!up) this.#shorten(this.#byKey.values(), this.#in.nowMs());
+    }
     this.#in.onVouch(up, why);
   }
 
-  #readAll(): void {
-    this.#timed = false;
-    const standings = [...this.#waiting];
-    this.#waiting.clear();
-    for (const standing of standings) void this.#readAgain(standing);
+  /** A piece at a time, since there may be millions; a map may change while it is gone through. */
+  #shorten(rest: Iterator<Standing>, fromMs: number): void {
+    for (let left = SHORTENED_AT_ONCE; left > 0; left--) {
+      const { done, value } = rest.next();
+      if (done === true) return;
+      this.#in.memory.shorten(value, fromMs);
+    }
+    this.#in.timers.after(0, () => this.#shorten(rest, fromMs));
+  }
+
+  #readOn(): void {
+    for (const standing of this.#waiting) {
+      if (this.#underWay >= this.#in.readings) return;
+      this.#waiting.delete(standing);
+      this.#underWay++;
+      void this.#readAgain(standing).then(() => {
+        this.#underWay--;
+        // Those that came meanwhile are gathered first.
+        if (!this.#timed) this.#readOn();
+      });
+    }
   }
 
   /** Never rejects. */
   async #readAgain(standing: Standing): Promise<void> {
+    const { memory, onPush } = this.#in;
+    const { generation } = this;
     const reader = this.reader();
-    let endsAtS: number | null = null;
     let same = true;
     try {
-      for (let at = standing.tracked; at !== null && same; at = at.next) {
-        const stored = await reader.get(at.query);
-        same = printOf(stored) === at.print;
-        const ends = stored?.endsAtS ?? null;
-        if (ends !== null && (endsAtS === null || ends < endsAtS)) endsAtS = ends;
-      }
+      for (let at = standing.tracked; at !== null && same; at = at.next)
+        same = printOf(await reader.get(at.query)) === at.print;
     } catch {
       // It stays in doubt: when it has run out the next request asks the store, and no outage lengthens it.
-      this.#in.onPush(PUSH.failed);
+      onPush(PUSH.failed);
       return;
     } finally {
       this.release(reader);
     }
-    if (standing.untilMs === ENDED_MS) return;
-    this.#in.onPush(same ? PUSH.confirmed : PUSH.ended);
-    if (!same) this.#in.memory.end(standing);
+    // Somebody else has ended it meanwhile, or let it go.
+    if (standing.untilMs <= 0) return;
+    onPush(same ? PUSH.confirmed : PUSH.ended);
+    if (!same) memory.end(standing);
     else if (reader.changed) this.doubt(standing);
-    else this.#in.memory.confirm(standing, endsAtS);
+    else memory.confirm(standing, reader.endsAtS, this.vouching && generation === this.generation);
   }
 }

@@ -54,9 +54,11 @@ export interface StoredValue {
 export interface StoreListener {
   /** What is held under this key of a query was written, touched or dropped. */
   changed(key: string): void;
-  /** Anything may have been (FLUSHALL, or a message that cannot be read). */
+  /** Anything may have been (FLUSHALL, TRUNCATE). */
   allChanged(): void;
-  /** True: from now on every change is told, also of what is being read at this moment. False: no longer, and `why`. */
+  /** A message that the store itself does not send: it is dropped. */
+  garbled(): void;
+  /** True: from now on every change is told, also of what is being read at this moment. False: no longer, or still not, and `why`. */
   vouches(up: boolean, why: string | null): void;
 }
 

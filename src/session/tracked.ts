@@ -1,13 +1,14 @@
 // Which values of a store a verdict was read from, so that a change of one of them can end it.
-import { hash } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Query, StoredValue, StoreReader } from './store.ts';
+import type { Finding } from './verdict.ts';
 
 /** One value that a verdict rests on. */
 export interface Tracked {
   readonly query: Query;
   /** Stands for what was read, but for the time that the store itself drops it. */
   readonly print: number;
-  /** When the session ends by what stands in it, unix s; null: only by the store's own time, which moves when the app touches it. */
+  /** When the session ends by what stands in it, unix s; null: it does not say. The store's own time moves when the app touches it. */
   readonly ownEndS: number | null;
   /** The verdict's key in the memory of verdicts. */
   readonly remembered: string;
@@ -25,6 +26,8 @@ interface Seen {
 export class TrackingReader implements StoreReader {
   /** A value changed after it was asked for: what came may be the old one. */
   changed = false;
+  /** Of its keys those that are not listened for. */
+  unheard = 0;
   readonly #store: StoreReader;
   readonly #begun: (key: string, reader: TrackingReader) => void;
   readonly #seen: Seen[] = [];
@@ -35,21 +38,35 @@ export class TrackingReader implements StoreReader {
     this.#begun = begun;
   }
 
+  /** The value without the time at which the store drops it: that may move, which must not be mixed up with what stands in the value. */
   async get(query: Query): Promise<StoredValue | null> {
     const seen: Seen = { query, stored: null };
     this.#seen.push(seen);
     this.#begun(query.key, this);
-    seen.stored = await this.#store.get(query);
-    return seen.stored;
+    const stored = await this.#store.get(query);
+    seen.stored = stored;
+    return stored === null || stored.endsAtS === null ? stored : { ...stored, endsAtS: null };
   }
 
   get keys(): readonly string[] {
     return this.#seen.map(({ query }) => query.key);
   }
 
-  /** What was read; null: nothing was. `endsAtS`: when the session ends, as the check found it. */
-  tracked(remembered: string, endsAtS: number | null): Tracked | null {
-    const ownEndS = this.#seen.some(({ stored }) => stored?.endsAtS === endsAtS) ? null : endsAtS;
+  /** When the store drops the first of what was read, unix s; null: it does not say. */
+  get endsAtS(): number | null {
+    let first: number | null = null;
+    for (const { stored } of this.#seen) first = earlier(first, stored?.endsAtS ?? null);
+    return first;
+  }
+
+  /** The finding of a check that read here, which ends at the latest when the store drops what it rests on. */
+  bounded(finding: Finding): Finding {
+    const endsAtS = earlier(finding.endsAtS, this.endsAtS);
+    return endsAtS === finding.endsAtS ? finding : { ...finding, endsAtS };
+  }
+
+  /** What was read; null: nothing was. `ownEndS`: when the session ends by what stands in it, as the check found. */
+  tracked(remembered: string, ownEndS: number | null): Tracked | null {
     let next: Tracked | null = null;
     for (const { query, stored } of this.#seen)
       next = { query, print: printOf(stored), ownEndS, remembered, next };
@@ -57,12 +74,19 @@ export class TrackingReader implements StoreReader {
   }
 }
 
+export function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
+}
+
+/** So that nobody can look for another value with the same print. */
+const SALT = randomBytes(16);
+
 /** 48 bits that differ, as good as always, when the app would find something else; 0: nothing is there. */
 export function printOf(stored: StoredValue | null): number {
   if (stored === null) return 0;
   let text = `${stored.flags} ${stored.cells.size}`;
   for (const [name, cell] of stored.cells)
     text += `\0${name}\0${cell instanceof Uint8Array ? Buffer.from(cell).toString('latin1') : `${typeof cell} ${cell}`}`;
-  const digest = hash('sha256', Buffer.concat([stored.bytes, Buffer.from(text)]), 'hex');
+  const digest = hash('sha256', Buffer.concat([SALT, stored.bytes, Buffer.from(text)]), 'hex');
   return Number.parseInt(digest.slice(0, 12), 16) + 1;
 }

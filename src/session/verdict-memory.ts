@@ -2,6 +2,7 @@
 import { LRUCache } from 'lru-cache';
 import { ENDED_MS, type Standing } from './standing.ts';
 import type { StoreWatch, WatchedMemory } from './store-watch.ts';
+import { earlier } from './tracked.ts';
 
 /** Longest that a verdict stands whose store tells of every change, ms: what might have been missed is found by then. */
 export const VOUCHED_MS = 3_600_000;
@@ -23,7 +24,7 @@ export class VerdictMemory implements WatchedMemory {
     this.#options = options;
     this.#cache = new LRUCache({
       max: options.entries,
-      dispose: (standing) => this.#watch?.forget(standing),
+      dispose: (standing) => this.#letGo(standing),
     });
   }
 
@@ -49,6 +50,13 @@ export class VerdictMemory implements WatchedMemory {
     this.#cache.delete(key);
   }
 
+  /** Connections may hold it still, and nobody would tell them of a change any more. */
+  #letGo(standing: Standing): void {
+    if (standing.tracked === null) return;
+    if (standing.untilMs > 0) standing.untilMs = 0;
+    this.#watch?.forget(standing);
+  }
+
   /** Until when a verdict may be used that is true now, monotonic ms. `vouched`: its store tells of every change. */
   untilMs(endsAtS: number | null, vouched: boolean): number {
     const { ttlMs, nowMs, wallMs } = this.#options;
@@ -56,12 +64,11 @@ export class VerdictMemory implements WatchedMemory {
     return Math.floor(nowMs() + Math.min(vouched ? Math.max(VOUCHED_MS, ttlMs) : ttlMs, endsInMs));
   }
 
-  confirm(standing: Standing, endsAtS: number | null): void {
+  confirm(standing: Standing, endsAtS: number | null, vouched: boolean): void {
     const { tracked } = standing;
     if (tracked === null) return;
-    const { ownEndS } = tracked;
-    const ends = ownEndS === null || endsAtS === null ? (ownEndS ?? endsAtS) : Math.min(ownEndS, endsAtS);
-    standing.untilMs = this.untilMs(ends, this.#watch?.vouching ?? false);
+    const ends = earlier(tracked.ownEndS, endsAtS);
+    standing.untilMs = this.untilMs(ends, vouched);
     standing.heldS = Math.floor(this.#options.nowMs() / 1000);
     standing.endsS = ends === null ? -1 : Math.floor(ends);
   }
@@ -69,10 +76,14 @@ export class VerdictMemory implements WatchedMemory {
   end(standing: Standing): void {
     standing.untilMs = ENDED_MS;
     standing.heldS = -1;
+    this.drop(standing);
+  }
+
+  drop(standing: Standing): void {
     const { tracked } = standing;
     if (tracked !== null && this.#cache.peek(tracked.remembered) === standing)
       this.#cache.delete(tracked.remembered);
-    else this.#watch?.forget(standing);
+    else this.#letGo(standing);
   }
 
   endAll(): void {
@@ -83,13 +94,11 @@ export class VerdictMemory implements WatchedMemory {
     this.#cache.clear();
   }
 
-  /** Each falls back to its time, counted from now: until now its store would have told. */
-  shorten(): void {
-    const nowMs = Math.floor(this.#options.nowMs());
-    for (const standing of this.#cache.values()) {
-      if (standing.tracked === null || standing.untilMs <= nowMs) continue;
-      standing.untilMs = Math.min(standing.untilMs, nowMs + this.#options.ttlMs);
-      if (standing.heldS >= 0) standing.heldS = Math.floor(nowMs / 1000);
-    }
+  shorten(standing: Standing, fromMs: number): void {
+    const lastMs = Math.floor(fromMs + this.#options.ttlMs);
+    // What stood for less was not vouched for, or ends by itself.
+    if (standing.untilMs <= lastMs) return;
+    standing.untilMs = lastMs;
+    if (standing.heldS >= 0) standing.heldS = Math.floor(fromMs / 1000);
   }
 }
