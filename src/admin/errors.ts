@@ -52,5 +52,8 @@ function listOf(values: unknown): string {
 }
 
 function withArticle(type: string): string {
-  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
+  return type
+    .split(',')
+    .map((one) => (/^[aeiou]/.test(one) ? `an ${one}` : `a ${one}`))
+    .join(' or ');
 }

@@ -9,6 +9,7 @@ import { addContinuityRoute } from './routes/continuity.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 import { addPointerRoute } from './routes/pointer.ts';
 import { addProbeRoutes } from './routes/probes.ts';
+import { addRevocationRoutes } from './routes/revocations.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addStatusRoute } from './routes/status.ts';
 import { addUpstreamRoutes } from './routes/upstreams.ts';
@@ -88,6 +89,7 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
     addMetricsRoute(guarded, view);
     addStatusRoute(guarded, view);
     addSessionRoutes(guarded, view);
+    addRevocationRoutes(guarded, view, logger);
     addContinuityRoute(guarded, view);
     addUpstreamRoutes(guarded, view, logger);
   });

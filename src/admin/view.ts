@@ -1,4 +1,5 @@
 // What the admin side may see and change: the main thread implements it, the routes know nothing else of the house.
+import type { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { Observed, Wanted } from '../upstream/upstream-table.ts';
 
 /** One upstream as `GET /api/v1/upstreams` tells it; fields and their order are contract. */
@@ -48,6 +49,8 @@ export interface StatusView {
     readonly inFlight: number;
     readonly connections: number;
   };
+  /** Null: no session is checked. */
+  readonly revocations: SwitchView | null;
 }
 
 /** One session block as `GET /api/v1/sessions` tells it. */
@@ -102,6 +105,36 @@ export interface ContinuityView {
   readonly sentence: string;
 }
 
+/** One revocation as `GET /api/v1/revocations` tells it. What names a session or token is not told: it would be a key to it. */
+export interface RevocationView {
+  /** What it is lifted by. */
+  readonly id: string;
+  readonly kind: 'session' | 'token' | 'user' | 'before';
+  readonly user: string | null;
+  readonly block: boolean;
+  /** What was issued before is ended; null: this is not about times. */
+  readonly before: string | null;
+  readonly at: string;
+  /** When it runs out. */
+  readonly until: string;
+  /** Name of the admin token that ordered it. */
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** How the switch fares, as `GET /api/v1/status` tells it. */
+export interface SwitchView {
+  /** Entries in force: one a revocation, more for a token that can be understood in several ways. */
+  readonly entries: number;
+  readonly kept: 'process' | 'redis';
+  /** Other replicas are told, and tell; true where there is nobody to tell. */
+  readonly synced: boolean;
+  /** Why not, in one sentence; empty while they are. */
+  readonly why: string;
+  /** Revocations that wait to be shared. */
+  readonly waiting: number;
+}
+
 /** What `PATCH /api/v1/upstreams/:pool/:name` may change; at least one is given. */
 export interface UpstreamChange {
   readonly wanted?: Wanted;
@@ -126,6 +159,8 @@ export interface AdminView {
   sessions(): readonly SessionView[];
   /** Pools whose sessions are watched, in config order. */
   continuity(): readonly ContinuityView[];
+  /** Ends sessions, and lifts that again; null: no session is checked. */
+  readonly revocations: Pick<RevocationRegistry, 'revoke' | 'lift' | 'page'> | null;
   ready(): Readiness;
   /** The text of /metrics. */
   metrics(): Promise<string>;

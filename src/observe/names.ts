@@ -105,6 +105,18 @@ export const METRICS = {
     source: 'counted',
     help: 'Sessions that the app lost: a new one was given in place of a good one, or its user was sent to log in; after another instance had answered before (moved), or not (same).',
   },
+  limpet_revocations_total: {
+    kind: 'counter',
+    labels: ['kind'],
+    source: 'counted',
+    help: 'Revocations that were ordered of this process, by what they end: session, token, user, or before (what was issued before a time).',
+  },
+  limpet_revocations_dropped_total: {
+    kind: 'counter',
+    labels: ['why'],
+    source: 'counted',
+    help: 'Revocations that could not be put in force: full (the table has no room), or garbage (what the Redis holds is none).',
+  },
   limpet_retries_total: {
     kind: 'counter',
     labels: ['pool', 'reason'],
@@ -146,6 +158,30 @@ export const METRICS = {
     labels: [],
     source: 'counted',
     help: 'Events that no series was left for; rises only when the labels in use outgrow the memory set aside for them.',
+  },
+  limpet_revocations: {
+    kind: 'gauge',
+    labels: [],
+    source: 'read',
+    help: 'Revocations in force.',
+  },
+  limpet_revocations_synced: {
+    kind: 'gauge',
+    labels: [],
+    source: 'read',
+    help: '1 while the Redis of revocations is in touch, or there is none; 0 while what other replicas revoke does not arrive.',
+  },
+  limpet_revocations_waiting: {
+    kind: 'gauge',
+    labels: [],
+    source: 'read',
+    help: 'Revocations that wait to be shared with the other replicas.',
+  },
+  limpet_logins_lost_total: {
+    kind: 'counter',
+    labels: [],
+    source: 'read',
+    help: 'Logins after a revocation that were forgotten for want of room, so that they are refused.',
   },
   limpet_upstream_up: {
     kind: 'gauge',

@@ -20,10 +20,20 @@ export interface PoolGauges {
   readonly waiting: number;
 }
 
+/** The switch's state, for the gauges that are read and not counted. */
+export interface RevocationGauges {
+  readonly entries: number;
+  readonly synced: boolean;
+  readonly waiting: number;
+  readonly loginsLost: number;
+}
+
 export interface ExpositionOptions {
   readonly shelf: MetricShelf;
   readonly upstreams: () => Iterable<UpstreamGauges>;
   readonly pools: () => Iterable<PoolGauges>;
+  /** What is revoked; left out or null: no session is checked. */
+  readonly revocations?: () => RevocationGauges | null;
   /** Number of the config in force. */
   readonly generation: () => number;
   /** Log lines dropped, over all threads. */
@@ -55,7 +65,15 @@ export class Exposition {
   constructor(options: ExpositionOptions) {
     this.#nowMs = options.nowMs;
     this.contentType = this.#registry.contentType;
+    const ofSwitch = (value: (gauges: RevocationGauges) => number) => (): Sample[] => {
+      const gauges = options.revocations?.() ?? null;
+      return gauges === null ? [] : [{ labels: {}, value: value(gauges) }];
+    };
     const read: Readonly<Record<string, () => Sample[]>> = {
+      limpet_revocations: ofSwitch(({ entries }) => entries),
+      limpet_revocations_synced: ofSwitch(({ synced }) => Number(synced)),
+      limpet_revocations_waiting: ofSwitch(({ waiting }) => waiting),
+      limpet_logins_lost_total: ofSwitch(({ loginsLost }) => loginsLost),
       limpet_upstream_up: () => perUpstream(options.upstreams(), (upstream) => Number(upstream.up)),
       limpet_upstream_inflight: () => perUpstream(options.upstreams(), (upstream) => upstream.inFlight),
       limpet_upstream_users: () => perUpstream(options.upstreams(), (upstream) => upstream.users),

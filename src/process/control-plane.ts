@@ -28,6 +28,7 @@ import { connectionBound } from './connection-bound.ts';
 import { ControlView } from './control-view.ts';
 import { BindError, Crew } from './crew.ts';
 import type { FromWorker } from './messages.ts';
+import { makeSwitch, type RevocationSwitch } from './revocation-switch.ts';
 
 /** The file that a worker runs, of the same kind as this one: TypeScript in development, else what was built. */
 const WORKER_ENTRY = new URL(
@@ -61,6 +62,7 @@ export class ControlPlane {
   readonly slots: readonly SlottedUpstream[];
   readonly sink: LogSink;
   readonly view: ControlView;
+  readonly switch: RevocationSwitch | null;
   stopping = false;
   /** Clients that all workers together hold at most. */
   readonly #connectionsMax: number;
@@ -84,12 +86,14 @@ export class ControlPlane {
       workers,
       onFull: (name) => this.log.warn({ metric: name }, 'no room for more series of metrics'),
     });
+    this.switch = makeSwitch(config, this.log, this.shelf);
     this.resolver = this.#makeResolver();
     this.board = this.#makeBoard();
     const exposition = new Exposition({
       shelf: this.shelf,
       upstreams: () => this.view.gauges(),
       pools: () => this.view.poolGauges(),
+      revocations: () => this.view.revocationGauges(),
       generation: () => 1,
       logDropped: () => this.#dropped(),
       nowMs: systemClock.nowMs,
@@ -116,6 +120,7 @@ export class ControlPlane {
             ? []
             : [[name, LearnedTable.allocate(continuity.entries, continuity.idleMs)] as const],
         ),
+        revocations: this.switch?.memory ?? null,
         connectionsMax: bound.connections,
         refusingMax: bound.refused,
         shared,
@@ -142,6 +147,8 @@ export class ControlPlane {
     try {
       plane.resolver.start();
       plane.board.start();
+      // Before anybody is served, so that nobody who was revoked slips in at a start.
+      await plane.switch?.registry.start();
       await plane.crew.start();
       await plane.#openAdmin();
     } catch (error) {
@@ -202,6 +209,7 @@ export class ControlPlane {
     this.resolver.stop();
     await Promise.all(this.#apps.map((app) => app.close()));
     await this.crew.end();
+    await this.switch?.registry.close();
     await this.sink.close(LOG_CLOSE_MS);
   }
 
@@ -325,6 +333,9 @@ export class ControlPlane {
         return;
       case 'keys':
         this.#tellKeys(worker, message.session, message);
+        return;
+      case 'login':
+        this.switch?.registry.shareLogin(message.key, message.timeMs);
         return;
       case 'bug':
         this.#tellBug(worker, message.session, message.text);

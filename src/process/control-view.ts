@@ -13,10 +13,12 @@ import { estimateUsers } from '../affinity/users.ts';
 import type { Bind, Config } from '../config/config.ts';
 import type { HealthBoard } from '../health/health-board.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
-import type { Exposition, PoolGauges, UpstreamGauges } from '../observe/prometheus.ts';
+import type { Exposition, PoolGauges, RevocationGauges, UpstreamGauges } from '../observe/prometheus.ts';
 import type { SlottedUpstream } from '../plan/slots.ts';
+import type { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { urlOf } from './binding.ts';
+import type { RevocationSwitch } from './revocation-switch.ts';
 import { continuityViews } from './continuity-view.ts';
 
 /** The parts of the main thread that the view looks at. */
@@ -29,6 +31,8 @@ export interface ViewSource {
   readonly slots: readonly SlottedUpstream[];
   readonly crew: { readonly listening: number };
   readonly stopping: boolean;
+  /** Null: no session is checked. */
+  readonly switch: RevocationSwitch | null;
   /** Why a store was away last, by session block. */
   readonly storeFaults: ReadonlyMap<string, string>;
 }
@@ -66,6 +70,8 @@ export class ControlView implements AdminView {
         inFlight,
         connections: shelf.total('limpet_connections'),
       },
+      revocations:
+        this.revocations === null ? null : { entries: this.revocations.count, ...this.revocations.state },
     };
   }
 
@@ -118,6 +124,10 @@ export class ControlView implements AdminView {
     return continuityViews(this.#source.config.pools, this.#source.shelf);
   }
 
+  get revocations(): RevocationRegistry | null {
+    return this.#source.switch?.registry ?? null;
+  }
+
   ready(): Readiness {
     const { crew, workers, stopping } = this.#source;
     if (stopping) return { ok: false, why: 'stopping' };
@@ -141,6 +151,14 @@ export class ControlView implements AdminView {
         users: estimateUsers(table.userRegisters, slot),
       };
     }
+  }
+
+  /** The gauges of the switch that /metrics reads. */
+  revocationGauges(): RevocationGauges | null {
+    const { revocations } = this;
+    if (revocations === null) return null;
+    const { count, state, loginsLost } = revocations;
+    return { entries: count, synced: state.synced, waiting: state.waiting, loginsLost };
   }
 
   /** The gauges of pools that /metrics reads. */

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { MetricBookMemory, MetricDeclaration } from '../observe/metric-book.ts';
 import type { FailureKind } from '../proxy/plane.ts';
 import type { KeysChange } from '../session/crypto/public-keys.ts';
+import type { SwitchMemory } from '../session/revocation/shared-revocations.ts';
 import type { Address } from '../upstream/upstream.ts';
 import type { UpstreamTableMemory } from '../upstream/upstream-table.ts';
 
@@ -21,6 +22,8 @@ export interface WorkerInit {
   readonly accessAccount: Int32Array<SharedArrayBuffer>;
   /** Addresses known so far, by slot. */
   readonly addresses: readonly (Address | null)[];
+  /** What is revoked; null: no session is checked. */
+  readonly revocations: SwitchMemory | null;
   readonly connectionsMax: number;
   readonly refusingMax: number;
   /** Workers bind the same ports together. */
@@ -44,5 +47,7 @@ export type FromWorker =
   | { readonly say: 'store'; readonly session: string; readonly up: boolean; readonly why: string | null }
   | { readonly say: 'vouched'; readonly session: string; readonly up: boolean; readonly why: string | null }
   | ({ readonly say: 'keys'; readonly session: string } & KeysChange)
+  /** A login was noted. `key`: SHA-256 of the identity, one character a byte; `timeMs`: unix ms. */
+  | { readonly say: 'login'; readonly key: string; readonly timeMs: number }
   | { readonly say: 'bug'; readonly session: string; readonly text: string }
   | { readonly say: 'drained'; readonly cut: number };

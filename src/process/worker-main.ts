@@ -7,6 +7,8 @@ import { AccessLog } from '../observe/access-log.ts';
 import { MetricBook } from '../observe/metric-book.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
 import { openSessions } from '../session/open-session.ts';
+import { SharedRevocations } from '../session/revocation/shared-revocations.ts';
+import { NO_REVOCATIONS } from '../session/revocations.ts';
 import { UpstreamTable } from '../upstream/upstream-table.ts';
 import type { FromWorker, ToWorker, WorkerInit } from './messages.ts';
 
@@ -65,6 +67,12 @@ const plane = new DataPlane({
     store: (session, change) => say({ say: 'store', session, ...change }),
     keys: (session, change) => say({ say: 'keys', session, ...change }),
   }),
+  revocations:
+    init.revocations === null
+      ? NO_REVOCATIONS
+      : new SharedRevocations(init.revocations, systemClock.wallMs, (key, timeMs) =>
+          say({ say: 'login', key, timeMs }),
+        ),
   onBug: (session, error) => say({ say: 'bug', session, text: describe(error) }),
   connectionsMax: init.connectionsMax,
   refusingMax: init.refusingMax,

@@ -33,6 +33,9 @@ const INVALID = VERDICT_NAMES.indexOf('invalid');
 /** What a store that is away comes to. */
 const AWAY: ReadonlySet<Reason> = new Set(['store.down', 'store.late', 'store.busy']);
 
+/** In place of `seen`: no sequence has it. */
+const NEVER_SEEN = -1;
+
 /** Checks in flight at once, per session block and worker; more are `unknown` at once. */
 const FLIGHTS_MAX = 10_000;
 
@@ -220,15 +223,15 @@ export class SessionVerifier implements StandingOwner {
       this.#memory?.delete(key);
       return null;
     }
-    kept.seen = sequence;
+    // Who was revoked is compared each time: a login or the end of the revocation lifts it without a word.
+    if (!revoked) kept.seen = sequence;
     return kept;
   }
 
   /** Remembers that somebody ended it: an outage must not bring it back. */
   #revoke(key: string, facts: StandingFacts): Standing {
-    const { sequence } = this.#revocations;
     const standing = new Standing(this, INVALID, 'revoked', Number.MAX_SAFE_INTEGER, this.#lines(REVOKED));
-    standing.seen = sequence;
+    standing.seen = NEVER_SEEN;
     standing.facts = facts;
     const kept = this.#memory?.get(key);
     if (kept !== undefined) kept.untilMs = ENDED_MS;

@@ -12,6 +12,7 @@ import type { AdminToken, Bind } from '../../src/config/config.ts';
 import { type Logger, makeLogger } from '../../src/observe/logger.ts';
 
 export class FakeView implements AdminView {
+  revocations: AdminView['revocations'] = null;
   readiness: Readiness = { ok: true, why: '' };
   metricsText = 'limpet_config_generation 1\n';
   readonly changes: (UpstreamChange & { readonly upstream: string })[] = [];
@@ -33,7 +34,7 @@ export class FakeView implements AdminView {
   status() {
     const totals = { requests: 10, failures: 0, refused: 0, retries: 0, inFlight: 0, connections: 1 };
     const listeners = [{ name: 'web', url: 'http://127.0.0.1:8080', connections: 1 }];
-    return { version: '0.1.0', generation: 1, workers: 2, uptimeS: 12, listeners, totals };
+    return { version: '0.1.0', generation: 1, workers: 2, uptimeS: 12, listeners, totals, revocations: null };
   }
 
   upstreams(): readonly UpstreamView[] {

@@ -62,8 +62,8 @@ export interface RevocationKeeper {
   close(): Promise<void>;
 }
 
-/** Why something could not be done. `full`: no room; `away`: the Redis does not answer; `busy`: too many wait for it. */
-export type RevocationFaultKind = 'full' | 'away' | 'busy';
+/** Why something could not be done. `full`: no room; `away`: the Redis does not answer; `busy`: too many wait for it; `future`: a time to come. */
+export type RevocationFaultKind = 'full' | 'away' | 'busy' | 'future';
 
 export class RevocationFault extends Error {
   readonly kind: RevocationFaultKind;

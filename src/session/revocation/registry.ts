@@ -27,7 +27,8 @@ const SKEW_MAX_MS = 60_000;
 /** An order with what goes with it. */
 export interface RevokeInput {
   readonly order: Order;
-  readonly ttlMs: number;
+  /** Null: as configured. */
+  readonly ttlMs: number | null;
   readonly reason: string;
   readonly by: string;
 }
@@ -42,10 +43,14 @@ export interface Revoked {
 
 export interface RegistryInput {
   readonly memory: SwitchMemory;
+  /** How long a revocation stays that does not say. */
+  readonly ttlMs: number;
   readonly keeper: RevocationKeeper;
   readonly reader: OrderReader;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** Told of each order that was carried out. */
+  readonly onRevoked?: (kind: Order['kind']) => void;
   /** Told when it gets in touch with the other replicas or loses them. */
   readonly onSynced?: (up: boolean, why: string) => void;
   /** The Redis has lost what it kept; what this process knows stays in force. */
@@ -105,8 +110,10 @@ export class RevocationRegistry implements KeeperListener {
 
   /** Puts an order in force at once and has it kept. Rejects with a RevocationFault. */
   async revoke({ order, ttlMs, reason, by }: RevokeInput): Promise<Revoked> {
-    const { clock, keeper, reader } = this.#in;
+    const { clock, keeper, reader, onRevoked } = this.#in;
     const atMs = Math.floor(clock.wallMs());
+    if (order.kind === 'before' && order.beforeMs > atMs + SKEW_MAX_MS)
+      throw new RevocationFault('future', '"before" must not be a time to come');
     const { letter, digests, understood } = reader.read(order, atMs / 1000);
     // After every login that was noted, whatever clock that was noted by: what was let in before is ended.
     const afterNotesMs = Math.max(atMs, this.#notes.newestMs + 1);
@@ -114,16 +121,19 @@ export class RevocationRegistry implements KeeperListener {
       ...namesOf(letter, digests),
       letter,
       timeMs: order.kind === 'before' ? Math.floor(order.beforeMs) : afterNotesMs,
-      untilS: Math.ceil((atMs + ttlMs) / 1000),
+      untilS: Math.ceil((atMs + (ttlMs ?? this.#in.ttlMs)) / 1000),
       atMs,
       by,
       user: 'user' in order && order.user !== null ? order.user : '',
       reason,
     };
-    if (this.#table.size + 1 + record.more.length > this.#table.entries)
-      throw new RevocationFault('full', 'there is no room for more revocations: raise `entries`');
+    if (!this.#hasRoom(record)) {
+      this.#in.onDropped?.('full');
+      throw new RevocationFault('full', 'there is no room for more revocations: raise `revocation.entries`');
+    }
     this.put(record);
     this.#announce();
+    onRevoked?.(order.kind);
     return { ...(await keeper.keep(record)), understood };
   }
 
@@ -198,6 +208,14 @@ export class RevocationRegistry implements KeeperListener {
 
   garbage(): void {
     this.#in.onDropped?.('garbage');
+  }
+
+  /** What only renews rows needs none. */
+  #hasRoom(record: RevocationCore): boolean {
+    let rows = this.#table.size;
+    for (let i = 0; readDigest(record, i, this.#words); i++)
+      if (!this.#table.has(this.#words, rowOf(record.letter))) rows++;
+    return rows <= this.#table.entries;
   }
 
   /** Tells the workers once for all that changes in this turn: each telling has them compare every verdict that is used again. */

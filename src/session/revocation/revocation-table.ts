@@ -136,6 +136,11 @@ export class RevocationTable {
     return 'changed';
   }
 
+  /** Whether there is a row of this digest and kind. Main thread. */
+  has(digest: DigestWords, kind: RowKind): boolean {
+    return this.#rowOf(digest, kind) >= 0;
+  }
+
   /** Takes a row out; false: there is none. Main thread. */
   remove(digest: DigestWords, kind: RowKind): boolean {
     const at = this.#rowOf(digest, kind);

@@ -73,7 +73,7 @@ export class SharedRevocations implements Revocations {
   }
 
   /** Whether one of the rows of `digest`, a user or everybody, ends this session. */
-  #ends(digest: string, { key, issuedAtS }: RevocationSubject): boolean {
+  #ends(digest: string, { key, session, issuedAtS }: RevocationSubject): boolean {
     const table = this.#table;
     const words = this.#words.read(digest);
     const nowS = this.#wallMs() / 1000;
@@ -85,7 +85,8 @@ export class SharedRevocations implements Revocations {
       if (order < 0) return true;
       if (order === 0 && table.timeMs > unlessNotedMs) unlessNotedMs = table.timeMs;
     }
-    return unlessNotedMs >= 0 && this.#notes.find(this.#words.read(key)) < unlessNotedMs;
+    if (unlessNotedMs < 0 || this.#notes.find(this.#words.read(key)) >= unlessNotedMs) return false;
+    return session === null || this.#notes.find(this.#words.read(digestOf(session))) < unlessNotedMs;
   }
 }
 

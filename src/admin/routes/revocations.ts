@@ -1,0 +1,231 @@
+// POST, GET and DELETE /api/v1/revocations: ends sessions, tokens and all that a user holds, everywhere; lists and lifts that again.
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { isWrong, parseDuration } from '../../config/units.ts';
+import type { Logger } from '../../observe/logger.ts';
+import { RevocationFault, readPlace } from '../../session/revocation/keeper.ts';
+import type { Order } from '../../session/revocation/order.ts';
+import { isId, type Revocation } from '../../session/revocation/record.ts';
+import type { Revoked } from '../../session/revocation/registry.ts';
+import { answer } from '../app.ts';
+import type { AdminView, RevocationView } from '../view.ts';
+
+/** As long as a credential that formats look at. */
+const NAME_CHARS_MAX = 8192;
+const USER_CHARS_MAX = 1024;
+const REASON_CHARS_MAX = 200;
+const TTL_BOUNDS = { min: 1000, max: 4000 * 86_400_000 };
+const PAGE_MAX = 1000;
+const PAGE = 100;
+
+const NAME = { type: 'string', minLength: 1, maxLength: NAME_CHARS_MAX } as const;
+
+const BODY_SCHEMA = {
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    session: NAME,
+    token: NAME,
+    user: { type: ['string', 'integer'], minLength: 1, maxLength: USER_CHARS_MAX },
+    block: { type: 'boolean' },
+    before: { type: 'string', maxLength: 40 },
+    reason: { type: 'string', maxLength: REASON_CHARS_MAX },
+    ttl: { type: 'string', maxLength: 20 },
+  },
+} as const;
+
+interface Body {
+  readonly session?: string;
+  readonly token?: string;
+  readonly user?: string | number;
+  readonly block?: boolean;
+  readonly before?: string;
+  readonly reason?: string;
+  readonly ttl?: string;
+}
+
+interface ListPath {
+  Querystring: { readonly limit?: string; readonly after?: string };
+}
+interface LiftPath {
+  Params: { readonly id: string };
+}
+
+/** What a request should have said, by the code of the error. */
+class Refusal {
+  readonly code: string;
+  readonly message: string;
+
+  constructor(code: string, message: string) {
+    this.code = code;
+    this.message = message;
+  }
+}
+
+/** Adds all three. Every change is logged with who made it and why. */
+export function addRevocationRoutes(app: FastifyInstance, view: AdminView, logger: Logger): void {
+  app.post<{ Body: Body }>(
+    '/api/v1/revocations',
+    { schema: { body: BODY_SCHEMA } },
+    async (request, reply) => {
+      const desk = view.revocations;
+      if (desk === null) return answerNothing(reply);
+      const read = readBody(request.body);
+      if (read instanceof Refusal) return answer(reply, 400, read.code, read.message);
+      const by = request.actor?.name ?? 'nobody';
+      try {
+        const revoked = await desk.revoke({ ...read, by });
+        const { id, kind, user, block, before, until, reason } = viewOf(revoked.record);
+        const { renewed, shared } = revoked;
+        logger.info(
+          {
+            revocation: id,
+            kind,
+            user,
+            block,
+            before,
+            until,
+            reason,
+            renewed,
+            shared,
+            by,
+            address: request.ip,
+          },
+          'admin: revoked',
+        );
+        return reply.code(201).send({ ...viewOf(revoked.record), ...toldOf(revoked) });
+      } catch (error) {
+        return answerFault(reply, error);
+      }
+    },
+  );
+
+  app.get<ListPath>('/api/v1/revocations', async (request, reply) => {
+    const desk = view.revocations;
+    if (desk === null) return answerNothing(reply);
+    const { limit = String(PAGE), after } = request.query;
+    if (!/^\d{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > PAGE_MAX)
+      return answer(reply, 400, 'query.limit', `"limit" must be a whole number from 1 to ${PAGE_MAX}`);
+    if (after !== undefined && (typeof after !== 'string' || readPlace(after) === null))
+      return answer(reply, 400, 'query.after', '"after" must be what the page before gave as `next`');
+    try {
+      const { records, next } = await desk.page(Number(limit), after ?? null);
+      return reply.send({ revocations: records.map(viewOf), next });
+    } catch (error) {
+      return answerFault(reply, error);
+    }
+  });
+
+  app.delete<LiftPath>('/api/v1/revocations/:id', async (request, reply) => {
+    const desk = view.revocations;
+    if (desk === null) return answerNothing(reply);
+    const { id } = request.params;
+    try {
+      const record = isId(id) ? await desk.lift(id) : null;
+      if (record === null)
+        return answer(
+          reply,
+          404,
+          'revocation.unknown',
+          'There is no revocation of this id; it may have run out.',
+        );
+      const { kind, user } = viewOf(record);
+      const by = request.actor?.name ?? 'nobody';
+      logger.info({ revocation: id, kind, user, by, address: request.ip }, 'admin: a revocation was lifted');
+      return reply.code(204).send();
+    } catch (error) {
+      return answerFault(reply, error);
+    }
+  });
+}
+
+function readBody(body: Body): { order: Order; ttlMs: number | null; reason: string } | Refusal {
+  const order = readOrder(body);
+  if (order instanceof Refusal) return order;
+  const { reason = '', ttl } = body;
+  if (/\p{Cc}/u.test(reason))
+    return new Refusal('revocation.reason', '"reason" must be one line, without control characters');
+  if (ttl === undefined) return { order, ttlMs: null, reason };
+  const ttlMs = parseDuration(ttl, TTL_BOUNDS);
+  if (isWrong(ttlMs))
+    return new Refusal('revocation.ttl', `"ttl": ${ttlMs.wrong}; right would be ${ttlMs.right}`);
+  return { order, ttlMs: ttlMs.value, reason };
+}
+
+function readOrder(body: Body): Order | Refusal {
+  const { session, token, user, block, before } = body;
+  const what = [session, token, before ?? user].filter((one) => one !== undefined);
+  if (what.length !== 1) {
+    const message =
+      'say what to end by one of "session", "token", "user", or "before" with or without "user"';
+    return new Refusal('revocation.what', message);
+  }
+  if (block !== undefined && (user === undefined || before !== undefined))
+    return new Refusal('revocation.block', '"block" keeps a user out, so it goes with "user" alone');
+  if (user !== undefined && /\p{Cc}/u.test(String(user)))
+    return new Refusal('revocation.user', '"user" must be one line, without control characters');
+  if (session !== undefined) return { kind: 'session', session };
+  if (token !== undefined) return { kind: 'token', token };
+  if (before === undefined) return { kind: 'user', user: String(user), block: block ?? false };
+  const beforeMs = readTime(before);
+  if (beforeMs === null)
+    return new Refusal('revocation.before', '"before" must be a time with its zone: 2026-01-31T12:00:00Z');
+  return { kind: 'before', beforeMs, user: user === undefined ? null : String(user) };
+}
+
+/** RFC 3339 section 5.6; unix ms, or null. */
+function readTime(text: string): number | null {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(text)) return null;
+  const timeMs = Date.parse(text.toUpperCase());
+  return Number.isNaN(timeMs) || timeMs < 0 ? null : timeMs;
+}
+
+const KINDS = { s: 'session', t: 'token', u: 'user', b: 'user', p: 'before', a: 'before' } as const;
+
+function viewOf({ id, letter, timeMs, untilS, atMs, by, user, reason }: Revocation): RevocationView {
+  return {
+    id,
+    kind: KINDS[letter],
+    user: user === '' ? null : user,
+    block: letter === 'b',
+    before: letter === 'p' || letter === 'a' ? new Date(timeMs).toISOString() : null,
+    at: new Date(atMs).toISOString(),
+    until: new Date(untilS * 1000).toISOString(),
+    by,
+    reason,
+  };
+}
+
+/** What goes with a new one: whether it renewed an old one, who has it, how a token was understood, and what to know about it. */
+function toldOf({ record: { letter }, renewed, shared, understood }: Revoked): object {
+  const notes: string[] = [];
+  if (letter === 's' || letter === 't')
+    notes.push('It ends what bears this, now or later; whether there is such a one was not looked up.');
+  else if (letter === 'b') notes.push('The user is kept out until this is lifted or runs out.');
+  else
+    notes.push('What says no time of issue is ended too, unless its login went through a Limpet after this.');
+  if (!shared)
+    notes.push('The Redis is away: other Limpets have this only when it is back, and a restart forgets it.');
+  return { renewed, shared, understood, note: notes.join(' ') };
+}
+
+const FAULTS = {
+  full: { status: 507, code: 'revocation.full' },
+  away: { status: 503, code: 'revocation.away' },
+  busy: { status: 503, code: 'revocation.busy' },
+  future: { status: 400, code: 'revocation.before' },
+} as const;
+
+function answerFault(reply: FastifyReply, error: unknown): FastifyReply {
+  if (!(error instanceof RevocationFault)) throw error;
+  const { status, code } = FAULTS[error.kind];
+  return answer(reply, status, code, error.message);
+}
+
+function answerNothing(reply: FastifyReply): FastifyReply {
+  return answer(
+    reply,
+    409,
+    'revocation.nothing',
+    'The config has no session block, so nothing can be revoked.',
+  );
+}

@@ -1,0 +1,45 @@
+// The one switch of a process: the registry of what is revoked, its memory for the workers, and what log and metrics tell of it.
+import { systemClock } from '../base/clock.ts';
+import { systemTimers } from '../base/timers.ts';
+import type { Config } from '../config/config.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { MetricShelf } from '../observe/metric-shelf.ts';
+import { LocalKeeper } from '../session/revocation/local-keeper.ts';
+import { OrderReader } from '../session/revocation/order.ts';
+import { RevocationRegistry } from '../session/revocation/registry.ts';
+import type { SwitchMemory } from '../session/revocation/shared-revocations.ts';
+
+/** The registry, and what every worker is born with. */
+export interface RevocationSwitch {
+  readonly registry: RevocationRegistry;
+  readonly memory: SwitchMemory;
+}
+
+/** Null: no session is checked. Opens nothing; `registry.start` does. */
+export function makeSwitch(config: Config, log: Logger, shelf: MetricShelf): RevocationSwitch | null {
+  if (config.revocation === null) return null;
+  const { ttlMs, entries } = config.revocation;
+  const memory = RevocationRegistry.allocate(entries);
+  const count = (name: 'limpet_revocations_dropped_total', why: string): void => {
+    shelf.own.values[shelf.own.counter(name, { why })]!++;
+  };
+  const registry = new RevocationRegistry({
+    memory,
+    ttlMs,
+    keeper: new LocalKeeper(),
+    reader: new OrderReader(config.sessions),
+    clock: systemClock,
+    timers: systemTimers,
+    onRevoked: (kind) => {
+      shelf.own.values[shelf.own.counter('limpet_revocations_total', { kind })]!++;
+    },
+    onSynced: (up, why) => {
+      if (up) log.info({}, 'revocations are shared with the other replicas');
+      else log.warn({ why }, 'the Redis of revocations is away; what is known stays in force');
+    },
+    onLost: () =>
+      log.error({}, 'the Redis of revocations has lost some; what this process knows stays in force'),
+    onDropped: (why) => count('limpet_revocations_dropped_total', why),
+  });
+  return { registry, memory };
+}
