@@ -73,7 +73,7 @@ export const METRICS = {
     kind: 'counter',
     labels: ['session', 'result'],
     source: 'counted',
-    help: 'Changes that the store told of, by what became of the verdict: confirmed, ended, unneeded (nobody remembered it), dropped (too many at once), or failed (it could not be read again).',
+    help: 'Changes that the store told of, by what became of the verdict: confirmed, ended, unneeded (nobody remembers or uses it here), dropped (too many at once), failed (it could not be read again), or garbled (no message of the store).',
   },
   limpet_session_push_up: {
     kind: 'gauge',

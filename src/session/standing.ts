@@ -10,6 +10,12 @@ import { type Finding, type Reason, VERDICT_NAMES } from './verdict.ts';
 /** `untilMs` of a standing that has ended before its time: by a logout, a change in the store, or a revocation. */
 export const ENDED_MS = -1;
 
+/**
+ * Changes that a verdict is read again for since its last use: parallel requests touch a session as often as they are, and behind them one
+ * that is used elsewhere is let go.
+ */
+export const WANTED = 4;
+
 /** The verifier, as those see it who hold a verdict of its. */
 export interface StandingOwner {
   /** Of the session block. */
@@ -46,6 +52,8 @@ export class Standing {
   endsS = -1;
   /** What it was read from, where the store tells of changes; else null. */
   tracked: Tracked | null = null;
+  /** How many changes it is still read again for: set by each use, so that one that nobody uses here costs the store nothing more. */
+  wanted = WANTED;
   /** Null: it says no more of itself than its user, whose line is the second. */
   facts: StandingFacts | null = null;
   /** What its home is found by; null: no pool looks for one, or there was nothing to tell it by. */

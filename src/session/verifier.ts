@@ -18,6 +18,7 @@ import {
   type StandingOwner,
   type VerdictWaiter,
   verdictNumber,
+  WANTED,
 } from './standing.ts';
 import { NO_STORE, StoreFault, type WatchableStore } from './store.ts';
 import { StoreWatch } from './store-watch.ts';
@@ -118,6 +119,7 @@ export class SessionVerifier implements StandingOwner {
       memory,
       timers,
       nowMs,
+      readings: Math.max(1, (options.store?.concurrency ?? 1) >> 1),
       onPush: onPush ?? (() => {}),
       onVouch: onVouch ?? (() => {}),
     });
@@ -141,6 +143,7 @@ export class SessionVerifier implements StandingOwner {
   }
 
   countAgain(standing: Standing): void {
+    standing.wanted = WANTED;
     this.#input.onChecked(standing.verdict, SOURCE.cache);
   }
 
@@ -161,7 +164,7 @@ export class SessionVerifier implements StandingOwner {
       if (kept !== null && kept.untilMs > this.#input.nowMs()) {
         const standing = this.#compared(kept, key);
         if (standing !== null) {
-          this.#input.onChecked(standing.verdict, SOURCE.cache);
+          this.countAgain(standing);
           return standing;
         }
       }
@@ -285,8 +288,9 @@ export class SessionVerifier implements StandingOwner {
    * or token whole. Who is anonymous may log in under the same id in a moment; who is invalid costs nothing to refuse again, and would
    * push real sessions out of the cache; what is unknown should be known soon.
    */
-  #standing(finding: Finding, check: Check): Standing {
+  #standing(found: Finding, check: Check): Standing {
     const { options, store } = this.#input;
+    const finding = check.reader?.bounded(found) ?? found;
     if (check.reader !== null) this.#watch?.release(check.reader);
     // Before it is compared: what is revoked in between is seen the next time.
     const { sequence } = this.#revocations;
@@ -299,8 +303,13 @@ export class SessionVerifier implements StandingOwner {
     if (finding.verdict === 'unknown')
       return this.#stale(finding, check) ?? this.#once(finding, check.kept?.home ?? home);
     const memory = this.#memory;
-    if (memory === null || (finding.verdict !== 'valid' && store !== null)) return this.#once(finding, home);
-    const tracked = this.#trackedBy(check, finding);
+    if (memory === null || (finding.verdict !== 'valid' && store !== null)) {
+      const once = this.#once(finding, home);
+      // What holds nothing of a session is the same for all, and says nothing of one.
+      if (finding.data !== null) once.facts = facts;
+      return once;
+    }
+    const tracked = this.#trackedBy(check, found);
     const untilMs = memory.untilMs(finding.endsAtS, tracked !== null && this.#isVouched(check));
     const standing = new Standing(
       this,
