@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CredentialSource } from '../../src/session/format.ts';
+import type { CredentialSource, SessionFormat } from '../../src/session/format.ts';
 import {
   type Query,
   type StoredCell,
@@ -129,14 +129,10 @@ export function storesOf(
   };
 }
 
-const prepared = new Map<string, Promise<ReturnType<typeof buildFormat>>>();
+const prepared = new Map<string, Promise<SessionFormat>>();
 
-/** The finding for a case; `request` and `stores` may be others than its own. */
-export async function judgeCase(
-  one: Case,
-  request: CredentialSource = one.request,
-  stores: StoreReader = storesOf(one),
-): Promise<Finding> {
+/** The format that a case is configured for, ready to check. */
+export function formatOf(one: Case): Promise<SessionFormat> {
   const name = JSON.stringify([one.configured, one.files]);
   // Some formats take long to prepare, and many cases share one.
   let making = prepared.get(name);
@@ -145,7 +141,16 @@ export async function judgeCase(
     making = (format.prepare?.() ?? Promise.resolve()).then(() => format);
     prepared.set(name, making);
   }
-  const format = await making;
+  return making;
+}
+
+/** The finding for a case; `request` and `stores` may be others than its own. */
+export async function judgeCase(
+  one: Case,
+  request: CredentialSource = one.request,
+  stores: StoreReader = storesOf(one),
+): Promise<Finding> {
+  const format = await formatOf(one);
   const pending = format.read(request, one.atS);
   if (!('check' in pending)) return pending;
   try {

@@ -139,11 +139,13 @@ class AspNetAuth implements SessionFormat {
     'its expiry must not have passed',
     'its claims name the user',
   ];
+  readonly alsoReads: readonly string[];
   readonly #spec: AuthSpec;
   readonly #protector: Protector;
 
   constructor(spec: AuthSpec) {
     this.#spec = spec;
+    this.alsoReads = [`${spec.cookie}C*`];
     const use = 'Microsoft.AspNetCore.Authentication.Cookies.CookieAuthenticationMiddleware';
     // SecureDataFormat.cs: base64url.
     this.#protector = new Protector(
@@ -181,18 +183,23 @@ class AspNetAuth implements SessionFormat {
     if (!Buffer.isBuffer(plain)) return plain;
     try {
       const ticket = decodeNetTicket(plain);
-      const expires = Date.parse(String(lookAt(ticket, ['properties', '.expires']) ?? '')) / 1000;
-      // What is no date is no expiry (AuthenticationProperties.cs, `GetDateTimeOffset`).
-      const endsAtS = Number.isNaN(expires) ? null : expires;
+      const endsAtS = dateOf(ticket, '.expires');
       if (endsAtS !== null && endsAtS < nowS) return invalid('expired');
       // With an ITicketStore the cookie holds but the key of the ticket.
       if (lookAt(ticket, ['claims', STORED_TICKET_CLAIM]) !== undefined) return unknown('user.elsewhere');
-      return genuine(asUserId(lookAt(ticket, this.#spec.user)), ticket, endsAtS);
+      const user = asUserId(lookAt(ticket, this.#spec.user));
+      return genuine(user, ticket, endsAtS, dateOf(ticket, '.issued'));
     } catch (error) {
       if (error instanceof DecodeError) return invalid('credential.malformed');
       throw error;
     }
   }
+}
+
+/** A property of a ticket, unix seconds; null: what is no date is none (AuthenticationProperties.cs, `GetDateTimeOffset`). */
+function dateOf(ticket: Data, name: string): number | null {
+  const timeS = Date.parse(String(lookAt(ticket, ['properties', name]) ?? '')) / 1000;
+  return Number.isNaN(timeS) ? null : timeS;
 }
 
 /** SessionMiddleware.cs, CookieProtection.cs, DistributedSession.cs; RedisCache.cs for the hash. */
@@ -237,7 +244,7 @@ class AspNetSession implements SessionFormat {
     if (!(data instanceof Uint8Array)) return unknown('store.malformed');
     try {
       const session = decodeNetSession(data);
-      return genuine(this.#user(session), session, stored.endsAtS);
+      return { ...genuine(this.#user(session), session, stored.endsAtS), session: key };
     } catch (error) {
       if (error instanceof DecodeError) return unknown('store.malformed');
       throw error;

@@ -14,6 +14,7 @@ import type { OptionValues } from '../format-options.ts';
 import type { StoreReader } from '../store.ts';
 import { type Finding, genuine, invalid } from '../verdict.ts';
 import { CHUNKED_MAX } from './credential.ts';
+import { claimsIssuedS, claimsTokenId } from './jwt-claims.ts';
 import { isBase64url } from './jwt-token.ts';
 
 const options = {
@@ -94,10 +95,14 @@ function authjsKeys({ secrets, cookie, options: { salt } }: Spec): readonly Toke
   );
 }
 
-/** next-auth 4.24 and @auth/core 0.41 `getToken` and `decode`; the decryption is jose's. */
+/**
+ * next-auth 4.24 and @auth/core 0.41 `getToken` and `decode`; the decryption is jose's. `iat` and `jti` are new whenever the app writes the
+ * cookie anew.
+ */
 class EncryptedToken implements SessionFormat {
   readonly prepare = null;
   readonly readsBearer: boolean;
+  readonly alsoReads: readonly string[];
   readonly steps = [
     'the token, put together of all cookies that begin with the name, is decrypted',
     'its claims exp and nbf hold',
@@ -113,6 +118,7 @@ class EncryptedToken implements SessionFormat {
     this.#keys = keys;
     this.#encryptions = [...new Set(keys.map(({ enc }) => enc))];
     this.readsBearer = spec.options.bearer;
+    this.alsoReads = [`${spec.cookie}*`];
   }
 
   read({ cookies, authorization }: CredentialSource): Pending | Finding {
@@ -178,7 +184,10 @@ class EncryptedToken implements SessionFormat {
       );
       const endsAtS = typeof payload.exp === 'number' ? payload.exp + TOLERANCE_S : null;
       const claims = payload as { readonly [key: string]: Data }; // jose made it by JSON.parse
-      return genuine(asUserId(lookAt(claims, this.#spec.user)), claims, endsAtS);
+      const user = asUserId(lookAt(claims, this.#spec.user));
+      const found = genuine(user, claims, endsAtS, claimsIssuedS(claims));
+      const tokenId = claimsTokenId(claims);
+      return tokenId === null ? found : { ...found, tokenId };
     } catch (error) {
       if (error instanceof OtherKey) return null;
       if (error instanceof errors.JOSEError) return refusal(error);

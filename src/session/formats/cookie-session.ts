@@ -41,11 +41,16 @@ export interface SignedCookie {
   readonly signature: string;
 }
 
+/** Name of the cookie that holds the signature of the cookie `name`. */
+export function signatureOf(name: string): string {
+  return `${name}.sig`;
+}
+
 /** The cookie `name` and `name.sig`, read as cookies 0.9 does (index.js, `get`); a Finding where there is none of the two. */
 export function readSigned(cookies: string, name: string): SignedCookie | Finding {
   const value = cookieValue('npm-cookies', cookies, name);
   if (value === null || value === '') return invalid('credential.none');
-  const signature = cookieValue('npm-cookies', cookies, `${name}.sig`);
+  const signature = cookieValue('npm-cookies', cookies, signatureOf(name));
   if (signature === null) return invalid('signature.bad');
   return value.length + signature.length > CREDENTIAL_MAX
     ? invalid('credential.too-long')
@@ -60,11 +65,13 @@ export function decodeCookieJson(value: string): Data | undefined {
 /** index.js of cookie-session 2.1, `tryGetSession`. It holds no time: a copy is good as long as the key. */
 class CookieSession implements SessionFormat {
   readonly prepare = null;
+  readonly alsoReads: readonly string[];
   readonly steps = ['the signature in the second cookie is checked', 'the session is read from the cookie'];
   readonly #spec: Spec;
 
   constructor(spec: Spec) {
     this.#spec = spec;
+    this.alsoReads = [signatureOf(spec.cookie)];
   }
 
   read({ cookies }: CredentialSource): Pending | Finding {

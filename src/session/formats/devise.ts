@@ -58,6 +58,7 @@ export const devise = formatKind({
 class Devise implements SessionFormat {
   readonly prepare = null;
   readonly steps: readonly string[];
+  readonly alsoReads: readonly string[];
   readonly #inner: SessionFormat;
   readonly #remember: readonly string[];
   readonly #timeoutS: number | null;
@@ -79,6 +80,7 @@ class Devise implements SessionFormat {
       );
     this.#inner = spec.store === null ? new RailsCookie(inner) : new RailsStore(inner);
     this.#remember = remember;
+    this.alsoReads = remember;
     this.#timeoutS = spec.options.timeoutIn;
     this.#seen = [`warden.user.${scope}.session`, 'last_request_at'];
     this.steps = [
@@ -93,7 +95,7 @@ class Devise implements SessionFormat {
     const { cookies } = request;
     const timeoutS = this.#timeoutS;
     return {
-      identity: pending.identity,
+      ...pending,
       check: (stores, atS) => {
         const settle = (finding: Finding): Finding =>
           orRemembered(this.#timed(finding, timeoutS, atS), 'rack', cookies, this.#remember);

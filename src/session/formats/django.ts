@@ -137,10 +137,11 @@ class Django implements SessionFormat {
     const opened = this.#text!.open(value); // this engine has it
     if (typeof opened === 'string') return invalid(opened === 'payload' ? 'credential.malformed' : opened);
     const ageS = this.#spec.options.age;
-    if (ageS === null || opened.signedAtS === null) return this.#judge(opened.data, null);
+    const { signedAtS } = opened;
+    if (ageS === null || signedAtS === null) return this.#judge(opened.data, null, signedAtS);
     // A time to come is no fault here: `age > max_age` alone is asked.
-    if (nowS - opened.signedAtS > ageS) return invalid('expired');
-    return this.#judge(opened.data, opened.signedAtS + ageS);
+    if (nowS - signedAtS > ageS) return invalid('expired');
+    return this.#judge(opened.data, signedAtS + ageS, signedAtS);
   }
 
   async #stored(value: string, stores: StoreReader, nowS: number): Promise<Finding> {
@@ -199,14 +200,16 @@ class Django implements SessionFormat {
     return this.#judge(opened.data, endsAtS === null || !Number.isFinite(endsAtS) ? null : endsAtS);
   }
 
-  #judge(session: Data, endsAtS: number | null): Finding {
+  /** `signedAtS`: of a cookie. A text in a store is signed anew with each change, and its key stays. */
+  #judge(session: Data, endsAtS: number | null, signedAtS: number | null = null): Finding {
     const { user, options } = this.#spec;
     const id = pythonUser(session, user);
-    if (id === null || user.length !== 1 || user[0] !== '_auth_user_id') return genuine(id, session, endsAtS);
+    if (id === null || user.length !== 1 || user[0] !== '_auth_user_id')
+      return genuine(id, session, endsAtS, signedAtS);
     const backend = lookAt(session, ['_auth_user_backend']);
     const known =
       typeof backend === 'string' && (options.backends.length === 0 || options.backends.includes(backend));
-    return genuine(known ? id : null, session, endsAtS);
+    return genuine(known ? id : null, session, endsAtS, signedAtS);
   }
 }
 

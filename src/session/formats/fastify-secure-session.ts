@@ -2,7 +2,7 @@
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js';
 import { cookieValue } from '../cookie-profiles.ts';
 import { type PasswordCost, passwordKey } from '../crypto/password-key.ts';
-import { asUserId, type Data, lookAt, parseJson } from '../data.ts';
+import { asUserId, lookAt, parseJson } from '../data.ts';
 import {
   type CredentialSource,
   FormatProblem,
@@ -120,14 +120,13 @@ class FastifySecureSession implements SessionFormat {
     if (session === undefined) return invalid('credential.malformed');
     const { expiry } = this.#spec.options;
     const writtenAtS = lookAt(session, ['__ts']);
-    if (writtenAtS === undefined || expiry === null) return this.#genuine(session, null);
+    // Rounded to the next second, up or down: it was not before the one that went before.
+    const issuedAtS = typeof writtenAtS === 'number' ? writtenAtS - 1 : null;
+    const user = asUserId(lookAt(session, this.#spec.user));
+    if (writtenAtS === undefined || expiry === null) return genuine(user, session, null, issuedAtS);
     if (typeof writtenAtS !== 'number') return invalid('credential.malformed');
     const endsAtS = writtenAtS + expiry;
-    return endsAtS <= nowS ? invalid('expired') : this.#genuine(session, endsAtS);
-  }
-
-  #genuine(session: Data, endsAtS: number | null): Finding {
-    return genuine(asUserId(lookAt(session, this.#spec.user)), session, endsAtS);
+    return endsAtS <= nowS ? invalid('expired') : genuine(user, session, endsAtS, issuedAtS);
   }
 }
 

@@ -46,6 +46,8 @@ export interface FlaskSession {
   readonly data: Data;
   /** First unix second at which Flask drops it; null: never. */
   readonly endsAtS: number | null;
+  /** When the cookie was signed, unix seconds: Flask does so with each change, and the cookie is then another. */
+  readonly signedAtS: number;
 }
 
 /**
@@ -82,7 +84,7 @@ export class FlaskCookie {
     if (problem !== null) return invalid(problem);
     try {
       const data = payload(dated.value);
-      return { data, endsAtS: endOf(dated.signedAtS, this.#lifetimeS) };
+      return { data, endsAtS: endOf(dated.signedAtS, this.#lifetimeS), signedAtS: dated.signedAtS };
     } catch (error) {
       if (error instanceof DecodeError) return invalid('credential.malformed');
       throw error;

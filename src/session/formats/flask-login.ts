@@ -50,6 +50,7 @@ export const flaskLogin = formatKind({
 class FlaskLogin implements SessionFormat {
   readonly prepare = null;
   readonly looksAround: boolean;
+  readonly alsoReads: readonly string[];
   readonly steps: readonly string[];
   readonly #spec: Spec;
   readonly #cookie: FlaskCookie;
@@ -58,6 +59,7 @@ class FlaskLogin implements SessionFormat {
 
   constructor(spec: Spec) {
     this.#spec = spec;
+    this.alsoReads = spec.options.remember;
     this.#cookie = new FlaskCookie(spec.secrets, spec.options);
     this.#rememberKey = latin1Key(spec.secrets[0] ?? '');
     this.looksAround = spec.options.protection === 'strong';
@@ -90,7 +92,7 @@ class FlaskLogin implements SessionFormat {
     const user = asUserId(lookAt(opened.data, this.#spec.user));
     if (this.#isStolen(opened, around))
       return user === null ? genuine(null, opened.data, opened.endsAtS) : invalid('client.other');
-    const found = genuine(user, opened.data, opened.endsAtS);
+    const found = genuine(user, opened.data, opened.endsAtS, opened.signedAtS);
     const cleared = lookAt(opened.data, ['_remember']) === 'clear';
     return user !== null || remember === null || cleared ? found : this.#remembered(remember, found);
   }

@@ -19,7 +19,7 @@ import type { StoreReader } from '../store.ts';
 import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
 import { CREDENTIAL_MAX } from './flask-cookie.ts';
 import { pythonUser } from './python-user.ts';
-import { carriesOne, orRemembered } from './remembered.ts';
+import { carriesOne, orRemembered, twoFaced } from './remembered.ts';
 
 const options = {
   format: {
@@ -58,6 +58,7 @@ export const flaskSession = formatKind({
 class FlaskSession implements SessionFormat {
   readonly prepare = null;
   readonly steps: readonly string[];
+  readonly alsoReads: readonly string[];
   readonly #spec: Spec;
   readonly #signer: Signer | null;
   readonly #decoders: readonly Decoder[];
@@ -72,6 +73,7 @@ class FlaskSession implements SessionFormat {
         'the app’s SECRET_KEY',
       );
     this.#spec = spec;
+    this.alsoReads = spec.options.remember;
     this.#signer = signer
       ? new Signer(spec.secrets, { salt: 'flask-session', derivation: 'hmac', digest: 'sha1' })
       : null;
@@ -96,7 +98,8 @@ class FlaskSession implements SessionFormat {
       return orRemembered(invalid('signature.bad'), 'werkzeug', cookies, remember);
     const remembered = carriesOne('werkzeug', cookies, remember);
     return {
-      identity: `${remembered ? 'r' : '-'}${signed === null ? value : canonical(signed)}`,
+      ...twoFaced(remembered, signed === null ? value : canonical(signed)),
+      session: idOf(signed?.text ?? value),
       check: (stores) => {
         const bad = signed !== null && !this.#signer?.verifies(signed);
         if (bad) return orRemembered(invalid('signature.bad'), 'werkzeug', cookies, remember);
@@ -108,7 +111,7 @@ class FlaskSession implements SessionFormat {
   }
 
   async #check(id: string, stores: StoreReader): Promise<Finding> {
-    const key = this.#prefix + Buffer.from(id, 'latin1').toString('utf8');
+    const key = this.#prefix + idOf(id);
     const stored = await stores.get({ kind: 'value', key });
     if (stored === null || stored.bytes.length === 0) return invalid('store.none');
     const session = this.#decode(stored.bytes);
@@ -129,6 +132,11 @@ class FlaskSession implements SessionFormat {
     }
     return null;
   }
+}
+
+/** The id as the store has it; `id`: one character a byte. */
+function idOf(id: string): string {
+  return Buffer.from(id, 'latin1').toString('utf8');
 }
 
 function decodeJson(bytes: Uint8Array): Data {

@@ -12,7 +12,7 @@ import {
 import type { OptionValues } from '../format-options.ts';
 import { type Finding, genuine } from '../verdict.ts';
 import { FLASK_COOKIE_OPTIONS, FlaskCookie } from './flask-cookie.ts';
-import { carriesOne, orRemembered } from './remembered.ts';
+import { carriesOne, orRemembered, twoFaced } from './remembered.ts';
 
 const options = {
   ...FLASK_COOKIE_OPTIONS,
@@ -39,12 +39,14 @@ export const flask = formatKind({
 /** See FlaskCookie for the source. */
 class Flask implements SessionFormat {
   readonly prepare = null;
+  readonly alsoReads: readonly string[];
   readonly steps = ['the cookie’s signature and age are checked', 'the session is read from the cookie'];
   readonly #spec: Spec;
   readonly #cookie: FlaskCookie;
 
   constructor(spec: Spec) {
     this.#spec = spec;
+    this.alsoReads = spec.options.remember;
     this.#cookie = new FlaskCookie(spec.secrets, spec.options);
   }
 
@@ -54,8 +56,9 @@ class Flask implements SessionFormat {
     const signed = this.#cookie.read(cookieValue('werkzeug', cookies, cookie));
     if ('verdict' in signed) return orRemembered(signed, 'werkzeug', cookies, options.remember);
     const remembered = carriesOne('werkzeug', cookies, options.remember);
+    const text = canonical(signed);
     return {
-      identity: `${remembered ? 'r' : '-'}${canonical(signed)}`,
+      ...twoFaced(remembered, text),
       check: (_stores, nowS) =>
         orRemembered(this.#check(signed, nowS), 'werkzeug', cookies, options.remember),
     };
@@ -64,6 +67,7 @@ class Flask implements SessionFormat {
   #check(signed: Signed, nowS: number): Finding {
     const session = this.#cookie.open(signed, nowS);
     if (session.verdict !== undefined) return session;
-    return genuine(asUserId(lookAt(session.data, this.#spec.user)), session.data, session.endsAtS);
+    const { data, endsAtS, signedAtS } = session;
+    return genuine(asUserId(lookAt(data, this.#spec.user)), data, endsAtS, signedAtS);
   }
 }

@@ -106,7 +106,8 @@ class Gorilla implements SessionFormat {
       const endsAtS = options.maxAge === null || options.maxAge === 0 ? null : parts.timeS + options.maxAge;
       if (endsAtS !== null && endsAtS < Math.floor(nowS)) return invalid('expired');
       const session = this.#session(parts.payload, block);
-      if (session !== undefined) return genuine(asUserId(lookAt(session, user)), session, endsAtS);
+      if (session !== undefined)
+        return genuine(asUserId(lookAt(session, user)), session, endsAtS, parts.timeS);
       reason = 'decrypt.failed';
     }
     return invalid(reason);

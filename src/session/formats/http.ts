@@ -43,6 +43,8 @@ const FIELD_NAME = /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$/;
 class HttpSession implements SessionFormat {
   readonly prepare = null;
   readonly steps: readonly string[];
+  readonly alsoReads: readonly string[];
+  readonly readsAuthorization: boolean;
   readonly #spec: FormatSpec<OptionValues<typeof options>>;
   readonly #names: ReadonlySet<string>;
   /** In lower case, as the store gives it; null: the body names the user. */
@@ -57,6 +59,8 @@ class HttpSession implements SessionFormat {
     if (userHeader === null && spec.user.length === 0)
       throw new FormatProblem('user', 'nothing says where the user is', 'user: user.id, or userHeader');
     this.#spec = spec;
+    this.alsoReads = cookies;
+    this.readsAuthorization = authorization;
     this.#names = new Set(cookies.length > 0 ? cookies : [spec.cookie]);
     this.#userHeader = userHeader?.toLowerCase() ?? null;
     const sent = `${[...this.#names].join(', ')}${authorization ? ' and Authorization' : ''}`;

@@ -75,6 +75,7 @@ class IronSession implements SessionFormat {
     'its end has not come',
     'it is decrypted',
   ];
+  readonly alsoReads: readonly string[];
   readonly #spec: Spec;
   readonly #passwords: ReadonlyMap<string, string>;
   readonly #profile: CookieProfile;
@@ -82,6 +83,7 @@ class IronSession implements SessionFormat {
 
   constructor(spec: Spec) {
     this.#spec = spec;
+    this.alsoReads = [`${spec.cookie}.*`];
     this.#passwords = passwordMap(spec);
     this.#isV8 = spec.options.version === '8';
     this.#profile = this.#isV8 ? 'npm-cookie' : 'npm-cookie2';

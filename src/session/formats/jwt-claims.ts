@@ -10,6 +10,9 @@ export interface ClaimRules {
   readonly toleranceS: number;
 }
 
+/** Longest `jti` that is remembered, UTF-16 units. */
+const TOKEN_ID_MAX = 512;
+
 /**
  * Why the claims do not hold, or null. As jose 6.2 (lib/jwt_claims_set.js, `validateClaimsSet`) and jsonwebtoken 9 (verify.js) have it: time in
  * whole seconds, `exp` equal to now is over, `nbf` equal to now holds, a time that is no number is refused, one that is missing is not.
@@ -31,6 +34,18 @@ export function claimsProblem(claims: Data, rules: ClaimRules, nowS: number): Re
 export function claimsEndS(claims: Data, toleranceS: number): number | null {
   const expires = lookAt(claims, ['exp']);
   return typeof expires === 'number' ? expires + toleranceS : null;
+}
+
+/** When the token was issued (`iat`), unix seconds; null: it does not say. */
+export function claimsIssuedS(claims: Data): number | null {
+  const issued = lookAt(claims, ['iat']);
+  return typeof issued === 'number' && Number.isFinite(issued) ? issued : null;
+}
+
+/** The token's own id (`jti`); null: it has none, or none that anybody would name it by. */
+export function claimsTokenId(claims: Data): string | null {
+  const id = lookAt(claims, ['jti']);
+  return typeof id === 'string' && id !== '' && id.length <= TOKEN_ID_MAX ? id : null;
 }
 
 function isFor(audience: Data | undefined, wanted: readonly string[]): boolean {

@@ -16,7 +16,14 @@ import {
 import type { StoreReader } from '../store.ts';
 import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
 import { CREDENTIAL_MAX } from './credential.ts';
-import { type ClaimRules, claimsEndS, claimsProblem, isType } from './jwt-claims.ts';
+import {
+  type ClaimRules,
+  claimsEndS,
+  claimsIssuedS,
+  claimsProblem,
+  claimsTokenId,
+  isType,
+} from './jwt-claims.ts';
 import { JWT_OPTIONS, type JwtKeys, type JwtSpec, jwtKeys } from './jwt-options.ts';
 import {
   bearerToken,
@@ -142,8 +149,10 @@ class Jwt implements SessionFormat {
     if (claims === null) return invalid('credential.malformed');
     const problem = claimsProblem(claims, this.#rules, nowS);
     if (problem !== null) return invalid(problem);
-    const { user } = this.#spec;
-    return genuine(asUserId(lookAt(claims, user)), claims, claimsEndS(claims, this.#rules.toleranceS));
+    const user = asUserId(lookAt(claims, this.#spec.user));
+    const found = genuine(user, claims, claimsEndS(claims, this.#rules.toleranceS), claimsIssuedS(claims));
+    const tokenId = claimsTokenId(claims);
+    return tokenId === null ? found : { ...found, tokenId };
   }
 }
 

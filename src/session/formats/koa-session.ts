@@ -11,7 +11,13 @@ import {
 import type { OptionValues } from '../format-options.ts';
 import type { StoreReader } from '../store.ts';
 import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
-import { decodeCookieJson, KEYGRIP_OPTIONS, readSigned, type SignedCookie } from './cookie-session.ts';
+import {
+  decodeCookieJson,
+  KEYGRIP_OPTIONS,
+  readSigned,
+  type SignedCookie,
+  signatureOf,
+} from './cookie-session.ts';
 import { sessionOf } from './express-session.ts';
 
 type Spec = FormatSpec<OptionValues<typeof KEYGRIP_OPTIONS>>;
@@ -31,10 +37,12 @@ export const koaSession = formatKind({
 class KoaSession implements SessionFormat {
   readonly prepare = null;
   readonly steps: readonly string[];
+  readonly alsoReads: readonly string[];
   readonly #spec: Spec;
 
   constructor(spec: Spec) {
     this.#spec = spec;
+    this.alsoReads = [signatureOf(spec.cookie)];
     const where = spec.store === null ? 'read from the cookie' : 'looked up by the cookie’s value';
     this.steps = [
       'the signature in the second cookie is checked',
@@ -58,7 +66,8 @@ class KoaSession implements SessionFormat {
 
   #fromCookie({ value }: SignedCookie, nowS: number): Finding {
     const session = decodeCookieJson(value);
-    return session === undefined ? invalid('credential.malformed') : this.#judge(session, null, nowS);
+    if (session === undefined) return invalid('credential.malformed');
+    return this.#judge(session, null, nowS, writtenAtS(session));
   }
 
   async #fromStore(key: string, stores: StoreReader, nowS: number): Promise<Finding> {
@@ -68,11 +77,19 @@ class KoaSession implements SessionFormat {
     return session === undefined ? unknown('store.malformed') : this.#judge(session, stored.endsAtS, nowS);
   }
 
-  #judge(session: Data, storeEndsAtS: number | null, nowS: number): Finding {
+  #judge(session: Data, storeEndsAtS: number | null, nowS: number, issuedAtS: number | null = null): Finding {
     const expire = lookAt(session, ['_expire']);
     const endsAtS = typeof expire === 'number' ? expire / 1000 : null;
     if (endsAtS !== null && endsAtS < nowS) return invalid('expired');
     const ends = Math.min(endsAtS ?? Number.POSITIVE_INFINITY, storeEndsAtS ?? Number.POSITIVE_INFINITY);
-    return genuine(asUserId(lookAt(session, this.#spec.user)), session, Number.isFinite(ends) ? ends : null);
+    const user = asUserId(lookAt(session, this.#spec.user));
+    return genuine(user, session, Number.isFinite(ends) ? ends : null, issuedAtS);
   }
+}
+
+/** When the app wrote a session: lib/context.js, `save`, sets `_expire` to then and `_maxAge`. Null: it ends with the browser. */
+function writtenAtS(session: Data): number | null {
+  const expire = lookAt(session, ['_expire']);
+  const maxAge = lookAt(session, ['_maxAge']);
+  return typeof expire === 'number' && typeof maxAge === 'number' ? (expire - maxAge) / 1000 : null;
 }

@@ -16,6 +16,7 @@ import type { OptionValues } from '../format-options.ts';
 import type { Query, StoredValue, StoreReader } from '../store.ts';
 import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
 import { CREDENTIAL_MAX } from './credential.ts';
+import { twoFaced } from './remembered.ts';
 
 const options = {
   cipher: {
@@ -63,11 +64,13 @@ type Held = { readonly payload: string; readonly endsAtS: number | null } | null
 class Laravel implements SessionFormat {
   readonly prepare = null;
   readonly steps: readonly string[];
+  readonly alsoReads: readonly string[];
   readonly #spec: Spec;
   readonly #encrypter: LaravelEncrypter;
 
   constructor(spec: Spec) {
     this.#spec = spec;
+    this.alsoReads = spec.options.remember;
     // One of the choices above.
     this.#encrypter = new LaravelEncrypter(spec.secrets, spec.options.cipher as LaravelCipher);
     const where = spec.store === null ? 'the cookie of that name' : spec.store;
@@ -84,7 +87,8 @@ class Laravel implements SessionFormat {
     const data = this.#spec.store === null ? (cookieValue('php', cookies, id) ?? '') : '';
     const remembered = this.#remembered(cookies);
     return {
-      identity: `${remembered ? 'r' : '-'}${id}${data}`,
+      ...twoFaced(remembered, `${id}${data}`),
+      session: id,
       check: async (stores, nowS) => {
         const finding = data === '' ? await this.#stored(id, stores, nowS) : this.#fromCookie(id, data, nowS);
         return remembered && isNobody(finding) ? unknown('user.remembered') : finding;

@@ -15,7 +15,7 @@ import {
 } from '../format.ts';
 import type { OptionValues } from '../format-options.ts';
 import { type Finding, genuine, invalid } from '../verdict.ts';
-import { type RackCheck, readRack } from './rack-credential.ts';
+import { type RackCheck, readRack, withOwnId } from './rack-credential.ts';
 
 const options = {
   coder: {
@@ -57,12 +57,14 @@ export const rackCookie = formatKind({
 /** lib/rack/session/cookie.rb of Rack 2.2.22, `unpacked_cookie_data`. Nothing in it ends: `expire_after` is the browser's. */
 class RackCookie implements SessionFormat, RackCheck {
   readonly prepare = null;
+  readonly alsoReads: readonly string[];
   readonly steps = ['the cookie’s signature is checked', 'the session is read from the cookie'];
   readonly #spec: Spec;
   readonly #signed: RackSigned;
 
   constructor(spec: Spec) {
     this.#spec = spec;
+    this.alsoReads = spec.options.remember;
     this.#signed = new RackSigned(spec.secrets, spec.options.hmac, spec.options.coder);
   }
 
@@ -78,7 +80,7 @@ class RackCookie implements SessionFormat, RackCheck {
   check(value: string): Finding {
     const session = this.#signed.open(value);
     if (typeof session === 'string') return invalid(session);
-    return genuine(asUserId(lookAt(session.data, this.#spec.user)), session.data);
+    return withOwnId(genuine(asUserId(lookAt(session.data, this.#spec.user)), session.data));
   }
 }
 

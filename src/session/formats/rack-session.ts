@@ -16,7 +16,7 @@ import {
 import type { OptionValues } from '../format-options.ts';
 import { type Finding, genuine, invalid } from '../verdict.ts';
 import { RackSigned } from './rack-cookie.ts';
-import { type RackCheck, readRack } from './rack-credential.ts';
+import { type RackCheck, readRack, withOwnId } from './rack-credential.ts';
 
 const options = {
   serializer: {
@@ -74,6 +74,7 @@ export const rackSession = formatKind({
 class RackSession implements SessionFormat, RackCheck {
   readonly prepare = null;
   readonly steps: readonly string[];
+  readonly alsoReads: readonly string[];
   readonly #spec: Spec;
   readonly #encryptor: RackEncryptor;
   readonly #legacy: RackSigned | null;
@@ -89,6 +90,7 @@ class RackSession implements SessionFormat, RackCheck {
         'the app’s own secret, of at least 64 bytes',
       );
     this.#spec = spec;
+    this.alsoReads = options.remember;
     this.#encryptor = new RackEncryptor(secrets, options.purpose ?? spec.cookie);
     const legacy = options.legacySecrets;
     this.#legacy =
@@ -131,7 +133,7 @@ class RackSession implements SessionFormat, RackCheck {
   }
 
   #found(session: Data): Finding {
-    return genuine(asUserId(lookAt(session, this.#spec.user)), session);
+    return withOwnId(genuine(asUserId(lookAt(session, this.#spec.user)), session));
   }
 }
 

@@ -15,7 +15,7 @@ import {
 import type { OptionValues } from '../format-options.ts';
 import type { StoreReader } from '../store.ts';
 import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
-import { type RackCheck, readRack } from './rack-credential.ts';
+import { type RackCheck, readRack, withOwnId } from './rack-credential.ts';
 import { RAILS_COOKIE_OPTIONS, railsMessages } from './rails-options.ts';
 
 const options = {
@@ -43,6 +43,7 @@ export const railsCookie = formatKind({
 /** ActionDispatch::Session::CookieStore and the encrypted cookie jar of Rails 6.1 to 8.1 (action_dispatch/middleware/cookies.rb). */
 export class RailsCookie implements SessionFormat, RackCheck {
   readonly prepare = null;
+  readonly alsoReads: readonly string[];
   readonly steps: readonly string[] = [
     'the cookie is decrypted, and its signature checked with it',
     'its purpose, which is this cookie’s name, and its end are checked',
@@ -55,6 +56,7 @@ export class RailsCookie implements SessionFormat, RackCheck {
 
   constructor(spec: RailsCookieSpec) {
     this.#spec = spec;
+    this.alsoReads = spec.options.remember;
     this.#messages = railsMessages(spec.secrets, spec.options);
     this.#purpose = `cookie.${spec.cookie}`;
     this.#serializer = spec.options.serializer;
@@ -83,6 +85,6 @@ export class RailsCookie implements SessionFormat, RackCheck {
     if (message === null) return invalid('token.claims');
     const { session, endsAtS } = message;
     if (endsAtS !== null && nowS >= endsAtS) return invalid('expired');
-    return genuine(asUserId(lookAt(session, this.#spec.user)), session, endsAtS);
+    return withOwnId(genuine(asUserId(lookAt(session, this.#spec.user)), session, endsAtS));
   }
 }

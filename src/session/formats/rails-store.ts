@@ -60,6 +60,8 @@ const MEMCACHED_KEY_MAX = 250;
  */
 export class RailsStore implements SessionFormat, RackCheck {
   readonly prepare = null;
+  readonly isId = true;
+  readonly alsoReads: readonly string[];
   readonly steps: readonly string[];
   readonly #spec: RailsStoreSpec;
   readonly #name: RailsStoreName;
@@ -67,6 +69,7 @@ export class RailsStore implements SessionFormat, RackCheck {
 
   constructor(spec: RailsStoreSpec) {
     this.#spec = spec;
+    this.alsoReads = spec.options.remember;
     this.#name = railsStoreName(spec.options.sessionStore, spec.store);
     this.#prefix =
       railsPrefix(spec.prefix, this.#name) + (this.#name === 'cache_store' ? '_session_id:' : '');

@@ -13,6 +13,19 @@ export function orRemembered(
   return carriesOne(profile, cookies, names) ? unknown('user.remembered') : finding;
 }
 
+/**
+ * The identity of a credential beside which a remember-me cookie may come, and the one that it has in the other case. `text`: its
+ * canonical form.
+ */
+export function twoFaced(
+  remembered: boolean,
+  text: string,
+): { readonly identity: string; readonly alias: string } {
+  const plain = `-${text}`;
+  const beside = `r${text}`;
+  return remembered ? { identity: beside, alias: plain } : { identity: plain, alias: beside };
+}
+
 /** Whether the request carries one of the cookies with a value. */
 export function carriesOne(profile: CookieProfile, cookies: string, names: readonly string[]): boolean {
   for (const name of names) {

@@ -69,6 +69,12 @@ const options = {
     about:
       'Where in the JSON its end is, in unix seconds: `exp`. Without it a copy is good as long as the secret.',
   },
+  issued: {
+    kind: 'text',
+    default: null,
+    about:
+      'Where in the JSON the time of its signing is, in unix seconds: `iat`. Without it a revocation cannot tell by time.',
+  },
 } as const;
 
 type Spec = FormatSpec<OptionValues<typeof options>>;
@@ -94,12 +100,14 @@ class SignedCookieFormat implements SessionFormat {
   constructor(spec: Spec) {
     if (spec.options.separator === '')
       throw new FormatProblem('verify.signed-cookie.separator', 'nothing separates value and signature', '.');
-    if (spec.options.content === 'user' && spec.options.expires !== null)
-      throw new FormatProblem(
-        'verify.signed-cookie.expires',
-        'a value that is the user id holds no end',
-        'leave it out',
-      );
+    for (const name of ['expires', 'issued'] as const) {
+      if (spec.options.content === 'user' && spec.options[name] !== null)
+        throw new FormatProblem(
+          `verify.signed-cookie.${name}`,
+          'a value that is the user id holds no times',
+          'leave it out',
+        );
+    }
     this.#spec = spec;
     this.#keys = spec.secrets.map(keyBytes);
     this.steps = [
@@ -130,9 +138,12 @@ class SignedCookieFormat implements SessionFormat {
     const session = readJson(value, options.content === 'base64-json');
     if (session === undefined) return invalid('credential.malformed');
     const end = options.expires === null ? null : lookAt(session, options.expires.split('.'));
-    if (end === null) return genuine(asUserId(lookAt(session, user)), session);
+    const issued = options.issued === null ? null : lookAt(session, options.issued.split('.'));
+    const issuedAtS = typeof issued === 'number' ? issued : null;
+    const id = asUserId(lookAt(session, user));
+    if (end === null) return genuine(id, session, null, issuedAtS);
     if (typeof end !== 'number') return invalid('credential.malformed');
-    return end <= nowS ? invalid('expired') : genuine(asUserId(lookAt(session, user)), session, end);
+    return end <= nowS ? invalid('expired') : genuine(id, session, end, issuedAtS);
   }
 }
 

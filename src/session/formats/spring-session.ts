@@ -15,7 +15,7 @@ import type { OptionValues } from '../format-options.ts';
 import type { StoredCell, StoredValue, StoreReader } from '../store.ts';
 import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
 import { CREDENTIAL_MAX } from './credential.ts';
-import { orRemembered } from './remembered.ts';
+import { orRemembered, twoFaced } from './remembered.ts';
 
 const options = {
   base64: { kind: 'flag', default: true, about: '`useBase64Encoding` of the cookie serializer.' },
@@ -59,6 +59,7 @@ const ATTRIBUTE = 'sessionAttr:';
 class SpringSession implements SessionFormat {
   readonly prepare = null;
   readonly steps: readonly string[];
+  readonly alsoReads: readonly string[];
   readonly #spec: Spec;
   readonly #prefix: string;
 
@@ -70,6 +71,7 @@ class SpringSession implements SessionFormat {
         'no `user`, or the store Redis',
       );
     this.#spec = spec;
+    this.alsoReads = spec.options.remember;
     this.#prefix = spec.prefix ?? 'spring:session:sessions:';
     this.steps = [
       `the session is looked up in ${spec.store} by its id`,
@@ -91,7 +93,8 @@ class SpringSession implements SessionFormat {
     const remembered = nobodyYet(invalid('store.none')).verdict === 'unknown';
     return {
       // An id may hold any character, so only its length tells where it ends.
-      identity: `${remembered ? 'r' : '-'}${ids.map((id) => `${id.length}:${id}`).join('')}`,
+      ...twoFaced(remembered, ids.map((id) => `${id.length}:${id}`).join('')),
+      ...(ids.length === 1 ? { session: ids[0]! } : {}),
       check: async (stores, nowS) => nobodyYet(await this.#first(ids, stores, nowS)),
     };
   }
@@ -103,7 +106,7 @@ class SpringSession implements SessionFormat {
       finding = await (this.#spec.store === 'redis'
         ? this.#hash(id, stores, nowS)
         : this.#row(id, stores, nowS));
-      if (finding.verdict !== 'invalid') break;
+      if (finding.verdict !== 'invalid') return { ...finding, session: id };
     }
     return finding;
   }
@@ -123,7 +126,8 @@ class SpringSession implements SessionFormat {
     const last = decoded(cells.get('lastAccessedTime'));
     const pause = decoded(cells.get('maxInactiveInterval'));
     // The mapper wants all three.
-    if (typeof decoded(cells.get('creationTime')) !== 'number') return unknown('store.malformed');
+    const created = decoded(cells.get('creationTime'));
+    if (typeof created !== 'number') return unknown('store.malformed');
     if (typeof last !== 'number' || typeof pause !== 'number') return unknown('store.malformed');
     const ends = pause < 0 ? Number.POSITIVE_INFINITY : last / 1000 + pause;
     if (ends <= nowS) return invalid('expired');
@@ -136,7 +140,8 @@ class SpringSession implements SessionFormat {
       attributes.set(attribute, attribute === wanted ? decoded(cell) : readable(cell));
     }
     const end = Math.min(ends, endsAtS ?? Number.POSITIVE_INFINITY);
-    return genuine(userOf(attributes, this.#spec.user), attributes, Number.isFinite(end) ? end : null);
+    const user = userOf(attributes, this.#spec.user);
+    return genuine(user, attributes, Number.isFinite(end) ? end : null, created / 1000);
   }
 
   /** PostgreSQL folds the names of its schema to lower case, MySQL keeps them. */
@@ -144,19 +149,22 @@ class SpringSession implements SessionFormat {
     const lower = this.#spec.store === 'postgres';
     const named = (name: string): string => (lower ? name.toLowerCase() : name);
     const [ends, principal] = [named('EXPIRY_TIME'), named('PRINCIPAL_NAME')];
+    const creation = named('CREATION_TIME');
     const stored = await stores.get({
       kind: 'row',
       table: this.#spec.table ?? named('SPRING_SESSION'),
       keyColumn: named('SESSION_ID'),
       key: id,
-      columns: [ends, principal],
+      columns: [ends, principal, creation],
     });
     if (stored === null) return invalid('store.none');
     const endsMs = Number(stored.cells.get(ends) ?? Number.NaN);
     if (!Number.isFinite(endsMs)) return unknown('store.malformed');
     if (endsMs / 1000 <= nowS) return invalid('expired');
     const user = stored.cells.get(principal) ?? null;
-    return genuine(asUserId(user), new Map([['principal', user]]), endsMs / 1000);
+    const createdMs = Number(stored.cells.get(creation) ?? Number.NaN);
+    const createdAtS = Number.isFinite(createdMs) ? createdMs / 1000 : null;
+    return genuine(asUserId(user), new Map([['principal', user]]), endsMs / 1000, createdAtS);
   }
 }
 

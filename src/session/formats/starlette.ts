@@ -78,6 +78,7 @@ class Starlette implements SessionFormat {
     const bytes = pythonBase64(dated.value, false);
     const session = bytes === null ? undefined : parseJson(bytes.toString('utf8'));
     if (session === undefined) return invalid('credential.malformed');
-    return genuine(asUserId(lookAt(session, this.#spec.user)), session, endOf(dated.signedAtS, maxAgeS));
+    const { signedAtS } = dated;
+    return genuine(asUserId(lookAt(session, this.#spec.user)), session, endOf(signedAtS, maxAgeS), signedAtS);
   }
 }

@@ -14,7 +14,7 @@ import type { OptionValues } from '../format-options.ts';
 import type { StoredValue, StoreReader } from '../store.ts';
 import { type Finding, genuine, invalid, unknown } from '../verdict.ts';
 import { readPhpId } from './php.ts';
-import { orRemembered } from './remembered.ts';
+import { orRemembered, twoFaced } from './remembered.ts';
 
 const options = {
   firewall: { kind: 'text', default: 'main', about: 'Name of the firewall context whose token counts.' },
@@ -56,10 +56,12 @@ const MAX_LIFETIME_S = 315_576_000;
 class Symfony implements SessionFormat {
   readonly prepare = null;
   readonly steps: readonly string[];
+  readonly alsoReads: readonly string[];
   readonly #spec: Spec;
 
   constructor(spec: Spec) {
     this.#spec = spec;
+    this.alsoReads = spec.options.remember;
     this.steps = [
       'the id is looked at',
       `the session is looked up in ${spec.store} by its id`,
@@ -74,7 +76,8 @@ class Symfony implements SessionFormat {
     if (typeof id !== 'string') return nobodyYet(id);
     const remembered = nobodyYet(invalid('store.none')).verdict === 'unknown';
     return {
-      identity: `${remembered ? 'r' : '-'}${id}`,
+      ...twoFaced(remembered, id),
+      session: id,
       check: async (stores, nowS) => nobodyYet(await this.#check(id, stores, nowS)),
     };
   }
@@ -99,7 +102,7 @@ class Symfony implements SessionFormat {
       return invalid('expired');
     try {
       const session = decodePhpSession('php', held.bytes);
-      return genuine(this.#user(session), session, held.endsAtS);
+      return genuine(this.#user(session), session, held.endsAtS, createdAtS(session));
     } catch (error) {
       if (error instanceof DecodeError) return unknown('store.malformed');
       throw error;
@@ -125,6 +128,15 @@ class Symfony implements SessionFormat {
     // Somebody is logged in, but who cannot be seen: not a reason to say that nobody is.
     throw new DecodeError('a user without a property that is known');
   }
+}
+
+/**
+ * When the session was begun: MetadataBag.php, `c` of `_sf2_meta`, which a login stamps anew as it changes the id (Session/Storage/
+ * NativeSessionStorage.php, `regenerate`). Null: the bag is not there.
+ */
+function createdAtS(session: Data): number | null {
+  const created = lookAt(session, ['_sf2_meta', 'c']);
+  return typeof created === 'number' ? created : null;
 }
 
 /** Null: not a row of PdoSessionHandler's. */
