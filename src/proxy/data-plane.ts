@@ -15,6 +15,7 @@ import { suspicionAfterMs } from '../health/suspicion.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { MetricBook } from '../observe/metric-book.ts';
 import { compile } from '../plan/compile.ts';
+import { homesWanted } from '../plan/session-homes.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { OpenSession } from '../session/open-session.ts';
 import { NO_REVOCATIONS, type Revocations } from '../session/revocations.ts';
@@ -130,6 +131,7 @@ export class DataPlane implements ListenerPlane {
     this.#sessions = new SessionDesk({
       ...input,
       revocations: input.revocations ?? NO_REVOCATIONS,
+      homes: homesWanted(config),
       timers: systemTimers,
       onVouch: input.reports.vouched,
     });

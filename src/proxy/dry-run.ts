@@ -98,6 +98,7 @@ class DryExchange extends Exchange {
 
   override onChecked(passed: boolean): void {
     this.request.sessionLines = this.session.lines;
+    this.homing.know(this.session.standing);
     this.#tell(passed);
   }
 

@@ -85,6 +85,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   onChecked(passed: boolean): void {
     this.#state = STATE.attempting;
     this.request.sessionLines = this.session.lines;
+    this.homing.know(this.session.standing);
     if (passed) this.#place();
     else this.fail(this.session.fault);
   }

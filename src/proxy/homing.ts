@@ -9,6 +9,7 @@ import type { Fault } from '../base/fault.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { PoolAffinity } from '../pool/pool-affinity.ts';
+import type { Standing } from '../session/standing.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { CookieCursor, joinCookies, joinCookiesWithout } from '../wire/cookies.ts';
 import { FIELD } from '../wire/fields.ts';
@@ -22,6 +23,7 @@ import type { Plane } from './plane.ts';
 import { HOMED } from './plane-metrics.ts';
 import type { CookieWriter } from './request-writer.ts';
 import type { AnswerEditor } from './response-writer.ts';
+import { SessionHoming } from './session-homing.ts';
 
 const COOKIE = latin1Bytes('Cookie: ');
 const CRLF = latin1Bytes('\r\n');
@@ -44,6 +46,7 @@ export class Homing implements CookieWriter {
 
   readonly #plane: Plane;
   readonly #answer = new CookieAnswer();
+  readonly #session = new SessionHoming();
   #pool: Pool | null = null;
   #affinity: PoolAffinity | null = null;
   /** The user's home, serving or not; null: none, or it left the pool. */
@@ -91,7 +94,26 @@ export class Homing implements CookieWriter {
       this.#key = balanceKey(pool.spec.balance.hash, head, this.clientAddress, this.#plane.random);
     const affinity = plan.affinity ? pool.spec.affinity : null;
     this.#affinity = affinity;
-    if (affinity !== null && cookies > 0) this.#readCookies(affinity, fields);
+    const homes = affinity === null ? null : affinity.session;
+    this.#session.begin(homes, plan.session);
+    if (affinity !== null && homes === null && cookies > 0) this.#readCookies(affinity, fields);
+  }
+
+  /** The session is checked: where homes are found by it, this is what finds them. Null: it was not to be checked. */
+  know(standing: Standing | null): void {
+    if (this.#affinity === null || this.#affinity.session === null) return;
+    const session = this.#session;
+    const home = session.find(standing, this.#pool!, this.#nowS());
+    this.nonceHi = session.hi;
+    this.nonceLo = session.lo;
+    if (home === null) return;
+    this.#home = home;
+    this.#known = true;
+  }
+
+  /** By whose key the request is placed of whom nobody remembers a home; null: by none. */
+  get placedByKey(): 'session' | 'user' | null {
+    return this.#session.keyed && !this.#known ? this.#session.by : null;
   }
 
   #readTrusted(fields: HeadFields, side: ClientSide): void {
@@ -183,6 +205,7 @@ export class Homing implements CookieWriter {
       if (this.failsWhenLost) return null;
       return pool.pickFor(this.nonceHi, this.nonceLo, avoid.count === 0 ? null : avoid);
     }
+    if (this.#session.keyed) return pool.pickHomeFor(this.nonceHi, this.nonceLo, avoid);
     if (this.#affinity === null) return pool.pick(this.#key, avoid.count === 0 ? null : avoid);
     return pool.pickHome(this.#key, avoid);
   }
@@ -244,10 +267,11 @@ export class Homing implements CookieWriter {
   answerEditor(upstream: Upstream, head: ResponseHead): AnswerEditor | null {
     const affinity = this.#affinity;
     if (affinity === null) return null;
-    const sets = this.#settle(affinity, upstream, head);
+    const gives = setsCookies(head) && this.#gives(affinity, upstream, head);
+    const sets = this.#settle(affinity, upstream, gives);
     if (this.result !== HOMED.none) this.#plane.metrics.homed(this.#pool!, this.result);
     // Who only had to be answered elsewhere this once is a user of his home.
-    if (this.#known && this.result !== HOMED.none) {
+    if ((this.#known || this.#session.keyed) && this.result !== HOMED.none) {
       const table = this.#plane.table;
       noteUser(
         table.userRegisters,
@@ -259,9 +283,10 @@ export class Homing implements CookieWriter {
       );
     }
     if (affinity.learned !== null) {
-      if (setsCookies(head)) this.#learn(affinity, head, upstream);
+      if (gives) this.#learn(affinity, head, upstream);
       return null;
     }
+    if (affinity.session !== null) return null;
     const position = upstream.spec.position;
     if (affinity.prefix !== null) {
       return marksCookies(affinity.prefix, head) ? this.#answer.forPrefix(affinity.prefix, position) : null;
@@ -272,7 +297,7 @@ export class Homing implements CookieWriter {
   }
 
   /** Whether our own cookie is set: for a new user, a moved one, or a token that should be renewed. */
-  #settle(affinity: PoolAffinity, upstream: Upstream, head: ResponseHead): boolean {
+  #settle(affinity: PoolAffinity, upstream: Upstream, gives: boolean): boolean {
     const home = this.#home;
     if (upstream === home) {
       this.result = HOMED.kept;
@@ -285,12 +310,14 @@ export class Homing implements CookieWriter {
       this.#plane.metrics.moved(this.#pool!, home === null ? '' : home.name);
       this.#plane.reports.moved(this.#pool!.name, home === null ? '' : home.name, upstream.name);
       affinity.learned?.settle(this.nonceHi, this.nonceLo, upstream.slot + 1, this.#nowS());
+      if (affinity.session !== null) this.#session.settle(upstream, this.#nowS());
       return true;
     }
     this.result = this.#forged ? HOMED.forged : HOMED.fresh;
+    if (this.#session.keyed) this.#session.settle(upstream, this.#nowS());
     if (affinity.cookie === null) {
-      // Without a cookie of ours only an answer that sets the app's makes somebody live here.
-      if (setsCookies(head)) this.#pool!.noteNewUser(upstream);
+      // Without a cookie of ours only a session, or an answer that sets the app's cookie, makes somebody live here.
+      if (gives || this.#session.keyed) this.#pool!.noteNewUser(upstream);
       else if (!this.#forged) this.result = HOMED.none;
       return false;
     }
@@ -299,6 +326,11 @@ export class Homing implements CookieWriter {
     this.nonceLo = affinity.cookie.nonceLo;
     this.#pool!.noteNewUser(upstream);
     return true;
+  }
+
+  /** Whether an answer that sets cookies may make somebody live here: one that gives out no session does not, where that can be told. */
+  #gives(affinity: PoolAffinity, upstream: Upstream, head: ResponseHead): boolean {
+    return affinity.session === null || this.#session.learn(head, upstream, this.#nowS());
   }
 
   #learn(affinity: PoolAffinity, head: ResponseHead, upstream: Upstream): void {

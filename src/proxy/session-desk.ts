@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Timers } from '../base/timers.ts';
 import type { MetricBook } from '../observe/metric-book.ts';
+import type { HomesWanted } from '../session/home-keys.ts';
 import type { OpenSession } from '../session/open-session.ts';
 import type { Revocations } from '../session/revocations.ts';
 import { PUSH_NAMES } from '../session/store-watch.ts';
@@ -15,6 +16,8 @@ export interface SessionDeskInput {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly revocations: Revocations;
+  /** By name of the block; those that are not there are asked for no homes. */
+  readonly homes: ReadonlyMap<string, HomesWanted>;
   /** The store of a session block begins or ceases to tell of changes. */
   readonly onVouch: (session: string, up: boolean, why: string | null) => void;
   /** A check of a session that threw what it should not. */
@@ -69,6 +72,7 @@ function rowOf(input: SessionDeskInput, session: OpenSession): Row {
 function verifierOf(input: SessionDeskInput, { options, format, store }: OpenSession): SessionVerifier {
   const { book, clock, timers, revocations } = input;
   const where = { session: options.name };
+  const homes = input.homes.get(options.name);
   const checks = checkCells(book, options.name);
   const stale = book.counter('limpet_session_stale_total', where);
   const pushes = PUSH_NAMES.map((result) =>
@@ -79,6 +83,7 @@ function verifierOf(input: SessionDeskInput, { options, format, store }: OpenSes
     format,
     store,
     revocations,
+    ...(homes === undefined ? {} : { homes }),
     timers,
     nowMs: () => clock.nowMs(),
     wallMs: () => clock.wallMs(),
