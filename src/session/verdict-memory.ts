@@ -79,6 +79,13 @@ export class VerdictMemory implements WatchedMemory {
     this.drop(standing);
   }
 
+  /** What is remembered under `key` was found not to be true any more. */
+  refute(key: string, standing: Standing): void {
+    standing.untilMs = ENDED_MS;
+    standing.heldS = -1;
+    if (this.#cache.peek(key) === standing) this.#cache.delete(key);
+  }
+
   drop(standing: Standing): void {
     const { tracked } = standing;
     if (tracked !== null && this.#cache.peek(tracked.remembered) === standing)

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import type { Timers } from '../base/timers.ts';
 import { isAmbiguous } from './cookie-profiles.ts';
 import type { CredentialSource, Pending, SessionFormat } from './format.ts';
+import { Grace } from './grace.ts';
 import { type HomeKeys, type HomesWanted, homeKeys, homeOfCookies } from './home-keys.ts';
 import type { SessionOptions } from './options.ts';
 import { passedLines } from './passed-fields.ts';
@@ -23,7 +24,7 @@ import {
 import { NO_STORE, StoreFault, type WatchableStore } from './store.ts';
 import { StoreWatch } from './store-watch.ts';
 import type { TrackingReader } from './tracked.ts';
-import { type Finding, REVOKED, type Reason, unknown, VERDICT_NAMES } from './verdict.ts';
+import { AWAY_REASONS, type Finding, REVOKED, type Reason, unknown, VERDICT_NAMES } from './verdict.ts';
 import { VerdictMemory } from './verdict-memory.ts';
 
 /** Where a verdict came from, by number: remembered, from the store, or from the cookie or token alone. */
@@ -31,8 +32,7 @@ export const SOURCE_NAMES = ['cache', 'store', 'token'] as const;
 const SOURCE = { cache: 0, store: 1, token: 2 } as const;
 
 const INVALID = VERDICT_NAMES.indexOf('invalid');
-/** What a store that is away comes to. */
-const AWAY: ReadonlySet<Reason> = new Set(['store.down', 'store.late', 'store.busy']);
+const UNKNOWN = VERDICT_NAMES.indexOf('unknown');
 
 /** In place of `seen`: no sequence has it. */
 const NEVER_SEEN = -1;
@@ -91,6 +91,8 @@ export class SessionVerifier implements StandingOwner {
   readonly #input: VerifierInput;
   readonly #revocations: Revocations;
   readonly #memory: VerdictMemory | null;
+  /** Null where nothing is remembered. */
+  readonly #grace: Grace | null;
   readonly #watch: StoreWatch | null;
   readonly #flights = new Map<string, CheckFlight>();
   /** Verdicts that say nothing but themselves, made once. */
@@ -108,6 +110,10 @@ export class SessionVerifier implements StandingOwner {
     this.#input = input;
     this.#revocations = input.revocations ?? NO_REVOCATIONS;
     this.#memory = options.cache === null ? null : new VerdictMemory({ ...options.cache, nowMs, wallMs });
+    this.#grace =
+      options.cache === null
+        ? null
+        : new Grace({ graceMs: options.outage.graceMs, ttlMs: options.cache.ttlMs, nowMs, wallMs });
     this.#watch = this.#memory === null ? null : this.#watchStore(this.#memory);
   }
 
@@ -175,7 +181,7 @@ export class SessionVerifier implements StandingOwner {
         flight.join(waiter);
         return null;
       }
-      if (this.#flights.size >= FLIGHTS_MAX) return this.#busy(key, session);
+      if (this.#flights.size >= FLIGHTS_MAX) return this.#busy(key, session, kept);
       const reader = this.#watch?.reader() ?? null;
       const check: Check = { key, session, reader, generation: this.#watch?.generation ?? 0, kept };
       const found = read.check(reader ?? store ?? NO_STORE, wallS);
@@ -252,7 +258,7 @@ export class SessionVerifier implements StandingOwner {
       const standing = this.#standing(finding, check);
       // Whoever is told may ask again at once, which begins another flight.
       for (const one of flight.land()) {
-        this.#input.onChecked(standing.verdict, source);
+        this.#count(finding, standing, source);
         one.onVerdict(standing);
       }
     };
@@ -267,14 +273,23 @@ export class SessionVerifier implements StandingOwner {
 
   #settle(finding: Finding, source: number, check: Check | null = null): Standing {
     const standing = check === null ? this.#once(finding, null) : this.#standing(finding, check);
-    this.#input.onChecked(standing.verdict, source);
+    this.#count(finding, standing, source);
     return standing;
   }
 
+  /** Counts one request: as remembered, where an old verdict stands in for the one that cannot be had. */
+  #count(finding: Finding, { verdict }: Standing, source: number): void {
+    const stale = finding.verdict === 'unknown' && verdict !== UNKNOWN && verdict !== INVALID;
+    this.#input.onChecked(verdict, stale ? SOURCE.cache : source);
+    if (stale) this.#input.onStale?.();
+  }
+
   /** Too many checks are under way for another. */
-  #busy(key: string, session: string | null): Standing {
-    const standing = this.#once(unknown('store.busy'), this.#home(key, session, null));
-    this.#input.onChecked(standing.verdict, SOURCE.store);
+  #busy(key: string, session: string | null, kept: Standing | null): Standing {
+    const finding = unknown('store.busy');
+    const home = kept?.home ?? this.#home(key, session, null);
+    const standing = this.#stale(finding, kept, key) ?? this.#once(finding, home);
+    this.#count(finding, standing, SOURCE.store);
     return standing;
   }
 
@@ -301,9 +316,11 @@ export class SessionVerifier implements StandingOwner {
     const home = this.#home(check.key, store === null ? facts.session : check.session, finding.user);
     // Who it was when that was known: an outage moves nobody.
     if (finding.verdict === 'unknown')
-      return this.#stale(finding, check) ?? this.#once(finding, check.kept?.home ?? home);
+      return this.#stale(finding, check.kept, check.key) ?? this.#once(finding, check.kept?.home ?? home);
     const memory = this.#memory;
     if (memory === null || (finding.verdict !== 'valid' && store !== null)) {
+      // It was logged out: an outage must not bring it back.
+      if (check.kept !== null) memory?.refute(check.key, check.kept);
       const once = this.#once(finding, home);
       // What holds nothing of a session is the same for all, and says nothing of one.
       if (finding.data !== null) once.facts = facts;
@@ -339,17 +356,18 @@ export class SessionVerifier implements StandingOwner {
     return this.#watch?.vouching === true && this.#watch.generation === generation;
   }
 
-  /** The last verdict, where the store is away and it was true not long ago; else null. */
-  #stale(finding: Finding, { kept, key }: Check): Standing | null {
-    const { options, nowMs, wallMs, onStale } = this.#input;
-    const { graceMs } = options.outage;
-    if (kept === null || kept.heldS < 0 || !AWAY.has(finding.reason)) return null;
-    if (nowMs() - kept.heldS * 1000 > graceMs) return null;
-    if (kept.endsS >= 0 && wallMs() >= kept.endsS * 1000) return null;
+  /** The last verdict, where the store is away and it was true not long ago; null: there is none. */
+  #stale(finding: Finding, kept: Standing | null, key: string): Standing | null {
+    if (kept === null) return null;
+    if (!AWAY_REASONS.has(finding.reason)) {
+      // Something else is there now than what it was read from.
+      kept.heldS = -1;
+      return null;
+    }
+    // First of all: who was revoked is known to be, however long ago he was last seen.
     const standing = this.#compared(kept, key);
-    if (standing !== kept) return standing;
-    onStale?.();
-    return kept.asStale();
+    if (standing !== kept || kept.reason === 'revoked') return standing;
+    return this.#grace?.covers(kept) === true ? kept.asStale() : null;
   }
 
   /** For one request. What holds nothing of a session is the same for all. */

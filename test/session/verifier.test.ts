@@ -213,3 +213,23 @@ t.test('of several blocks the best verdict counts, of equals the first', async (
   await settled();
   t.equal(leaver.told.length, 0);
 });
+
+t.test(
+  'where a store that is away is answered 503, a block that lets pass counts more, and a login page less',
+  async (t) => {
+    const strict = { ...OPTIONS.outage, unjudged: '503' } as const;
+    const ask = async (first: Partial<SessionOptions>, found: Finding): Promise<string> => {
+      const one = setup({ name: 'one', ...first });
+      const two = setup({ name: 'two', outage: strict }, true);
+      one.format.find = () => found;
+      two.format.find = () => Promise.reject(new StoreFault('down', 'x'));
+      const waiter = new Waiter();
+      new SessionGuard([one.verifier, two.verifier]).check(source('s'), waiter);
+      await settled();
+      return waiter.told[0]!.verifier.name;
+    };
+    t.equal(await ask({ require: 'session' }, genuine(null, {})), 'one', 'a visitor who may pass does');
+    t.equal(await ask({}, genuine(null, {})), 'two', 'who may not is not sent to log in');
+    t.equal(await ask({}, invalid('expired')), 'two');
+  },
+);
