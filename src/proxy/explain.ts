@@ -1,4 +1,5 @@
 // Decides about one request as the running proxy would, step by step and in words; forwards nothing.
+import type { SessionHomes } from '../affinity/session-homes.ts';
 import { BALANCER_KINDS } from '../balance/kinds.ts';
 import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import type { Config, ListenerConfig } from '../config/config.ts';
@@ -232,6 +233,7 @@ class Explainer {
     const { result: chosen, certain } = this.#run.withoutChance(() => {
       // Read again under watch: a hash of what the request lacks is drawn by chance.
       homing.read(plan, pool, this.#run.head, this.#run.side);
+      homing.know(exchange.session.standing);
       return placement.find();
     });
     const affinity = plan.affinity ? pool.spec.affinity : null;
@@ -248,6 +250,7 @@ class Explainer {
     if (homing.bound) why = 'the user lives there';
     else if (moved) why = "chosen by the user's own number, so that all of the user's requests meet there";
     else if (candidates.length === 1) why = 'there is no other';
+    else if (homing.placedByKey !== null) why = `the hash of the ${homing.placedByKey} leads there`;
     else if (pool.usesKey) why = this.#byKey(pool, certain);
     const all = candidates.join(', ');
     this.#say(
@@ -286,12 +289,24 @@ class Explainer {
     answer.parse(PLAIN_ANSWER, 0, PLAIN_ANSWER.length, false);
     const sets = run.exchange.homing.answerEditor(chosen, answer) !== null;
     const result = HOMED_NAMES[run.exchange.homing.result]!;
+    if (affinity.session !== null) {
+      this.#say('affinity', this.#sessionHomeWords(affinity.session));
+      return result;
+    }
     const cookie = latin1Text(affinity.cookieName, 0, affinity.cookieName.length);
     this.#say(
       'affinity',
       `${this.#homeWords(result, cookie, affinity, pool, chosen)}${sets ? '; the answer sets it' : ''}`,
     );
     return result;
+  }
+
+  #sessionHomeWords({ by, learns }: SessionHomes): string {
+    const key = this.#run.exchange.homing.placedByKey;
+    if (key !== null)
+      return `by the ${key}: who is not remembered lives where its hash leads; only the running proxy knows whom it remembers elsewhere`;
+    const shown = `by the ${by}: the request shows no session`;
+    return learns ? `${shown}, and one that the answer gives out lives where that came from` : shown;
   }
 
   #homeWords(result: string, cookie: string, affinity: PoolAffinity, pool: Pool, chosen: Upstream): string {
