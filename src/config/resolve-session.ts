@@ -9,6 +9,7 @@ import { buildSession } from '../session/open-session.ts';
 import type { SessionOptions } from '../session/options.ts';
 import type { PoolConfig } from './config.ts';
 import { blame, blameKey, type Draft, items, warn, whole } from './draft.ts';
+import { resolveOutage } from './resolve-session-outage.ts';
 import { resolveExempt, resolveOnFail, resolvePass } from './resolve-session-policy.ts';
 import { resolveRows, resolveStore } from './resolve-session-store.ts';
 import type { ReadSession } from './schema/root.ts';
@@ -78,6 +79,7 @@ function resolveSession(
       'login, once the counts are as expected',
     );
   }
+  const store = resolveStore(draft, read, kind, verify.name, path, pools);
   const options: SessionOptions = {
     name,
     verify: verify.name,
@@ -85,7 +87,7 @@ function resolveSession(
     cookie: read.cookie ?? kind.cookie ?? '',
     secrets: whole(read.secrets),
     user: pathOf(read.user) ?? kind.user ?? [],
-    store: resolveStore(draft, read, kind, verify.name, path, pools),
+    store,
     rows: resolveRows(draft, read, kind, verify.name, path),
     require: read.require,
     exempt: resolveExempt(draft, read, path),
@@ -95,12 +97,7 @@ function resolveSession(
       read.cache === false
         ? null
         : { ttlMs: read.cache.ttl, entries: read.cache.entries, push: read.cache.push !== false },
-    outage: {
-      graceMs: read.outage.grace,
-      // A choice of the schema, which reads a bare 503 as a number or as a word.
-      unjudged: String(read.outage.then) === '503' ? '503' : 'forward',
-      readyz: read.outage.readyz,
-    },
+    outage: resolveOutage(draft, read, store !== null, path),
     pass: resolvePass(draft, read, path),
   };
   if (!draft.findings.failed) tryFormat(draft, options, path);

@@ -29,6 +29,7 @@ import { ControlView } from './control-view.ts';
 import { BindError, Crew } from './crew.ts';
 import type { FromWorker } from './messages.ts';
 import { makeSwitch, type RevocationSwitch } from './revocation-switch.ts';
+import { StoreReports } from './store-reports.ts';
 
 /** The file that a worker runs, of the same kind as this one: TypeScript in development, else what was built. */
 const WORKER_ENTRY = new URL(
@@ -69,7 +70,7 @@ export class ControlPlane {
   readonly #apps: FastifyInstance[] = [];
   readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
   #windowTimer: NodeJS.Timeout | null = null;
-  readonly storeFaults = new Map<string, string>();
+  readonly stores = new StoreReports();
   #bugToldAtMs = Number.NEGATIVE_INFINITY;
   #movesToldAtMs = 0;
   #movesTold = 0;
@@ -128,6 +129,7 @@ export class ControlPlane {
       addresses: () => this.slots.map(({ slot }) => this.resolver.address(slot)),
       onMessage: (worker, message, account) => this.#hear(worker, message, account),
       onDeath: (worker, why) => {
+        this.stores.forget(worker);
         this.shelf.own.values[this.shelf.own.counter('limpet_worker_restarts_total', {})]!++;
         this.log.error({ worker, why }, 'a worker died and is replaced');
       },
@@ -345,9 +347,13 @@ export class ControlPlane {
   }
 
   #tellStore(worker: number, session: string, up: boolean, why: string | null): void {
-    if (why !== null) this.storeFaults.set(session, why);
+    this.stores.tell(worker, session, up, why ?? '');
     if (up) this.log.info({ worker, session }, 'the store of sessions answers');
-    else this.log.warn({ worker, session, why }, 'the store of sessions is away; its verdicts are unknown');
+    else
+      this.log.warn(
+        { worker, session, why },
+        'the store of sessions is away; verdicts of a while ago stand, the rest is unknown',
+      );
   }
 
   #tellVouched(worker: number, session: string, up: boolean, why: string | null): void {

@@ -18,8 +18,9 @@ import type { SlottedUpstream } from '../plan/slots.ts';
 import type { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { urlOf } from './binding.ts';
-import type { RevocationSwitch } from './revocation-switch.ts';
 import { continuityViews } from './continuity-view.ts';
+import type { RevocationSwitch } from './revocation-switch.ts';
+import type { StoreReports } from './store-reports.ts';
 
 /** The parts of the main thread that the view looks at. */
 export interface ViewSource {
@@ -33,8 +34,7 @@ export interface ViewSource {
   readonly stopping: boolean;
   /** Null: no session is checked. */
   readonly switch: RevocationSwitch | null;
-  /** Why a store was away last, by session block. */
-  readonly storeFaults: ReadonlyMap<string, string>;
+  readonly stores: StoreReports;
 }
 
 /** One process's view of itself. */
@@ -92,12 +92,12 @@ export class ControlView implements AdminView {
   }
 
   sessions(): readonly SessionView[] {
-    const { config, shelf, workers, storeFaults } = this.#source;
+    const { config, shelf, stores } = this.#source;
     return config.sessions.map((session): SessionView => {
       const at = { session: session.name };
       const checks = (labels: Readonly<Record<string, string>>): number =>
         shelf.total('limpet_session_checks_total', { ...at, ...labels });
-      const up = shelf.total('limpet_session_store_up', at) >= workers;
+      const why = stores.whyAway(session.name);
       return {
         name: session.name,
         verify: session.verify,
@@ -113,25 +113,27 @@ export class ControlView implements AdminView {
             ? null
             : { hits: checks({ source: 'cache' }), entries: shelf.total('limpet_session_remembered', at) },
         store:
-          session.store === null
-            ? null
-            : { kind: session.store.family, up, why: up ? '' : (storeFaults.get(session.name) ?? '') },
+          session.store === null ? null : { kind: session.store.family, up: why === null, why: why ?? '' },
       };
     });
-  }
-
-  continuity(): readonly ContinuityView[] {
-    return continuityViews(this.#source.config.pools, this.#source.shelf);
   }
 
   get revocations(): RevocationRegistry | null {
     return this.#source.switch?.registry ?? null;
   }
 
+  continuity(): readonly ContinuityView[] {
+    return continuityViews(this.#source.config.pools, this.#source.shelf);
+  }
+
   ready(): Readiness {
-    const { crew, workers, stopping } = this.#source;
+    const { config, crew, workers, stopping, stores } = this.#source;
     if (stopping) return { ok: false, why: 'stopping' };
     if (crew.listening === 0) return { ok: false, why: `0 of ${workers} workers listen` };
+    for (const { name, outage } of config.sessions) {
+      const why = outage.readyz ? stores.whyAway(name) : null;
+      if (why !== null) return { ok: false, why: `the store of the sessions ${name} is away: ${why}` };
+    }
     return { ok: true, why: '' };
   }
 

@@ -21,7 +21,7 @@ export interface OpenSession {
   close(): Promise<void>;
 }
 
-/** A store came up or went down. `why` names no key and no value. */
+/** A store of a block came up or went down. `up`: all that the block has answer; `why` one does not names no key and no value. */
 export interface StoreChange {
   readonly up: boolean;
   readonly why: string | null;
@@ -67,24 +67,30 @@ async function openSession(
 ): Promise<OpenSession> {
   const format = buildSession(options);
   format.watch?.((change) => listener.keys(options.name, change));
-  const open = (where: SessionStoreOptions): Promise<StoreGate> =>
+  const away = new Map<'store' | 'rows', string>();
+  const open = (which: 'store' | 'rows', where: SessionStoreOptions): Promise<StoreGate> =>
     openStore(
       { ...where, folder },
       {
         clock: systemClock,
         timers: systemTimers,
         random: systemRandom(),
-        changed: ({ up, why }) => listener.store(options.name, { up, why }),
+        changed: ({ up, why }) => {
+          if (up) away.delete(which);
+          else away.set(which, why ?? '');
+          const [reason = null] = away.values();
+          listener.store(options.name, { up: reason === null, why: reason });
+        },
       },
     );
-  const store = options.store === null ? null : await open(options.store);
-  const rows = options.rows === null ? null : await open(options.rows);
+  const store = options.store === null ? null : await open('store', options.store);
+  const rows = options.rows === null ? null : await open('rows', options.rows);
   await format.prepare?.();
   return {
     options,
     format,
     store: store === null || rows === null ? store : together(store, rows),
-    storeUp: () => (store?.state.up ?? true) && (rows?.state.up ?? true),
+    storeUp: () => away.size === 0,
     close: async () => {
       await Promise.all([store?.close(), rows?.close()]);
     },

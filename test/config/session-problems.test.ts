@@ -54,6 +54,26 @@ for (const [what, lines, expected] of [
     SOUND.replace(/secrets.*\n/, ''),
     /without the app's secret express-session cannot be checked/,
   ],
+  [
+    'a grace that is over before the verdict is',
+    `${SOUND}outage: { grace: 10s }\ncache: { ttl: 10s }`,
+    /warning session.outage.grace: a verdict stands for its `cache.ttl` anyway/,
+  ],
+  [
+    'a grace with nothing to stand',
+    `${SOUND}outage: { grace: 1m }\ncache: false`,
+    /warning session.outage.grace: without a cache no verdict is remembered/,
+  ],
+  [
+    'an answer to nobody',
+    `${SOUND}require: nothing\noutage: { then: 503 }`,
+    /warning session.outage.then: `require: nothing` refuses nobody/,
+  ],
+  [
+    'an outage of no store',
+    'verify: cookie-session\nsecrets: [a secret that is long enough]\nuser: id\noutage: { grace: 1m }',
+    /warning session.outage: these sessions are kept in no store/,
+  ],
   ['a short secret', SOUND.replace('a secret that is long enough', 'short'), /warning .*less than 16 bytes/],
   [
     'no store',
@@ -199,4 +219,14 @@ t.test('origins are checked as browsers would', async (t) => {
   t.match(cors('origins: "https://*.com"'), /top-level/);
   t.match(cors('origins: https://a.example:443'), /usual port.* >> https:\/\/a\.example/);
   t.match(cors('credentials: true'), /origins/);
+});
+
+t.test('an outage that is left as it is, or set to nothing, is no reason for a warning', async (t) => {
+  for (const lines of [
+    'cache: false',
+    'outage: { grace: 0 }',
+    'cache: { ttl: 1h }',
+    'outage: { then: 503, readyz: true }',
+  ])
+    t.same(session(`${SOUND}${lines}`), [], lines);
 });

@@ -261,7 +261,11 @@ export const session = block(
           ['forward', '503'],
           { default: 'forward' },
         ),
-        readyz: leaf('flag', '`/readyz` fails while this store is away.', { default: false }),
+        readyz: leaf(
+          'flag',
+          '`/readyz` is 503, and says why, while this store is away for any worker. Replicas share the store, so that all of them go at once: only where something else can take over.',
+          { default: false },
+        ),
       },
       { default: {} },
     ),
