@@ -1,13 +1,19 @@
 // The one switch of a process: the registry of what is revoked, its memory for the workers, and what log and metrics tell of it.
 import { systemClock } from '../base/clock.ts';
+import { systemRandom } from '../base/random.ts';
 import { systemTimers } from '../base/timers.ts';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
+import type { RevocationKeeper } from '../session/revocation/keeper.ts';
 import { LocalKeeper } from '../session/revocation/local-keeper.ts';
+import type { RevocationOptions } from '../session/revocation/options.ts';
 import { OrderReader } from '../session/revocation/order.ts';
+import { RedisKeeper } from '../session/revocation/redis-keeper.ts';
 import { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { SwitchMemory } from '../session/revocation/shared-revocations.ts';
+import { tlsOf } from '../session/stores/open-store.ts';
+import { parseStoreUrl } from '../session/stores/store-url.ts';
 
 /** The registry, and what every worker is born with. */
 export interface RevocationSwitch {
@@ -26,7 +32,7 @@ export function makeSwitch(config: Config, log: Logger, shelf: MetricShelf): Rev
   const registry = new RevocationRegistry({
     memory,
     ttlMs,
-    keeper: new LocalKeeper(),
+    keeper: makeKeeper(config.revocation),
     reader: new OrderReader(config.sessions),
     clock: systemClock,
     timers: systemTimers,
@@ -42,4 +48,23 @@ export function makeSwitch(config: Config, log: Logger, shelf: MetricShelf): Rev
     onDropped: (why) => count('limpet_revocations_dropped_total', why),
   });
   return { registry, memory };
+}
+
+/** How long the Redis of revocations may take for an answer, ms; it is given up as hung after four times that. */
+const REDIS_DEADLINE_MS = 750;
+
+function makeKeeper({ url, tls, prefix, entries }: RevocationOptions): RevocationKeeper {
+  if (url === null) return new LocalKeeper();
+  const parsed = parseStoreUrl(url);
+  const spec = {
+    url: parsed,
+    tls: tlsOf({ tls }, parsed),
+    replicas: false,
+    deadlineMs: REDIS_DEADLINE_MS,
+    concurrency: 1,
+    folder: '',
+    clock: systemClock,
+    random: systemRandom(),
+  };
+  return new RedisKeeper({ spec, prefix, entries });
 }

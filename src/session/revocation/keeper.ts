@@ -15,6 +15,8 @@ export interface KeeperListener {
   reloaded(lost: boolean): void;
   /** It is in touch with the other replicas, or it is not, and why. */
   synced(up: boolean, why: string): void;
+  /** A login could not be told to the others: too many wait. */
+  loginDropped(): void;
   /** Something in the place where revocations are kept is none, and was dropped. */
   garbage(): void;
 }
@@ -55,6 +57,8 @@ export interface RevocationKeeper {
   take(id: string): Promise<Revocation | null>;
   /** At most `limit` after the place that a page before named; null: from the beginning. Rejects with a RevocationFault. */
   page(limit: number, after: string | null): Promise<Page>;
+  /** Puts back what it has lost; what it has is left alone. Never rejects. */
+  restore(records: readonly Revocation[]): Promise<void>;
   /** Tells others of a login. `key`: 128 bits in base64url; `untilS`: how long it may matter. */
   noteLogin(key: string, timeMs: number, untilS: number): void;
   /** Drops what has run out. */

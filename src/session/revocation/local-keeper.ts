@@ -52,6 +52,8 @@ export class LocalKeeper implements RevocationKeeper {
     };
   }
 
+  async restore(): Promise<void> {}
+
   noteLogin(): void {}
 
   async purge(nowS: number): Promise<void> {

@@ -65,6 +65,18 @@ export function rowOf(letter: RecordLetter): RowKind {
   return LETTERS[letter].row;
 }
 
+/** The letter of a record of which nothing but a row is known. */
+export function letterOf(row: RowKind): RecordLetter {
+  const letters = {
+    [ROW.named]: 's',
+    [ROW.user]: 'u',
+    [ROW.userBefore]: 'p',
+    [ROW.block]: 'b',
+    [ROW.before]: 'a',
+  } as const;
+  return letters[row];
+}
+
 /** Everything but the id, in one line. */
 export function textOf(record: Revocation): string {
   const { letter, timeMs, untilS, more, atMs, by, user, reason } = record;

@@ -11,8 +11,8 @@ import {
 } from './keeper.ts';
 import { LoginNotes } from './login-notes.ts';
 import type { Order, OrderReader } from './order.ts';
-import { namesOf, type Revocation, type RevocationCore, readDigest, rowOf } from './record.ts';
-import { type Put, RevocationTable, ROW } from './revocation-table.ts';
+import { letterOf, namesOf, type Revocation, type RevocationCore, readDigest, rowOf } from './record.ts';
+import { type Put, RevocationTable, ROW, type TableRow } from './revocation-table.ts';
 import type { SwitchMemory } from './shared-revocations.ts';
 
 /** Rows that are looked at in one piece when what has run out is dropped: a millisecond or so. */
@@ -59,6 +59,13 @@ export interface RegistryInput {
   readonly onDropped?: (why: 'garbage' | 'full') => void;
 }
 
+/** A row as a record of its own. */
+function restored({ kind, digest, timeMs, untilS }: TableRow): Omit<Revocation, 'atMs'> {
+  const letter = letterOf(kind);
+  const reason = 'kept by a Limpet while the Redis had lost it';
+  return { ...namesOf(letter, [digest]), letter, timeMs, untilS, by: 'limpet', user: '', reason };
+}
+
 export class RevocationRegistry implements KeeperListener {
   readonly #in: RegistryInput;
   readonly #table: RevocationTable;
@@ -72,6 +79,7 @@ export class RevocationRegistry implements KeeperListener {
   #soonestS = Number.POSITIVE_INFINITY;
   /** The last end of those that logins are noted for, unix s. */
   #notedUntilS = 0;
+  #loginsUnshared = 0;
   #sweepTimer: Timer | null = null;
   #purgeTimer: Timer | null = null;
   #closed = false;
@@ -92,9 +100,9 @@ export class RevocationRegistry implements KeeperListener {
     return this.#table.size;
   }
 
-  /** Logins that had to give way to newer ones. */
+  /** Logins that had to give way to newer ones, or could not be told to other replicas. */
   get loginsLost(): number {
-    return this.#notes.lost;
+    return this.#notes.lost + this.#loginsUnshared;
   }
 
   get state(): KeeperState {
@@ -198,12 +206,19 @@ export class RevocationRegistry implements KeeperListener {
   }
 
   reloaded(lost: boolean): void {
-    if (lost) this.#in.onLost?.();
-    else this.#sweep(0, this.#mark);
+    if (!lost) this.#sweep(0, this.#mark);
+    else {
+      this.#in.onLost?.();
+      void this.#restore(0, this.#mark);
+    }
   }
 
   synced(up: boolean, why: string): void {
     this.#in.onSynced?.(up, why);
+  }
+
+  loginDropped(): void {
+    this.#loginsUnshared++;
   }
 
   garbage(): void {
@@ -246,13 +261,23 @@ export class RevocationRegistry implements KeeperListener {
 
   /** Drops what has run out or was not told by the last reload, a piece at a time. */
   #sweep(start: number, keepMark: number | null, done: () => void = () => {}): void {
-    if (this.#closed) return;
+    // A reload that began meanwhile has a mark of its own.
+    if (this.#closed || (keepMark !== null && keepMark !== this.#mark)) return;
     const end = Math.min(start + SWEEP_ROWS, this.#table.rows);
     const nowS = this.#in.clock.wallMs() / 1000;
     if (this.#table.sweep(start, end, nowS, keepMark) > 0) this.#announceSoon();
     this.#soonestS = Math.min(this.#soonestS, this.#table.untilS);
     if (end === this.#table.rows) done();
     else this.#in.timers.after(0, () => this.#sweep(end, keepMark, done));
+  }
+
+  /** Gives back to the keeper what it has lost, as far as it is known here: whose it was and why is not. */
+  async #restore(start: number, mark: number): Promise<void> {
+    for (let from = start; from < this.#table.rows && mark === this.#mark; from += SWEEP_ROWS) {
+      const atMs = Math.floor(this.#in.clock.wallMs());
+      const rows = this.#table.unmarked(from, Math.min(from + SWEEP_ROWS, this.#table.rows), mark);
+      await this.#in.keeper.restore(rows.map((row) => ({ ...restored(row), atMs })));
+    }
   }
 
   #purgeLater(): void {

@@ -33,6 +33,15 @@ export interface RevocationMemory {
   readonly rows: SharedArrayBuffer;
 }
 
+/** A row as it stands. */
+export interface TableRow {
+  readonly kind: RowKind;
+  /** 128 bits, one character a byte. */
+  readonly digest: string;
+  readonly timeMs: number;
+  readonly untilS: number;
+}
+
 /** What became of a row that was put. */
 export type Put = 'added' | 'changed' | 'same' | 'full';
 
@@ -169,6 +178,27 @@ export class RevocationTable {
     }
     this.untilS = soonest;
     return dropped;
+  }
+
+  /** The rows from `start` to `end` that have another mark. Main thread. */
+  unmarked(start: number, end: number, mark: number): TableRow[] {
+    const cells = this.#cells;
+    const found: TableRow[] = [];
+    for (let row = start; row < end; row++) {
+      const at = row * CELLS;
+      const a = cells[at]!;
+      if (a === EMPTY || a === GONE || cells[at + MARK] === mark) continue;
+      const bytes = Buffer.alloc(16);
+      for (let i = 0; i < 4; i++) bytes.writeInt32LE(cells[at + i]!, i * 4);
+      const kind = cells[at + KIND]!;
+      found.push({
+        kind: (kind & ((1 << KIND_BITS) - 1)) as RowKind, // as `#write` put it there
+        digest: bytes.toString('latin1'),
+        timeMs: (cells[at + TIME_S]! >>> 0) * 1000 + (kind >>> KIND_BITS),
+        untilS: cells[at + UNTIL_S]! >>> 0,
+      });
+    }
+    return found;
   }
 
   #insert(digest: DigestWords, kind: RowKind, timeMs: number, untilS: number, mark: number): boolean {

@@ -54,7 +54,8 @@ const SSL_MODES: Readonly<Record<string, Partial<StoreTls> | null>> = {
   'verify-full': {},
 };
 
-function tlsOf({ tls }: StoreOptions, url: StoreUrl): StoreTls | null {
+/** How the store is recognised, by its URL and what is configured; null: no TLS. Throws StoreProblem. */
+export function tlsOf({ tls }: Pick<StoreOptions, 'tls'>, url: StoreUrl): StoreTls | null {
   const mode = url.parameters.get('sslmode');
   if (mode === undefined) return tls ?? (url.tls ? KNOWN : null);
   if (!Object.hasOwn(SSL_MODES, mode)) {
