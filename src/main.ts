@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs';
 import type { Command, CommandIo } from './cli/command-io.ts';
 import { nearest } from './config/nearest.ts';
 
+/** Longer than any token or cookie. */
+const STDIN_CHARS_MAX = 64 * 1024;
+
 interface Entry {
   readonly does: string;
   readonly load: () => Promise<Command>;
@@ -21,6 +24,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./cli/healthcheck.ts'),
   },
   schema: { does: "prints the config's JSON Schema", load: () => import('./cli/schema.ts') },
+  sessions: {
+    does: 'tells of sessions at the edge, ends them, and says which app loses them',
+    load: () => import('./cli/sessions.ts'),
+  },
   demo: { does: 'shows three sample apps behind a proxy', load: () => import('./cli/demo.ts') },
   drill: { does: 'harms an instance under load and says who noticed', load: () => import('./cli/drill.ts') },
 };
@@ -66,6 +73,16 @@ async function main(argv: readonly string[], io: CommandIo): Promise<number> {
   }
 }
 
+/** Secrets are typed here rather than on a command line, which shells and `ps` keep. */
+async function readStdin(): Promise<string> {
+  let text = '';
+  for await (const piece of process.stdin.setEncoding('utf8')) {
+    text += piece;
+    if (text.length > STDIN_CHARS_MAX) break;
+  }
+  return text.slice(0, STDIN_CHARS_MAX).replace(/\r?\n$/, '');
+}
+
 // A reader that has seen enough, such as `head`, closes our end: that is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
@@ -74,6 +91,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 process.exitCode = await main(process.argv.slice(2), {
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
+  stdin: readStdin,
   env: process.env,
   cwd: process.cwd(),
   color: process.stderr.isTTY === true && !process.env.NO_COLOR,

@@ -25,7 +25,7 @@ function limpet(...argv: string[]): Promise<Ended> {
 t.test('help lists every command', async (t) => {
   const { code, stdout } = await limpet('--help');
   t.equal(code, 0);
-  for (const name of ['run', 'check', 'explain', 'healthcheck', 'schema', 'demo', 'drill'])
+  for (const name of ['run', 'check', 'explain', 'healthcheck', 'schema', 'sessions', 'demo', 'drill'])
     t.match(stdout, new RegExp(`^  ${name} `, 'm'));
   const none = await limpet();
   t.match(none, { code: 1, stdout: '', stderr: stdout });

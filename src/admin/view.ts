@@ -79,6 +79,8 @@ export interface SessionView {
     /** Why it does not, in one sentence; empty while it does. Names no key, no value and no password. */
     readonly why: string;
   } | null;
+  /** Whether the store tells every worker of changes; null: it is not asked to, or cannot. */
+  readonly push: { readonly up: boolean } | null;
 }
 
 /**

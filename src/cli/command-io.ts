@@ -3,6 +3,8 @@
 export interface CommandIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
+  /** All that is written to it, without the last line end; what is longer than 64 KiB is cut. Left out: there is nobody to write. */
+  readonly stdin?: () => Promise<string>;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   /** True when stderr is a terminal that shows colours. */

@@ -1,12 +1,12 @@
 // `limpet drill`: harms an instance under steady load, and says what users noticed of it.
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { AskError } from '../admin/ask.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Timers } from '../base/timers.ts';
 import { formatProblems } from '../config/print.ts';
 import { asSchema, written } from '../config/schema/keys.ts';
 import { runDrill } from '../drill/drill.ts';
-import { DrillError } from '../drill/drill-error.ts';
 import type { DrillWorld } from '../drill/drill-world.ts';
 import { inWords, progressWords } from '../drill/report.ts';
 import { readScenario, type TypedOptions } from '../drill/scenario.ts';
@@ -113,7 +113,7 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
     io.stdout(json ? `${JSON.stringify(result, null, 2)}\n` : inWords(result));
     return result.passed ? 0 : 1;
   } catch (error) {
-    if (!(error instanceof DrillError)) throw error;
+    if (!(error instanceof AskError)) throw error;
     line.clear();
     const hint = error.hint === '' ? '' : `  would be right: ${error.hint}\n`;
     io.stderr(`limpet drill: ${error.message}\n${hint}`);

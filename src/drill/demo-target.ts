@@ -1,7 +1,7 @@
 // Knows `limpet demo` when it meets it, and fills in what a drill on it needs: how to log in, what to ask, whom to kill.
 
+import { ask, jsonOf } from '../admin/ask.ts';
 import { formatDuration, type Reading } from '../config/units.ts';
-import { ask, jsonOf } from './ask.ts';
 import { DrillError } from './drill-error.ts';
 import { type Condition, type Extractor, parseCondition, parseExtractor } from './extract.ts';
 import type { Scenario } from './plan.ts';

@@ -1,6 +1,6 @@
 // A drill from its first look to its verdict: load, harm, undoing, and what came of it. Whatever ends it, what it did is undone.
 import { randomBytes } from 'node:crypto';
-import { AdminClient } from './admin-client.ts';
+import { AdminClient } from '../admin/client.ts';
 import { DrillError } from './drill-error.ts';
 import type { DrillWorld } from './drill-world.ts';
 import { EventRun, messageOf } from './event-run.ts';

@@ -1,5 +1,5 @@
 // What a Limpet does to its own upstreams and itself when its admin API is asked: drain one, reload.
-import type { AdminClient } from './admin-client.ts';
+import type { AdminClient } from '../admin/client.ts';
 import { DrillError } from './drill-error.ts';
 import type { Harm } from './harm-shape.ts';
 

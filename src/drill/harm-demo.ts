@@ -1,5 +1,5 @@
 // Harms an app of `limpet demo` by the demo's own control page, as its buttons do.
-import { ask } from './ask.ts';
+import { ask } from '../admin/ask.ts';
 import { demoApps } from './demo-target.ts';
 import { DrillError } from './drill-error.ts';
 import type { Harm } from './harm-shape.ts';

@@ -1,7 +1,7 @@
 // What a drill does to whatever is behind the proxy, and how it is undone: one shape for all kinds of it.
 
+import type { AdminClient } from '../admin/client.ts';
 import { listenerOf } from '../process/binding.ts';
-import type { AdminClient } from './admin-client.ts';
 import { DrillError } from './drill-error.ts';
 import { drainUpstream, reloadByAdmin } from './harm-admin.ts';
 import { runCommand } from './harm-command.ts';

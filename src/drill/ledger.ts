@@ -1,6 +1,6 @@
 // The ledgers of a drill: texts outside the apps in which each write stands once for each time that it was handled.
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { ask } from './ask.ts';
+import { ask } from '../admin/ask.ts';
 import { DrillError } from './drill-error.ts';
 import type { Ledger } from './plan.ts';
 

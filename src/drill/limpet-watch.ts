@@ -1,6 +1,7 @@
 // Watches a Limpet's upstreams through its admin API during a drill, so that the report can say what it saw and when.
+
+import type { AdminClient, SeenUpstream } from '../admin/client.ts';
 import type { Timer, Timers } from '../base/timers.ts';
-import type { AdminClient, SeenUpstream } from './admin-client.ts';
 
 const EVERY_MS = 100;
 const CHANGES_MAX = 50;

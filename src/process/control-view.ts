@@ -114,8 +114,16 @@ export class ControlView implements AdminView {
             : { hits: checks({ source: 'cache' }), entries: shelf.total('limpet_session_remembered', at) },
         store:
           session.store === null ? null : { kind: session.store.family, up: why === null, why: why ?? '' },
+        push: this.#push(session.name),
       };
     });
+  }
+
+  #push(session: string): SessionView['push'] {
+    const { shelf, workers } = this.#source;
+    // Only a worker whose store can tell has the gauge.
+    const told = shelf.sums('limpet_session_push_up').filter(({ labels }) => labels.session === session);
+    return told.length === 0 ? null : { up: told.reduce((sum, { cells }) => sum + cells[0]!, 0) >= workers };
   }
 
   get revocations(): RevocationRegistry | null {

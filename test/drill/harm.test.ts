@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { AdminClient } from '../../src/drill/admin-client.ts';
+import { AdminClient } from '../../src/admin/client.ts';
 import { makeHarm } from '../../src/drill/harm.ts';
 import type { Harm } from '../../src/drill/harm-shape.ts';
 import { openLedger, RequestIds } from '../../src/drill/ledger.ts';

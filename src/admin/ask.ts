@@ -1,10 +1,20 @@
-// One small question by HTTP beside the load: to the admin API, the demo's control page, a ledger.
+// One small question by HTTP to what is no upstream: the admin API, the demo's control page, a drill's ledger.
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { DrillError } from './drill-error.ts';
 
 const PATIENCE_MS = 5000;
 const BYTES_MAX = 1024 * 1024;
+
+/** What a question came to that nobody answered as it should. `message` says what is wrong; `hint`, if there is one, what would be right. */
+export class AskError extends Error {
+  override name = 'AskError';
+  readonly hint: string;
+
+  constructor(message: string, hint = '') {
+    super(message);
+    this.hint = hint;
+  }
+}
 
 export interface AskOptions {
   readonly method?: string;
@@ -13,14 +23,19 @@ export interface AskOptions {
   /** More of an answer is an error; default 1 MiB. */
   readonly bytesMax?: number;
   readonly patienceMs?: number;
+  /** A unix socket to ask through; of the URL only the path counts then. */
+  readonly socketPath?: string | undefined;
 }
 
-/** The answer's status and text. Follows no redirect. Throws DrillError when there is no answer, or it is too long. */
+/** The answer's status and text. Follows no redirect. Throws AskError when there is no answer, or it is too long. */
 export function ask(url: URL, options: AskOptions = {}): Promise<{ status: number; text: string }> {
   const { method = 'GET', headers = {}, body, bytesMax = BYTES_MAX, patienceMs = PATIENCE_MS } = options;
+  const { socketPath } = options;
+  const where = socketPath === undefined ? url.origin : `unix:${socketPath}`;
+  const at = socketPath === undefined ? {} : { socketPath };
   const make = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    const outgoing = make(url, { method, headers, agent: false }, (response) => {
+    const outgoing = make(url, { ...at, method, headers, agent: false }, (response) => {
       const pieces: Buffer[] = [];
       let bytes = 0;
       response.on('data', (piece: Buffer) => {
@@ -37,7 +52,7 @@ export function ask(url: URL, options: AskOptions = {}): Promise<{ status: numbe
     const fail = (what: string): void => {
       clearTimeout(late);
       outgoing.destroy();
-      reject(new DrillError(`${url.origin} ${what}`));
+      reject(new AskError(`${where} ${what}`));
     };
     const late = setTimeout(() => fail(`does not answer within ${patienceMs / 1000} s`), patienceMs);
     outgoing.on('error', (error: NodeJS.ErrnoException) =>

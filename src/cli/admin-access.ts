@@ -1,0 +1,56 @@
+// How commands reach a running Limpet: the address of its admin API, the token, and what is said when that fails.
+import { AskError } from '../admin/ask.ts';
+import { AdminClient } from '../admin/client.ts';
+import type { CommandIo } from './command-io.ts';
+
+/** Options of every such command, for parseArgs. */
+export const ADMIN_OPTIONS = {
+  admin: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
+} as const;
+
+/** Their lines in the help. */
+export const ADMIN_HELP = `      --admin URL    where its admin API is; default http://127.0.0.1:9090. Also unix:/path
+      --json         what the API tells, as JSON on stdout
+
+The admin API's token, where it asks for one, is taken from LIMPET_ADMIN_TOKEN.
+`;
+
+const DEFAULT = 'http://127.0.0.1:9090';
+
+/** A command line that means nothing, or asks for what there is not. `hint`: what would be right. */
+export class UsageError extends AskError {
+  override name = 'UsageError';
+}
+
+/** The API of the Limpet that the options name. Throws a UsageError for what is no address. */
+export function adminOf(written: string | undefined, io: CommandIo): AdminClient {
+  const text = written ?? DEFAULT;
+  // URL.parse is younger than the oldest Node that is served.
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const known = url !== null && ['http:', 'https:', 'unix:'].includes(url.protocol);
+  if (!known || url.username !== '' || url.password !== '')
+    throw new UsageError(
+      `--admin ${JSON.stringify(text)} is no address of an admin API`,
+      `--admin ${DEFAULT}`,
+    );
+  return new AdminClient(url, io.env.LIMPET_ADMIN_TOKEN);
+}
+
+/** Runs the rest of a command; what the reader can mend is told, and comes to exit code 1. */
+export async function telling(name: string, io: CommandIo, run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof AskError)) throw error;
+    const hint = error.hint === '' ? '' : `  would be right: ${error.hint}\n`;
+    io.stderr(`limpet ${name}: ${error.message}\n${hint}`);
+    return 1;
+  }
+}
+
+/** Prints what was asked for, as JSON or in words. */
+export function print(io: CommandIo, json: boolean | undefined, told: unknown, words: () => string): void {
+  io.stdout(json ? `${JSON.stringify(told, null, 2)}\n` : words());
+}
