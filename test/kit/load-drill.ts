@@ -58,6 +58,11 @@ export class Generator {
     return (await answer).result;
   }
 
+  /** Ends the run before its time; `run` resolves. */
+  finish(): void {
+    this.#child.send({ finish: true });
+  }
+
   stop(): Promise<void> {
     return stopProcess(this.#child);
   }
