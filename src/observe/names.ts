@@ -105,6 +105,18 @@ export const METRICS = {
     source: 'counted',
     help: 'Sessions that the app lost: a new one was given in place of a good one, or its user was sent to log in; after another instance had answered before (moved), or not (same).',
   },
+  limpet_doors_open: {
+    kind: 'gauge',
+    labels: ['kind'],
+    source: 'counted',
+    help: 'What sessions let in and what goes on: tunnels such as WebSockets, and answers such as event streams and downloads, long polls included.',
+  },
+  limpet_doors_closed_total: {
+    kind: 'counter',
+    labels: ['session', 'reason'],
+    source: 'counted',
+    help: "Of those, such as were closed because their session was revoked, had expired, ended otherwise (a logout), or was another user's (user).",
+  },
   limpet_revocations_total: {
     kind: 'counter',
     labels: ['kind'],

@@ -390,14 +390,16 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     else this.socket.destroy();
   }
 
-  openTunnel(connection: UpstreamConnection, exchange: TunnelExchange): void {
+  openTunnel(connection: UpstreamConnection, exchange: TunnelExchange): Tunnel {
+    const tunnel = new Tunnel(this, this.socket, connection, exchange, this.#deadlines);
     this.#phase = PHASE.tunnel;
-    this.#tunnel = new Tunnel(this, this.socket, connection, exchange, this.#deadlines);
+    this.#tunnel = tunnel;
     this.#resume();
     const { length } = this.#held;
     const held = this.#held.take();
-    if (held !== null) this.#tunnel.fromClient(held, 0, length);
-    this.#tunnel.arm();
+    if (held !== null) tunnel.fromClient(held, 0, length);
+    tunnel.arm();
+    return tunnel;
   }
 
   /** The worker stops: an idle connection has a little time for a request that is on its way, and closes after the answer, as a busy one does. */

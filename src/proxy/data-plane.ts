@@ -27,6 +27,7 @@ import { RequestHead } from '../wire/request-head.ts';
 import { ResponseHead } from '../wire/response-head.ts';
 import { AccessDesk } from './access-desk.ts';
 import { AdmissionDesk } from './admission.ts';
+import { DoorKeeper } from './door-keeper.ts';
 import { Exchange } from './exchange.ts';
 import { Listener, type ListenerPlane } from './listener.ts';
 import { freePlaces } from './places.ts';
@@ -92,6 +93,7 @@ export class DataPlane implements ListenerPlane {
   readonly requestHead: RequestHead;
   readonly responseHead: ResponseHead;
   readonly replies: Replies;
+  readonly doors: DoorKeeper;
   readonly metrics: PlaneMetrics;
   readonly accessLog: AccessLog | null;
   readonly reports: PlaneReports;
@@ -128,9 +130,16 @@ export class DataPlane implements ListenerPlane {
     this.refusingMax = input.refusingMax;
     this.deadlines = new Deadlines(clock.nowMs(), TICK_MS);
     this.sockets = new SocketMaker(input.direct ?? true);
+    const revocations = input.revocations ?? NO_REVOCATIONS;
+    this.doors = new DoorKeeper({
+      revocations,
+      book: input.book,
+      random: input.random,
+      nowMs: () => clock.nowMs(),
+    });
     this.#sessions = new SessionDesk({
       ...input,
-      revocations: input.revocations ?? NO_REVOCATIONS,
+      revocations,
       homes: homesWanted(config),
       timers: systemTimers,
       onVouch: input.reports.vouched,
@@ -262,6 +271,7 @@ export class DataPlane implements ListenerPlane {
   #tick(): void {
     const nowMs = this.clock.nowMs();
     this.deadlines.tick(nowMs);
+    this.doors.tick(nowMs);
     const { pools } = this.generation;
     for (let i = 0; i < pools.length; i++) {
       const pool = pools[i]!;

@@ -3,7 +3,7 @@ import type { ByteSocket } from '../socket/byte-socket.ts';
 import type { UpstreamConnection } from '../upstream/connection.ts';
 import type { ClientSide } from './client-side.ts';
 import type { SessionMemo } from './session-memo.ts';
-import type { TunnelExchange } from './tunnel.ts';
+import type { Tunnel, TunnelExchange } from './tunnel.ts';
 
 /** The client's side of an exchange. */
 export interface ExchangeClient {
@@ -19,7 +19,7 @@ export interface ExchangeClient {
   pauseBody(): void;
   resumeBody(): void;
   /** 101 went out: both sides are bytes from now on. */
-  openTunnel(connection: UpstreamConnection, exchange: TunnelExchange): void;
+  openTunnel(connection: UpstreamConnection, exchange: TunnelExchange): Tunnel;
   /** Sets when this request must be over, ms. */
   armRequest(atMs: number): void;
 }

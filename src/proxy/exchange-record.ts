@@ -4,12 +4,14 @@ import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
+import type { Standing, VerdictWaiter } from '../session/standing.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { CONTINUE } from '../wire/local-reply.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import { isIdempotent, METHOD } from '../wire/request-method.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import { ContinuityWatch } from './continuity.ts';
+import { Door, type DoorOwner } from './door.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { Homing } from './homing.ts';
 import { IncomingAnswer } from './incoming-answer.ts';
@@ -24,9 +26,10 @@ import { AGAIN, judgeRetry } from './retry-verdict.ts';
 import { type CheckOwner, SessionCheck } from './session-check.ts';
 
 /** The record of one exchange at a time; Exchange is what acts on it. */
-export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner {
+export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner, DoorOwner {
   readonly plane: Plane;
   readonly session: SessionCheck;
+  readonly door: Door;
   readonly request: OutgoingRequest;
   readonly answer: IncomingAnswer;
   readonly homing: Homing;
@@ -54,6 +57,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   constructor(plane: Plane) {
     this.plane = plane;
     this.session = new SessionCheck(plane, this);
+    this.door = new Door(plane.doors, this);
     this.request = new OutgoingRequest(plane);
     this.answer = new IncomingAnswer(plane);
     this.homing = new Homing(plane);
@@ -62,6 +66,14 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   }
 
   abstract onChecked(passed: boolean): void;
+  /** For its door (DoorOwner). */
+  abstract openAs(nowMs: number): number;
+  abstract onSessionOver(standing: Standing): void;
+
+  checkAgain(waiter: VerdictWaiter): Standing | null {
+    const source = this.session.sourceAgain(this.client!, this.homing.clientAddress);
+    return this.plan!.session!.check(source, waiter);
+  }
 
   /** Whom the request is at, or was at last. */
   get upstream(): Upstream | null {
@@ -229,6 +241,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   /** Forgets everything of this request. */
   protected forget(): void {
     this.client = null;
+    this.door.leave();
     this.session.reset();
     this.request.reset();
     this.answer.reset();

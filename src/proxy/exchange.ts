@@ -5,10 +5,12 @@ import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Waiter, WaitingLine } from '../pool/waiting-line.ts';
 import type { SessionGuard } from '../session/guard.ts';
+import type { Standing } from '../session/standing.ts';
 import { UPSTREAM_FAULT } from '../upstream/faults.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
+import { OPEN } from './door.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { PROXY_FAULT } from './faults.ts';
@@ -16,11 +18,13 @@ import type { FailureKind, Plane } from './plane.ts';
 import { OUTCOME } from './plane-metrics.ts';
 import { FRAME_OUT, laySwitch } from './response-writer.ts';
 import { CHECK } from './session-check.ts';
-import type { TunnelExchange } from './tunnel.ts';
-import { isOffered } from './upgrade-offer.ts';
+import type { Tunnel, TunnelExchange } from './tunnel.ts';
+import { isOffered, isWebSocket } from './upgrade-offer.ts';
 
 /** What is left of a request body behind its answer is dropped up to here, then the connection is closed (rule C4). */
 const DISCARD_BYTES_MAX = 64 * 1024;
+/** An answer that is waited for so long is a long poll's, ms: it is not given any more when the session ends. */
+const LONG_POLL_MS = 2000;
 
 /** `checking`: the session. `gathering`: a body, for an upstream of HTTP/1.0. `answered`: only the body's rest still comes. */
 const STATE = {
@@ -45,6 +49,8 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   /** When the waiting in line ends at the latest, ms; −1 while it has not waited. */
   #patientUntilMs = -1;
   #discarded = 0;
+  #tunnel: Tunnel | null = null;
+  framed = false;
 
   constructor(plane: Plane) {
     super(plane);
@@ -86,8 +92,30 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.#state = STATE.attempting;
     this.request.sessionLines = this.session.lines;
     this.homing.know(this.session.standing);
-    if (passed) this.#place();
-    else this.fail(this.session.fault);
+    if (!passed) {
+      this.fail(this.session.fault);
+      return;
+    }
+    if (this.session.standing !== null) this.door.open();
+    this.#place();
+  }
+
+  /** What is open of it (OPEN): nothing before it is answered, unless it polls. */
+  openAs(nowMs: number): number {
+    if (this.#state === STATE.relaying) return this.#tunnel === null ? OPEN.answer : OPEN.tunnel;
+    if (this.#state !== STATE.attempting || !this.repeatable || !this.request.sent) return OPEN.shut;
+    return nowMs - this.request.sentMs > LONG_POLL_MS ? OPEN.poll : OPEN.shut;
+  }
+
+  onSessionOver(standing: Standing): void {
+    if (this.#tunnel === null) {
+      this.session.over(standing);
+      this.fail(PROXY_FAULT.sessionEnded);
+      return;
+    }
+    this.fault = PROXY_FAULT.sessionEnded;
+    this.outcome = OUTCOME.cut;
+    this.#tunnel.close();
   }
 
   /** Body bytes of the request, as the client sends them. Returns the offset behind the last byte that is the body's. */
@@ -275,11 +303,14 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.noteAnswer(upstream, head);
     this.continuity.answered(upstream, head, this);
     const out = this.plane.out;
+    const start = head.end;
+    this.framed = this.door.listed && isWebSocket(head);
     laySwitch(out, head, this.plan!.responseEdits, this.homing.answerEditor(upstream, head));
-    out.copy(bytes, head.end, end);
     const client = this.client!;
     client.socket.write(out);
-    client.openTunnel(this.attempt.handOver(), this);
+    const connection = this.attempt.handOver();
+    this.#tunnel = client.openTunnel(connection, this);
+    if (start < end) this.#tunnel.onUpstreamBytes(connection, bytes, start, end);
   }
 
   onHung(): void {
@@ -402,6 +433,8 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   /** Forgets everything of this request. */
   #reset(): void {
     this.#state = STATE.idle;
+    this.#tunnel = null;
+    this.framed = false;
     this.forget();
   }
 }

@@ -148,7 +148,8 @@ class Explainer {
       'session',
       `${standing.verifier.name} says ${verdict}: ${REASONS[standing.reason]} (${standing.reason})`,
     );
-    if (exempt) this.#say('session', 'the path needs no session, so it passes all the same');
+    if (exempt && verdict !== 'valid')
+      this.#say('session', 'the path needs no session, so it passes all the same');
     if (passed) {
       const names = standing.lines.split('\r\n').flatMap((line) => line.split(':')[0] || []);
       this.#say('session', `the app is told ${names.join(', ')}`);

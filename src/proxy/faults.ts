@@ -74,6 +74,7 @@ export const PROXY_FAULT = {
     'never',
     'The session cookie came in a way that can be read as more than one.',
   ),
+  sessionEnded: fault('session.ended', 'limpet', 401, 'never', 'The session ended while this was open.'),
   sessionStoreAway: fault(
     'session.store-away',
     'limpet',

@@ -17,6 +17,7 @@ import type { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
+import type { DoorDesk } from './door.ts';
 import type { PlaneMetrics } from './plane-metrics.ts';
 import type { Replies } from './replies.ts';
 import type { RequestMark } from './request-writer.ts';
@@ -96,6 +97,8 @@ export interface Plane {
   readonly requestHead: RequestHead;
   readonly responseHead: ResponseHead;
   readonly replies: Replies;
+  /** What sessions let in and what has not ended yet. */
+  readonly doors: DoorDesk;
   readonly metrics: PlaneMetrics;
   readonly accessLog: AccessLog | null;
   readonly reports: PlaneReports;

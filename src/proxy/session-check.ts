@@ -40,7 +40,9 @@ export class SessionCheck implements VerdictWaiter {
   fault: Fault = PROXY_FAULT.sessionNone;
   /** The request's standing; null before it is known, and where nothing was checked. */
   standing: Standing | null = null;
-  /** The path needs no session, so that a verdict which would refuse does not. Only looked at where it matters. */
+  /** `Revocations.sequence` before it was asked for; 0: it was remembered, and knows it itself. */
+  seen = 0;
+  /** The path needs no session, so that a verdict which would refuse does not. */
   exempt = false;
   /** Path and query that were asked for, for a redirect; empty until somebody is refused or waits. */
   target = '';
@@ -49,6 +51,8 @@ export class SessionCheck implements VerdictWaiter {
 
   readonly #plane: Plane;
   readonly #owner: CheckOwner;
+  /** What was checked; null: the connection remembers it. */
+  #source: CredentialSource | null = null;
 
   constructor(plane: Plane, owner: CheckOwner) {
     this.#plane = plane;
@@ -67,7 +71,9 @@ export class SessionCheck implements VerdictWaiter {
     if (standing !== null) {
       standing.verifier.countAgain(standing);
     } else {
-      standing = guard.check(sourceOf(fields, address), this);
+      this.#source = sourceOf(fields, address);
+      this.seen = guard.sequence;
+      standing = guard.check(this.#source, this);
       if (standing === null) {
         this.exempt = isExempt(guard, head);
         this.#noteAsked(head);
@@ -78,7 +84,7 @@ export class SessionCheck implements VerdictWaiter {
         client.sessionMemo.keep(guard, fields, standing);
       }
     }
-    this.exempt = !mayPass(standing) && isExempt(guard, head);
+    this.exempt = isExempt(guard, head);
     if (this.#passes(standing)) return CHECK.passed;
     this.#noteAsked(head);
     return CHECK.refused;
@@ -110,8 +116,23 @@ export class SessionCheck implements VerdictWaiter {
       at >= 0 && !this.#plane.replies.prefersJson(head) && valueAt(head.fields, at).includes('text/html');
   }
 
+  /** What the request showed, to be checked again while it goes on. `client`: whose it is. */
+  sourceAgain(client: ExchangeClient, address: string): CredentialSource {
+    // Without one it was found by what the connection remembers, which is of this request until the next begins.
+    this.#source ??= client.sessionMemo!.source(address);
+    return this.#source;
+  }
+
+  /** The session ended while the request went on. */
+  over(standing: Standing): void {
+    this.standing = standing;
+    this.fault = PROXY_FAULT.sessionEnded;
+  }
+
   reset(): void {
     this.waitsFor = null;
+    this.#source = null;
+    this.seen = 0;
     this.standing = null;
     this.lines = '';
     this.target = '';

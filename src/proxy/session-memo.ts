@@ -1,5 +1,7 @@
 // What a client connection remembers of its last check: the same bytes of credentials have the same verdict, with no hash and no table.
 
+import { latin1Text } from '../base/byte-writer.ts';
+import type { CredentialSource } from '../session/format.ts';
 import type { SessionGuard } from '../session/guard.ts';
 import type { Standing } from '../session/standing.ts';
 import { FIELD } from '../wire/fields.ts';
@@ -28,6 +30,14 @@ export class SessionMemo {
     return this.#is(fields, cookie, 0, middle) && this.#is(fields, authorization, middle, this.#length)
       ? standing
       : null;
+  }
+
+  /** The credentials that it remembers, as texts. Formats that look at more are not remembered. */
+  source(clientAddress: string): CredentialSource {
+    const middle = this.#cookieLength;
+    const cookies = latin1Text(this.#bytes, 0, middle);
+    const authorization = this.#length > middle ? latin1Text(this.#bytes, middle, this.#length) : null;
+    return { cookies, authorization, userAgent: null, clientAddress };
   }
 
   /** Remembers the standing of a request with these fields. */

@@ -1,13 +1,27 @@
-// A tunnel behind a 101: bytes both ways, with back-pressure and half-closes, until it ends or stays silent.
+// A tunnel behind a 101: bytes both ways, with back-pressure and half-closes, until it ends, stays silent, or its session is over.
 
 import { ByteWriter } from '../base/byte-writer.ts';
 import type { Deadlines, Timed } from '../base/deadlines.ts';
+import type { RandomBytes } from '../base/random.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
 import type { ConnectionUser, UpstreamConnection } from '../upstream/connection.ts';
+import { layClose, WebSocketFrames } from '../wire/websocket-frames.ts';
+
+/** What both sides of a WebSocket are told when its session is over: a code of those that are free for use (RFC 6455 section 7.4.2), after HTTP's 401. */
+const CLOSE_CODE = 4401;
+const CLOSE_REASON = 'session ended';
+/** So long the end of a frame is waited for, and a client that has not read what came before; then the connection is cut, ms. */
+const BOUNDARY_MS = 200;
+/** So long each side has to close behind its close frame, ms. */
+const FAREWELL_MS = 1000;
+const MASK_BYTES = 4;
 
 /** The exchange that the tunnel grew out of, as the tunnel needs it. */
 export interface TunnelExchange {
   readonly plan: { readonly timeouts: { readonly tunnelMs: number } } | null;
+  readonly plane: { readonly randomBytes: RandomBytes };
+  /** It is a WebSocket that a session opened: its frames are followed. */
+  readonly framed: boolean;
   tunnelOver(bytesUp: number, bytesDown: number): void;
 }
 
@@ -20,11 +34,21 @@ export class Tunnel implements ConnectionUser {
   readonly #deadlines: Deadlines;
   readonly #out = new ByteWriter(1024);
   readonly #tunnelMs: number;
+  /** Null: nothing is known of its bytes. */
+  readonly #framesUp: WebSocketFrames | null;
+  readonly #framesDown: WebSocketFrames | null;
   #heardMs: number;
   #up = 0;
   #down = 0;
   #clientEnded = false;
   #upstreamEnded = false;
+  /** Its session is over. */
+  #closing = false;
+  /** Nothing more is sent to that side. */
+  #clientTold = false;
+  #upstreamTold = false;
+  /** The client was told in time, and has a while to close. */
+  #parting = false;
   #over = false;
 
   constructor(
@@ -40,6 +64,8 @@ export class Tunnel implements ConnectionUser {
     this.#exchange = exchange;
     this.#deadlines = deadlines;
     this.#tunnelMs = exchange.plan?.timeouts.tunnelMs ?? 0;
+    this.#framesUp = exchange.framed ? new WebSocketFrames() : null;
+    this.#framesDown = exchange.framed ? new WebSocketFrames() : null;
     this.#heardMs = deadlines.nowMs;
     upstream.user = this;
     deadlines.disarm(upstream);
@@ -52,23 +78,35 @@ export class Tunnel implements ConnectionUser {
 
   /** The deadline came: over, unless bytes passed meanwhile. */
   onQuiet(nowMs: number): void {
-    if (nowMs - this.#heardMs >= this.#tunnelMs) this.#end();
+    if (this.#closing) this.#onPatienceOver(nowMs);
+    else if (nowMs - this.#heardMs >= this.#tunnelMs) this.#end();
     else this.arm();
   }
 
   fromClient(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#over) return;
+    if (this.#over || this.#upstreamTold) return;
+    let upTo = end;
+    const frames = this.#framesUp;
+    if (this.#closing && frames !== null) upTo = frames.frame(bytes, start, end);
+    else frames?.follow(bytes, start, end);
     this.#heardMs = this.#deadlines.nowMs;
-    this.#up += end - start;
-    this.#out.copy(bytes, start, end);
+    this.#up += upTo - start;
+    this.#out.copy(bytes, start, upTo);
     if (!this.#upstream.socket.write(this.#out)) this.#client.pause();
+    if (this.#closing) this.#tellUpstream();
   }
 
   onUpstreamBytes(_connection: UpstreamConnection, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#clientTold) return;
+    let upTo = end;
+    const frames = this.#framesDown;
+    if (this.#closing && frames !== null) upTo = frames.frame(bytes, start, end);
+    else frames?.follow(bytes, start, end);
     this.#heardMs = this.#deadlines.nowMs;
-    this.#down += end - start;
-    this.#out.copy(bytes, start, end);
+    this.#down += upTo - start;
+    this.#out.copy(bytes, start, upTo);
     if (!this.#client.write(this.#out)) this.#upstream.socket.pause();
+    if (this.#closing) this.#tellClient();
   }
 
   clientDrained(): void {
@@ -83,17 +121,23 @@ export class Tunnel implements ConnectionUser {
   clientEnded(): void {
     this.#clientEnded = true;
     if (this.#upstreamEnded) this.#end();
-    else this.#upstream.socket.end();
+    else if (!this.#upstreamTold) this.#upstream.socket.end();
+    this.#upstreamTold = true;
   }
 
   onUpstreamEnd(): void {
     this.#upstreamEnded = true;
-    if (this.#clientEnded) this.#end();
-    else this.#client.end();
+    if (this.#over) this.#upstream.destroy();
+    else if (this.#clientEnded) this.#end();
+    else if (!this.#clientTold) this.#client.end();
+    this.#clientTold = true;
   }
 
   onUpstreamClosed(_connection: UpstreamConnection, code: string | null): void {
     if (this.#over) return;
+    this.#upstreamEnded = true;
+    // The client still has its time to close.
+    if (this.#closing && this.#clientTold && !this.#clientEnded) return;
     this.#over = true;
     this.#exchange.tunnelOver(this.#up, this.#down);
     if (code === null) this.#endClient();
@@ -104,23 +148,96 @@ export class Tunnel implements ConnectionUser {
   clientGone(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#upstream.destroy();
+    this.#leaveUpstream();
     this.#exchange.tunnelOver(this.#up, this.#down);
   }
 
   onConnected(): void {}
 
-  onUpstreamDeadline(): void {}
+  /** It has not closed behind its close frame. */
+  onUpstreamDeadline(): void {
+    this.#upstreamEnded = true;
+    this.#upstream.destroy();
+  }
 
   /** A hung upstream's tunnels stay: only their silence can tell, and it may wake. */
   onUpstreamHung(): void {}
 
+  /**
+   * Its session is over. Each side of a WebSocket is told so by a close frame as soon as the frame ends that it is being sent, and nothing
+   * passes any more; another tunnel is cut.
+   */
+  close(): void {
+    if (this.#over || this.#closing) return;
+    this.#closing = true;
+    if (this.#framesDown === null) {
+      this.#cut();
+      return;
+    }
+    const { nowMs } = this.#deadlines;
+    this.#deadlines.arm(this.#timed, nowMs + BOUNDARY_MS);
+    this.#deadlines.arm(this.#upstream, nowMs + FAREWELL_MS);
+    this.#tellUpstream();
+    this.#tellClient();
+  }
+
+  #tellClient(): void {
+    const frames = this.#framesDown!;
+    if (this.#clientTold || !frames.atBoundary) return;
+    this.#clientTold = true;
+    if (!frames.closed) {
+      layClose(this.#out, CLOSE_CODE, CLOSE_REASON, null);
+      this.#client.write(this.#out);
+    }
+    this.#client.end();
+    // It is read on to its end, which is dropped.
+    this.#upstream.socket.resume();
+  }
+
+  #tellUpstream(): void {
+    const frames = this.#framesUp!;
+    if (this.#upstreamTold || !frames.atBoundary) return;
+    this.#upstreamTold = true;
+    if (!frames.closed) {
+      const { randomBytes } = this.#exchange.plane;
+      const maskAt = randomBytes.take(MASK_BYTES);
+      layClose(this.#out, CLOSE_CODE, CLOSE_REASON, randomBytes.bytes, maskAt);
+      this.#upstream.socket.write(this.#out);
+    }
+    this.#upstream.socket.end();
+    this.#client.resume();
+  }
+
+  /** The time is up: for the frame that was waited for, or for a client that has been told. */
+  #onPatienceOver(nowMs: number): void {
+    if (this.#parting) {
+      this.#end();
+    } else if (!this.#clientTold || this.#client.pendingBytes > 0) {
+      this.#cut();
+    } else {
+      this.#parting = true;
+      this.#deadlines.arm(this.#timed, nowMs + FAREWELL_MS - BOUNDARY_MS);
+    }
+  }
+
+  #cut(): void {
+    this.#over = true;
+    this.#leaveUpstream();
+    this.#exchange.tunnelOver(this.#up, this.#down);
+    this.#client.destroy();
+  }
+
   #end(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#upstream.destroy();
+    this.#leaveUpstream();
     this.#exchange.tunnelOver(this.#up, this.#down);
     this.#endClient();
+  }
+
+  /** One that was told that it is over reads that, and closes itself. */
+  #leaveUpstream(): void {
+    if (!this.#closing || !this.#upstreamTold || this.#upstreamEnded) this.#upstream.destroy();
   }
 
   /** What is still on its way to the client goes before its connection does. */

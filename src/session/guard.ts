@@ -31,6 +31,11 @@ export class SessionGuard {
     this.memorable = verifiers.every((verifier) => verifier.memorable);
   }
 
+  /** `Revocations.sequence`. Hot. */
+  get sequence(): number {
+    return this.verifiers[0]!.sequence;
+  }
+
   /** The standing now, or null: then `waiter` is told later, as SessionVerifier.check says. */
   check(source: CredentialSource, waiter: VerdictWaiter): Standing | null {
     const only = this.verifiers.length === 1 ? this.verifiers[0]! : null;

@@ -25,6 +25,8 @@ export interface StandingOwner {
   readonly cookie: string;
   /** Whether its credentials may come as bearer tokens: how a refusal challenges. */
   readonly bearer: boolean;
+  /** How often whoever stays is asked for again where his verdict is not remembered, ms. */
+  readonly againMs: number;
   /** `Revocations.sequence`. Hot. */
   readonly sequence: number;
   /** A verdict remembered by a connection was used again. Hot. */

@@ -40,6 +40,9 @@ const NEVER_SEEN = -1;
 /** Checks in flight at once, per session block and worker; more are `unknown` at once. */
 const FLIGHTS_MAX = 10_000;
 
+/** Where no verdict is remembered, what stays open is asked for again this often, ms. */
+const UNREMEMBERED_AGAIN_MS = 1000;
+
 /** What a verifier is made of. */
 export interface VerifierInput {
   readonly options: SessionOptions;
@@ -86,6 +89,7 @@ export class SessionVerifier implements StandingOwner {
   readonly passedNames: readonly string[];
   /** Whether its credentials may come as bearer tokens: how a refusal challenges. */
   readonly bearer: boolean;
+  readonly againMs: number;
   /** Whether a connection may remember its last verdict by `Cookie` and `Authorization` alone. */
   readonly memorable: boolean;
   readonly #input: VerifierInput;
@@ -106,6 +110,7 @@ export class SessionVerifier implements StandingOwner {
     const { user, fields } = options.pass;
     this.passedNames = [...(user === null ? [] : [user]), ...fields.map(({ name }) => name)];
     this.bearer = format.readsBearer ?? false;
+    this.againMs = options.cache?.ttlMs ?? UNREMEMBERED_AGAIN_MS;
     this.memorable = !(format.looksAround ?? false);
     this.#input = input;
     this.#revocations = input.revocations ?? NO_REVOCATIONS;

@@ -1,4 +1,5 @@
 // ByteSocket on an accepted handle alone, without Node's Socket around it: a client that comes for one request pays for no stream.
+import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import type { ByteWriter } from '../base/byte-writer.ts';
 import { type ByteSocket, noOwner, type SocketOwner } from './byte-socket.ts';
@@ -7,6 +8,8 @@ import type { HandleWriter } from './handle-writer.ts';
 
 /** libuv's code for the peer's FIN. */
 const EOF = -4095;
+/** Its code for a handle that is read already. */
+const READ_ALREADY = -constants.errno.EALREADY;
 
 /** Where a handle finds its socket. */
 const OWNED = Symbol('BareSocket');
@@ -106,7 +109,7 @@ export class BareSocket implements ByteSocket {
   resume(): void {
     if (this.#closing || this.#ended) return;
     const error = this.#handle.readStart();
-    if (error !== 0) this.#fail(error);
+    if (error !== 0 && error !== READ_ALREADY) this.#fail(error);
   }
 
   peerHasReset(): boolean {
