@@ -62,7 +62,7 @@ class Fleet {
 
   /** Users whose requests, sent to all replicas at once as a page does, would not all be answered at one upstream. */
   scattered(): number {
-    return this.users.filter((u) => new Set(this.replicas.map((r) => r.placeOf(u.cookie))).size > 1).length;
+    return this.users.filter((u) => new Set(this.replicas.map((r) => r.placeOf(u))).size > 1).length;
   }
 
   fullest(names: readonly string[]): number {

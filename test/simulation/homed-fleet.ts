@@ -1,4 +1,6 @@
-// Replicas with affinity and the users before them: real cookies, read and written by Limpet's own homing, over imagined connections.
+// Replicas with affinity and the users before them: real cookies and sessions, read and written by Limpet's own homing, over imagined connections.
+import { hash } from 'node:crypto';
+import type { LearnedMemory } from '../../src/affinity/learned.ts';
 import type { AffinityOptions } from '../../src/affinity/options.ts';
 import { Avoid } from '../../src/balance/balancer.ts';
 import { ByteWriter, latin1Bytes } from '../../src/base/byte-writer.ts';
@@ -9,13 +11,15 @@ import { PoolAffinity } from '../../src/pool/pool-affinity.ts';
 import { ClientSide } from '../../src/proxy/client-side.ts';
 import { Homing } from '../../src/proxy/homing.ts';
 import type { Plane } from '../../src/proxy/plane.ts';
+import { type HomeKeys, homeKeys } from '../../src/session/home-keys.ts';
+import type { Standing } from '../../src/session/standing.ts';
 import { RequestHead } from '../../src/wire/request-head.ts';
 import { ResponseHead } from '../../src/wire/response-head.ts';
 import { type Draws, seeded } from './draws.ts';
 import { Replica } from './replica.ts';
 import type { World } from './world.ts';
 
-const AFFINITY: AffinityOptions = {
+const BY_COOKIE: AffinityOptions = {
   kind: 'cookie',
   cookie: {
     name: 'limpet',
@@ -33,6 +37,15 @@ const AFFINITY: AffinityOptions = {
   },
   learned: null,
   session: null,
+  onLost: 'rebalance',
+  maxOverload: 1.5,
+};
+/** Homes that are found by the session, and remembered in a table of the replica's. */
+export const BY_SESSION: AffinityOptions = {
+  kind: 'session',
+  cookie: null,
+  learned: null,
+  session: { by: 'session', learn: true, entries: 10_000, idleMs: 3_600_000 },
   onLost: 'rebalance',
   maxOverload: 1.5,
 };
@@ -59,8 +72,9 @@ class SeededBytes extends RandomBytes {
   }
 }
 
-/** A user's browser: its cookie, and where it was answered last. */
+/** A user's browser: its cookie, what its session is known by, and where it was answered last. */
 export interface User {
+  readonly session: HomeKeys;
   /** Value of the affinity cookie; null: none yet. */
   cookie: string | null;
   /** Name of the upstream that answered last. */
@@ -84,9 +98,17 @@ export class HomedReplica {
   readonly #out = new ByteWriter();
   readonly #avoid: Avoid;
 
-  constructor(world: World, seed: number, number: number, names: readonly string[]) {
+  /** `memory`: what is remembered of sessions, for homes that are found by them; workers of one replica share it. */
+  constructor(
+    world: World,
+    seed: number,
+    number: number,
+    names: readonly string[],
+    memory: LearnedMemory | null = null,
+  ) {
     this.names = names;
-    const affinity = new PoolAffinity(AFFINITY, POOL, names, null, world.wallMs());
+    const options = memory === null ? BY_COOKIE : BY_SESSION;
+    const affinity = new PoolAffinity(options, POOL, names, memory, world.wallMs());
     this.replica = new Replica({ world, seed, number, names, kind: 'least-connections', affinity });
     this.#avoid = new Avoid(names.length);
     const plane = {
@@ -104,14 +126,14 @@ export class HomedReplica {
     this.#answer.parse(head, 0, head.length, false);
   }
 
-  /** Where a request with this cookie would be answered, without an answer. */
-  placeOf(cookie: string | null): string {
-    return this.#place(cookie)!.name;
+  /** Where a request of `user` would be answered, without an answer. */
+  placeOf(user: User): string {
+    return this.#place(user)!.name;
   }
 
   /** A request of `user`, answered at once; keeps the cookie that the answer sets. Returns the name of the upstream. */
   ask(user: User): string {
-    const upstream = this.#place(user.cookie)!;
+    const upstream = this.#place(user)!;
     const out = this.#out;
     out.reset();
     this.#homing.answerEditor(upstream, this.#answer)?.writeOwn(out, this.#answer.fields);
@@ -119,6 +141,11 @@ export class HomedReplica {
     if (set !== null) user.cookie = set[1]!;
     this.#homing.reset();
     return upstream.name;
+  }
+
+  /** Takes nobody there, or does so from now on. */
+  setMaintenance(name: string, rests: boolean): void {
+    this.replica.board.setWanted(this.names.indexOf(name), rests ? 'maintenance' : 'ready');
   }
 
   /** Stops giving it new users, or takes it back. */
@@ -134,20 +161,28 @@ export class HomedReplica {
     this.replica.regain(this.names.indexOf(name));
   }
 
-  #place(cookie: string | null) {
+  #place({ cookie, session }: User) {
     const field = cookie === null ? '' : `Cookie: a=b; limpet=${cookie}; c=d\r\n`;
     const bytes = latin1Bytes(`GET / HTTP/1.1\r\nHost: shop\r\n${field}\r\n`);
     this.#request.parse(bytes, 0, bytes.length);
     const { pool } = this.replica;
     pool.refresh();
     this.#homing.read(PLAN, pool, this.#request, SIDE);
+    // Because: of a standing homing reads nothing else; 0 is a valid one.
+    this.#homing.know({ verdict: 0, home: session } as Standing);
     return this.#homing.place(this.#avoid);
   }
 }
 
-/** `count` users, none of whom was here before. */
-export function newUsers(count: number): User[] {
-  return Array.from({ length: count }, () => ({ cookie: null, home: null, moves: 0, needless: 0 }));
+/** `count` users, none of whom was here before; numbered from `from`, by which their sessions differ. */
+export function newUsers(count: number, from = 0): User[] {
+  return Array.from({ length: count }, (_, i) => ({
+    session: homeKeys(hash('sha256', `session ${from + i}`, 'latin1'), null, null, 'session'),
+    cookie: null,
+    home: null,
+    moves: 0,
+    needless: 0,
+  }));
 }
 
 /** Each user asks once, in an order by chance, each at a replica by chance. `alive`: upstreams that could serve. */
