@@ -1,8 +1,17 @@
-// Small apps with a login, one for each of Node's session packages: `node node-app.js KIND PORT STORE SECRET…`. Nothing in them is for Limpet.
-import { Redis } from 'ioredis';
+// Small apps with a login, one for each of Node's session packages: `node node-app.js KIND PORT STORE SECRET…`. Nothing in them is for Limpet
+// but `/told`, which answers without a session of its own what it was told of one.
+import { Cluster, Redis } from 'ioredis';
 
 const [kind, port, store, ...secrets] = process.argv.slice(2);
-const redis = () => new Redis(store, { maxRetriesPerRequest: null });
+/** `redis://…`, `redis+sentinel://HOST:PORT/NAME` or `redis+cluster://HOST:PORT,…`, with keys in database 0. */
+const redis = () => {
+  const options = { maxRetriesPerRequest: null };
+  const [, kind, hosts = '', name] = /^redis\+(sentinel|cluster):\/\/([^/]*)\/?(.*)$/.exec(store) ?? [];
+  const nodes = hosts.split(',').map((at) => ({ host: at.split(':')[0], port: Number(at.split(':')[1]) }));
+  if (kind === 'sentinel') return new Redis({ ...options, sentinels: nodes, name });
+  if (kind === 'cluster') return new Cluster(nodes, { redisOptions: options });
+  return new Redis(store, options);
+};
 /** What every app says of its user, and what it was told by whoever is in front of it: a status and a body. */
 const me = (user, headers) => [
   user === undefined || user === null ? 401 : 200,
@@ -16,6 +25,7 @@ const me = (user, headers) => [
 async function expressApp(session) {
   const { default: express } = await import('express');
   const app = express();
+  app.get(['/told', '/free/told'], ({ headers }, response) => response.json(me(null, headers)[1]));
   app.use(session);
   app.get('/login', (request, response, next) => {
     const done = () => {
