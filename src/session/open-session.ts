@@ -7,7 +7,7 @@ import type { KeysChange } from './crypto/public-keys.ts';
 import type { FormatKind, FormatSpec, SessionFormat } from './format.ts';
 import { FORMAT_KINDS } from './kinds.ts';
 import type { SessionOptions, SessionStoreOptions } from './options.ts';
-import type { StoreReader, WatchableStore } from './store.ts';
+import type { StoreListener, WatchableStore } from './store.ts';
 import type { StoreGate } from './stores/gate.ts';
 import { openStore } from './stores/open-store.ts';
 
@@ -97,7 +97,26 @@ async function openSession(
   };
 }
 
-/** A cache and the table behind it, told apart by what is asked. */
-function together(store: StoreReader, rows: StoreReader): WatchableStore {
-  return { watch: null, get: (query) => (query.kind === 'row' ? rows : store).get(query) };
+/** A cache and the table behind it, told apart by what is asked. They tell of changes while both do. */
+export function together(store: WatchableStore, rows: WatchableStore): WatchableStore {
+  const both = [store, rows];
+  const watch = (listener: StoreListener): void => {
+    const up = both.map(() => false);
+    for (const [i, each] of both.entries()) {
+      each.watch?.({
+        changed: (key) => listener.changed(key),
+        allChanged: () => listener.allChanged(),
+        garbled: () => listener.garbled(),
+        vouches: (isUp, why) => {
+          up[i] = isUp;
+          if (!isUp) listener.vouches(false, why);
+          else if (up.every((one) => one)) listener.vouches(true, null);
+        },
+      });
+    }
+  };
+  return {
+    watch: both.every((each) => each.watch !== null) ? watch : null,
+    get: (query) => (query.kind === 'row' ? rows : store).get(query),
+  };
 }

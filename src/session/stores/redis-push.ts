@@ -22,8 +22,16 @@ const EMPTYING = /^cmdstat_(flushall|flushdb|swapdb):calls=(\d+)/gm;
 const PASSING =
   /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|READONLY|UNBLOCKED)|redirect to does not exist/;
 
+/** The server tells of changes in neither way. */
+class NoPush extends StoreFault {
+  constructor(refused: string, why: string) {
+    super('down', `it refuses CLIENT TRACKING (${refused}), and ${why}`);
+  }
+}
+
 /** The server does not have it, or does not let us. */
 export function isRefusal(error: unknown): boolean {
+  if (error instanceof NoPush) return true;
   return error instanceof Error && error.name === 'ReplyError' && !PASSING.test(error.message);
 }
 
@@ -83,11 +91,7 @@ export async function pushedEvents(
   let emptied = '';
   const look = async (): Promise<string> => {
     const [flags, stats] = await Promise.all([flagsOf(reader, refused), reader.info('commandstats')]);
-    if (!tellsEnough(flags))
-      throw new StoreFault(
-        'down',
-        `it refuses CLIENT TRACKING (${refused}), and its keyspace events are off`,
-      );
+    if (!tellsEnough(flags)) throw new NoPush(refused, 'its keyspace events are off');
     return Array.from(stats.matchAll(EMPTYING), ([, name, calls]) => `${name} ${calls}`).join();
   };
   await push.psubscribe(`${prefix}*`);
@@ -107,9 +111,7 @@ async function flagsOf(reader: Redis, refused: string): Promise<string> {
     const reply = await reader.config('GET', 'notify-keyspace-events');
     return Array.isArray(reply) ? String(reply[1] ?? '') : '';
   } catch (error) {
-    if (!isRefusal(error)) throw error;
-    const why = `it refuses CLIENT TRACKING (${refused}), and CONFIG GET (${replyWord(error)})`;
-    throw new StoreFault('down', why);
+    throw isRefusal(error) ? new NoPush(refused, `CONFIG GET (${replyWord(error)})`) : error;
   }
 }
 
