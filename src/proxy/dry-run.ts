@@ -97,7 +97,7 @@ class DryExchange extends Exchange {
   }
 
   override onChecked(passed: boolean): void {
-    this.request.sessionLines = this.session.lines;
+    this.request.tellSession(this.session.lines, this.session.withheld);
     this.homing.know(this.session.standing);
     this.#tell(passed);
   }

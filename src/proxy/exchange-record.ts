@@ -6,6 +6,7 @@ import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Standing, VerdictWaiter } from '../session/standing.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { FIELD } from '../wire/fields.ts';
 import { CONTINUE } from '../wire/local-reply.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import { isIdempotent, METHOD } from '../wire/request-method.ts';
@@ -15,13 +16,14 @@ import { Door, type DoorOwner } from './door.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { Homing } from './homing.ts';
 import { IncomingAnswer } from './incoming-answer.ts';
+import { watchLogins } from './login-watch.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { Placement } from './placement.ts';
 import type { Accountable, Plane } from './plane.ts';
 import { OUTCOME } from './plane-metrics.ts';
 import type { ReplyTo } from './replies.ts';
 import type { RequestMark } from './request-writer.ts';
-import { layInterim, layResponse } from './response-writer.ts';
+import { type AnswerEditor, layInterim, layResponse } from './response-writer.ts';
 import { AGAIN, judgeRetry } from './retry-verdict.ts';
 import { type CheckOwner, SessionCheck } from './session-check.ts';
 
@@ -182,7 +184,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
       this.plane.out,
       head,
       plan.responseEdits,
-      this.homing.answerEditor(upstream, head),
+      this.answerEditor(upstream, head),
       this.answer.frame,
       this.keepAlive,
       this.minor,
@@ -190,6 +192,15 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
       this.corsLines,
       this.plane.replies.date,
     );
+  }
+
+  /** What edits the head of the answer: affinity, and what a revocation does to a session that was given out meanwhile. */
+  protected answerEditor(upstream: Upstream, head: ResponseHead): AnswerEditor | null {
+    const editor = this.homing.answerEditor(upstream, head);
+    const guard = this.plan!.session;
+    if (guard === null || head.fields.first[FIELD.setCookie]! < 0 || !guard.notesLogins) return editor;
+    const wallMs = this.plane.clock.wallMs();
+    return watchLogins(guard, this.session.standing, this.request.head, head.fields, wallMs, editor);
   }
 
   /** Passes an interim answer on, to clients that know such (rules A2, C6). */

@@ -90,7 +90,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
 
   onChecked(passed: boolean): void {
     this.#state = STATE.attempting;
-    this.request.sessionLines = this.session.lines;
+    this.request.tellSession(this.session.lines, this.session.withheld);
     this.homing.know(this.session.standing);
     if (!passed) {
       this.fail(this.session.fault);
@@ -305,7 +305,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     const out = this.plane.out;
     const start = head.end;
     this.framed = this.door.listed && isWebSocket(head);
-    laySwitch(out, head, this.plan!.responseEdits, this.homing.answerEditor(upstream, head));
+    laySwitch(out, head, this.plan!.responseEdits, this.answerEditor(upstream, head));
     const client = this.client!;
     client.socket.write(out);
     const connection = this.attempt.handOver();

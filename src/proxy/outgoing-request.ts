@@ -2,6 +2,7 @@
 import { type ByteWriter, latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import { ACTION } from '../plan/field-edits.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
+import type { SessionGuard } from '../session/guard.ts';
 import type { UpstreamConnection } from '../upstream/connection.ts';
 import { FIELD } from '../wire/fields.ts';
 import { FRAMING, type RequestHead } from '../wire/request-head.ts';
@@ -10,6 +11,7 @@ import { BodyRelay, layUnchunked } from './body-relay.ts';
 import type { ClientSide } from './client-side.ts';
 import type { Plane } from './plane.ts';
 import { type CookieWriter, layRequest, type RequestMark } from './request-writer.ts';
+import { withholdSession } from './withholding.ts';
 
 const CRLF = latin1Bytes('\r\n');
 const MOVED = latin1Bytes('Limpet-Affinity: moved\r\n');
@@ -96,6 +98,14 @@ export class OutgoingRequest {
     this.#hold = this.body.done ? null : plane.writers.take();
     this.#holdSent = 0;
     return !out.overflow;
+  }
+
+  /** Tells the upstream of the session by `lines`, and keeps what the blocks of `withheld` read from it. Before anything is sent. */
+  tellSession(lines: string, withheld: SessionGuard | null): void {
+    this.sessionLines = lines;
+    if (withheld === null || this.head === null) return;
+    withholdSession(this.head, this.mark, withheld);
+    this.#headLength = this.head.length;
   }
 
   /** Body bytes from the client. Returns the offset behind the last byte that is the body's; see `body` for its end and its faults. */

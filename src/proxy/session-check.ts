@@ -44,6 +44,8 @@ export class SessionCheck implements VerdictWaiter {
   seen = 0;
   /** The path needs no session, so that a verdict which would refuse does not. */
   exempt = false;
+  /** Whose credentials are kept from the app, since somebody revoked what was shown, and the request goes on as a visitor's; null: nobody's. */
+  withheld: SessionGuard | null = null;
   /** Path and query that were asked for, for a redirect; empty until somebody is refused or waits. */
   target = '';
   /** The client is a browser that shows a page: known when `target` is. */
@@ -51,6 +53,7 @@ export class SessionCheck implements VerdictWaiter {
 
   readonly #plane: Plane;
   readonly #owner: CheckOwner;
+  #guard: SessionGuard | null = null;
   /** What was checked; null: the connection remembers it. */
   #source: CredentialSource | null = null;
 
@@ -62,6 +65,7 @@ export class SessionCheck implements VerdictWaiter {
   /** Checks the request in `head`, whose offsets are used up before this returns. */
   begin(guard: SessionGuard, head: RequestHead, client: ExchangeClient, address: string): number {
     const { fields } = head;
+    this.#guard = guard;
     if (isPreflight(head)) {
       this.lines = UNCHECKED;
       return CHECK.passed;
@@ -99,6 +103,7 @@ export class SessionCheck implements VerdictWaiter {
     this.standing = standing;
     if (this.exempt || mayPass(standing)) {
       this.lines = standing.lines;
+      if (standing.reason === 'revoked') this.withheld = this.#guard;
       return true;
     }
     if (standing.reason === 'credential.ambiguous') this.fault = PROXY_FAULT.sessionAmbiguous;
@@ -131,6 +136,8 @@ export class SessionCheck implements VerdictWaiter {
 
   reset(): void {
     this.waitsFor = null;
+    this.withheld = null;
+    this.#guard = null;
     this.#source = null;
     this.seen = 0;
     this.standing = null;

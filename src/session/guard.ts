@@ -1,4 +1,5 @@
 // What stands before a route: one session block, or several of which any will do.
+import { CarriedCookies } from './carried-cookies.ts';
 import type { CredentialSource } from './format.ts';
 import type { Standing, VerdictWaiter } from './standing.ts';
 import { VERDICT_NAMES } from './verdict.ts';
@@ -25,10 +26,18 @@ export class SessionGuard {
   readonly verifiers: readonly SessionVerifier[];
   /** Whether a connection may remember its last verdict by `Cookie` and `Authorization` alone. */
   readonly memorable: boolean;
+  /** The cookies that its blocks read. */
+  readonly cookies: CarriedCookies;
 
   constructor(verifiers: readonly SessionVerifier[]) {
     this.verifiers = verifiers;
     this.memorable = verifiers.every((verifier) => verifier.memorable);
+    this.cookies = new CarriedCookies(verifiers.flatMap(({ carriers }) => carriers));
+  }
+
+  /** `Revocations.notesLogins`. Hot. */
+  get notesLogins(): boolean {
+    return this.verifiers[0]!.notesLogins;
   }
 
   /** `Revocations.sequence`. Hot. */
@@ -79,9 +88,10 @@ class Walk implements VerdictWaiter {
     this.#waiter.onVerdict(done);
   }
 
-  /** Notes a standing; true when no better one can come. */
+  /** Notes a standing; true when no other one can matter. Who was revoked is refused, whatever else he shows. */
   #take(standing: Standing): boolean {
-    if (this.#best === null || worthOf(standing) > worthOf(this.#best)) this.#best = standing;
-    return standing.verdict === VALID;
+    const isRevoked = standing.reason === 'revoked';
+    if (this.#best === null || isRevoked || worthOf(standing) > worthOf(this.#best)) this.#best = standing;
+    return isRevoked || (standing.verdict === VALID && standing.verifier.sequence === 0);
   }
 }

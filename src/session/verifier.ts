@@ -90,6 +90,10 @@ export class SessionVerifier implements StandingOwner {
   /** Whether its credentials may come as bearer tokens: how a refusal challenges. */
   readonly bearer: boolean;
   readonly againMs: number;
+  /** Whether it reads `Authorization` whatever its scheme. */
+  readonly authorization: boolean;
+  /** Names of the cookies that it reads, as `SessionFormat.alsoReads` has them. */
+  readonly carriers: readonly string[];
   /** Whether a connection may remember its last verdict by `Cookie` and `Authorization` alone. */
   readonly memorable: boolean;
   readonly #input: VerifierInput;
@@ -111,6 +115,8 @@ export class SessionVerifier implements StandingOwner {
     this.passedNames = [...(user === null ? [] : [user]), ...fields.map(({ name }) => name)];
     this.bearer = format.readsBearer ?? false;
     this.againMs = options.cache?.ttlMs ?? UNREMEMBERED_AGAIN_MS;
+    this.authorization = format.readsAuthorization ?? false;
+    this.carriers = [options.cookie, ...(format.alsoReads ?? [])];
     this.memorable = !(format.looksAround ?? false);
     this.#input = input;
     this.#revocations = input.revocations ?? NO_REVOCATIONS;
@@ -153,6 +159,11 @@ export class SessionVerifier implements StandingOwner {
     return this.#revocations.sequence;
   }
 
+  /** `Revocations.notesLogins`. Hot. */
+  get notesLogins(): boolean {
+    return this.#revocations.notesLogins;
+  }
+
   countAgain(standing: Standing): void {
     standing.wanted = WANTED;
     this.#input.onChecked(standing.verdict, SOURCE.cache);
@@ -162,15 +173,23 @@ export class SessionVerifier implements StandingOwner {
    * The verdict on a request now, or null: then `waiter` is told later, never before this has returned.
    */
   check(source: CredentialSource, waiter: VerdictWaiter): Standing | null {
-    const { format, store, options } = this.#input;
+    if (source.cookies === '' || !isAmbiguous(source.cookies, this.cookie))
+      return this.#check(source, waiter);
+    const ambiguous = unknown('credential.ambiguous');
+    if (this.#revocations.sequence === 0) return this.#settle(ambiguous, SOURCE.token);
+    // Who was revoked does not get by with a cookie that is written in an odd way: it is judged as the framework would read it.
+    const standing = new RevokedOrNot(waiter, () => this.#once(ambiguous, null));
+    return standing.of(this.#check(source, standing));
+  }
+
+  #check(source: CredentialSource, waiter: VerdictWaiter): Standing | null {
+    const { format, store } = this.#input;
     const wallS = this.#input.wallMs() / 1000;
     let read: Pending | Finding;
     try {
-      if (source.cookies !== '' && isAmbiguous(source.cookies, options.cookie))
-        return this.#settle(unknown('credential.ambiguous'), SOURCE.token);
       read = format.read(source, wallS);
       if (!('check' in read)) return this.#settle(read, SOURCE.token);
-      const key = hash('sha256', read.identity, 'latin1');
+      const key = keyOf(read.identity);
       const kept = this.#memory?.get(key) ?? null;
       if (kept !== null && kept.untilMs > this.#input.nowMs()) {
         const standing = this.#compared(kept, key);
@@ -209,6 +228,39 @@ export class SessionVerifier implements StandingOwner {
       return homeOfCookies(format, store === null, cookies, wallMs() / 1000, homes);
     } catch (error) {
       this.#input.onBug(this.name, error);
+      return null;
+    }
+  }
+
+  /**
+   * An answer gives out what `given` holds to a request of which the app was shown `shown`, and whose verdict was `standing`. Notes it as a
+   * login, unless it is the session that was shown, or one that need not come from a login. False: the session that was shown was revoked
+   * meanwhile, so that whatever is given in its place ends with it.
+   */
+  noteGiven(given: CredentialSource, shown: CredentialSource, standing: Standing): boolean {
+    const before = this.#readQuietly(shown);
+    const key = before === null ? '' : keyOf(before.identity);
+    const known = standing.verifier === this ? standing : (this.#memory?.get(key) ?? null);
+    const isKnown = known !== null && known.verdict !== UNKNOWN;
+    if (before !== null && isKnown && known.verdict !== INVALID)
+      if (this.#revocations.revokes(known.subject(key))) return false;
+    const after = this.#readQuietly(given);
+    if (after === null || after.identity === before?.identity || after.identity === before?.alias)
+      return true;
+    // Nobody could tell whose session was shown, or a remember-me cookie was, which is the user's from before.
+    if (!isKnown && (before !== null || known !== null)) return true;
+    this.#revocations.noteLogin(keyOf(after.identity));
+    if (after.alias !== undefined) this.#revocations.noteLogin(keyOf(after.alias));
+    return true;
+  }
+
+  /** The credential in a request; null: there is none that could be checked. */
+  #readQuietly(source: CredentialSource): Pending | null {
+    try {
+      const read = this.#input.format.read(source, this.#input.wallMs() / 1000);
+      return 'check' in read ? read : null;
+    } catch (error) {
+      this.#failed(error);
       return null;
     }
   }
@@ -399,5 +451,34 @@ export class SessionVerifier implements StandingOwner {
     const lines = passedLines(finding, pass.user, pass.fields);
     // Put together from pieces it would be a tree of them: larger to keep, and slower to write with every request.
     return Buffer.from(lines, 'latin1').toString('latin1');
+  }
+}
+
+/** What a verdict is remembered by, one character a byte. */
+function keyOf(identity: string): string {
+  return hash('sha256', identity, 'latin1');
+}
+
+/** Stands before a waiter to whom a verdict only matters if it says that somebody was revoked; else he is told another. */
+class RevokedOrNot implements VerdictWaiter {
+  waitsFor: object | null = null;
+  readonly #waiter: VerdictWaiter;
+  readonly #other: () => Standing;
+
+  constructor(waiter: VerdictWaiter, other: () => Standing) {
+    this.#waiter = waiter;
+    this.#other = other;
+  }
+
+  /** `standing`: what `check` returned for this waiter. */
+  of(standing: Standing | null): Standing | null {
+    if (standing === null) this.#waiter.waitsFor = this;
+    return standing === null || standing.reason === 'revoked' ? standing : this.#other();
+  }
+
+  onVerdict(standing: Standing): void {
+    if (this.#waiter.waitsFor !== this) return;
+    this.#waiter.waitsFor = null;
+    this.#waiter.onVerdict(standing.reason === 'revoked' ? standing : this.#other());
   }
 }
