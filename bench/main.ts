@@ -18,11 +18,12 @@ import type { Peer } from './peers.ts';
 import { changesSince, type Report, tableOf } from './report.ts';
 import { sessionChecks } from './session-checks.ts';
 import { sessionFigures } from './session-figures.ts';
+import { sessionTruth } from './session-truth.ts';
 import { smallRequests } from './small-requests.ts';
 
 const USAGE = `npm run bench -- [SCENARIO…] [options]
   SCENARIO           small, small-log, rate, post, chunked, connect, pipelined, download, upload, websocket, events, idle,
-                     upstreams, routes, workers, failover (kill, hang, slow), session, session-figures; default: all
+                     upstreams, routes, workers, failover (kill, hang, slow), session, session-truth, session-figures; default: all
   --only A,B         the same
   --peers A,B        nginx, haproxy, caddy, http-proxy, fastify-proxy, limpet, or NAME=FILE for another build of Limpet by its main file
   --rounds N         measurements of each peer, taken in turn (5; with --quick 2)
@@ -90,6 +91,7 @@ const SCENARIOS: Readonly<Record<string, (run: BenchRun) => Promise<Report>>> = 
   hang: (run) => failover(run, 'hang'),
   slow: (run) => failover(run, 'slow'),
   session: sessionChecks,
+  'session-truth': sessionTruth,
   'session-figures': sessionFigures,
 };
 const FAILOVER = ['kill', 'hang', 'slow'];

@@ -2,11 +2,11 @@
 import { Generator } from '../test/kit/load-drill.ts';
 import { type BenchRun, interleave, scratchFolder, withPeers } from './bench-run.ts';
 import { type Column, type Measurement, type Report, rowsOf } from './report.ts';
-import { type SessionPeer, sessionPeers, startSessions } from './session-peers.ts';
+import { type SessionPeer, type Sessions, sessionPeers, startSessions } from './session-peers.ts';
 
 const CONNECTIONS = 64;
 
-const COLUMNS: readonly Column[] = [
+export const COLUMNS: readonly Column[] = [
   { key: 'cpuMicros', head: 'CPU us/req', digits: 2 },
   { key: 'addedMicros', head: 'added us', digits: 2 },
   { key: 'shareOfNginx', head: 'x nginx stack', digits: 2 },
@@ -15,19 +15,42 @@ const COLUMNS: readonly Column[] = [
   { key: 'p99Ms', head: 'p99 ms', digits: 2 },
 ];
 
-/** The row without a check that each is compared with: its requests are as long. */
-const WITHOUT: Readonly<Record<string, string>> = {
-  'express-session': 'limpet',
-  'express uncached': 'limpet',
-  'cookie-session': 'limpet',
-  jwt: 'no session, tokens',
+/** What is compared in one scenario. */
+export interface CheckScenario {
+  readonly name: string;
+  readonly title: string;
+  readonly columns: readonly Column[];
+  readonly peers: (redis: Sessions) => readonly SessionPeer[];
+  /** By name of a row, the one without a check that it is compared with: its requests are as long. */
+  readonly without: Readonly<Record<string, string>>;
+  /** Done before anything is measured; what it gives ends it. */
+  readonly prepare?: (redis: Sessions, core: number | null) => Promise<() => Promise<void>>;
+}
+
+const CHECKS: CheckScenario = {
+  name: 'session',
+  title:
+    'small GETs with a session checked before they are forwarded, 64 users; CPU of all that takes part, Redis too',
+  columns: COLUMNS,
+  peers: sessionPeers,
+  without: {
+    'express-session': 'limpet',
+    'express uncached': 'limpet',
+    'cookie-session': 'limpet',
+    jwt: 'no session, tokens',
+  },
 };
 
-export async function sessionChecks(run: BenchRun): Promise<Report> {
+export function sessionChecks(run: BenchRun): Promise<Report> {
+  return compareChecks(run, CHECKS);
+}
+
+export async function compareChecks(run: BenchRun, scenario: CheckScenario): Promise<Report> {
   const { dir, sweep } = scratchFolder();
   const redis = await startSessions(run.loadCore, dir);
+  const unprepare = await scenario.prepare?.(redis, run.loadCore);
   try {
-    const peers = sessionPeers(redis);
+    const peers = scenario.peers(redis);
     const measured = await withPeers(run, peers, { affinity: false, accessLog: false }, async (running) => {
       const generator = await Generator.start(run.loadCore);
       const load = (peer: SessionPeer, port: number, pid: number, measureMs: number) =>
@@ -48,7 +71,7 @@ export async function sessionChecks(run: BenchRun): Promise<Report> {
         for (const { name, port, pid } of running) await load(of(name), port, pid, run.warmMs);
         return await interleave(running, run.rounds, async ({ name, port, pid }): Promise<Measurement> => {
           const result = await load(of(name), port, pid, run.measureMs);
-          run.progress(`session ${name} ${result.cpuMicrosPerRequest.toFixed(2)} us`);
+          run.progress(`${scenario.name} ${name} ${result.cpuMicrosPerRequest.toFixed(2)} us`);
           return {
             figures: {
               cpuMicros: result.cpuMicrosPerRequest,
@@ -65,14 +88,14 @@ export async function sessionChecks(run: BenchRun): Promise<Report> {
       }
     });
     return {
-      name: 'session',
-      title:
-        'small GETs with a session checked before they are forwarded, 64 users; CPU of all that takes part, Redis too',
-      columns: COLUMNS,
+      name: scenario.name,
+      title: scenario.title,
+      columns: scenario.columns,
       ratioOf: '',
-      rows: rowsOf(withDifferences(measured), ''),
+      rows: rowsOf(withDifferences(measured, scenario.without), ''),
     };
   } finally {
+    await unprepare?.();
     await redis.stop();
     sweep();
   }
@@ -81,6 +104,7 @@ export async function sessionChecks(run: BenchRun): Promise<Report> {
 /** Adds what a check costs beside the same requests without one, and the share of what nginx with its service needs, round by round. */
 function withDifferences(
   measured: ReadonlyMap<string, readonly Measurement[]>,
+  without: Readonly<Record<string, string>>,
 ): ReadonlyMap<string, readonly Measurement[]> {
   const micros = (name: string, round: number): number =>
     measured.get(name)?.[round]?.figures.cpuMicros ?? Number.NaN;
@@ -89,7 +113,7 @@ function withDifferences(
       trouble,
       figures: {
         ...figures,
-        addedMicros: figures.cpuMicros! - micros(WITHOUT[name] ?? '', round),
+        addedMicros: figures.cpuMicros! - micros(without[name] ?? '', round),
         shareOfNginx: figures.cpuMicros! / micros('nginx + service', round),
       },
     }));

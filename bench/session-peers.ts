@@ -50,7 +50,7 @@ const sessionOf = (user: number): string =>
   });
 const users = <T>(make: (user: number) => T): T[] => Array.from({ length: USERS }, (_, i) => make(i));
 
-const expressCookies = users((i): Credential => {
+export const expressCookies = users((i): Credential => {
   return { cookies: `connect.sid=${encodeURIComponent(`s:${sign(idOf(i), SECRET)}`)}` };
 });
 const signedCookies = users((i): Credential => {
@@ -60,7 +60,7 @@ const signedCookies = users((i): Credential => {
   const signature = createHmac('sha1', SECRET).update(`app.sess=${value}`).digest('base64url');
   return { cookies: `app.sess=${value}; app.sess.sig=${signature}` };
 });
-const tokens = users((i): Credential => {
+export const tokens = users((i): Credential => {
   const part = (json: object): string => Buffer.from(JSON.stringify(json)).toString('base64url');
   const exp = Math.floor(Date.now() / 1000) + HOUR_S;
   const text = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub: `${i + 1}`, iss: 'bench', aud: 'web', exp, roles: ['user', 'editor'] })}`;
@@ -68,7 +68,7 @@ const tokens = users((i): Credential => {
 });
 
 /** Limpet with a session block; `session` null: without any, which the others are compared with. */
-function limpetWith(
+export function limpetWith(
   name: string,
   credentials: readonly Credential[],
   session: (redis: number) => object | null,
@@ -214,26 +214,35 @@ ${servers}
   },
 };
 
+/** The session block for Express, whose Redis is at `port`. */
+export const expressBlock = (port: number) => ({
+  verify: 'express-session',
+  secrets: [SECRET],
+  user: 'passport.user',
+  store: `redis://127.0.0.1:${port}/0`,
+});
+
+export const JWT_BLOCK = {
+  verify: { jwt: { algorithms: ['HS256'], issuer: 'bench', audience: ['web'] } },
+  secrets: [SECRET],
+};
+
+/** Keys of all sessions in Redis. */
+export const sessionKeys = users((i) => `sess:${idOf(i)}`);
+
 /** All of them; Redis is there already. */
 export function sessionPeers(redis: Sessions): SessionPeer[] {
   const express = (cache: boolean) => (port: number) => ({
-    verify: 'express-session',
-    secrets: [SECRET],
-    user: 'passport.user',
-    store: `redis://127.0.0.1:${port}/0`,
+    ...expressBlock(port),
     ...(cache ? {} : { cache: false }),
   });
   const signed = { verify: 'cookie-session', cookie: 'app.sess', secrets: [SECRET], user: 'passport.user' };
-  const jwt = {
-    verify: { jwt: { algorithms: ['HS256'], issuer: 'bench', audience: ['web'] } },
-    secrets: [SECRET],
-  };
   return [
     limpetWith('limpet', expressCookies, () => null, redis),
     limpetWith('express-session', expressCookies, express(true), redis),
     limpetWith('cookie-session', signedCookies, () => signed, redis),
     limpetWith('no session, tokens', tokens, () => null, redis),
-    limpetWith('jwt', tokens, () => jwt, redis),
+    limpetWith('jwt', tokens, () => JWT_BLOCK, redis),
     limpetWith('express uncached', expressCookies, express(false), redis),
     haproxyTokens,
     nginxWithService(redis),
