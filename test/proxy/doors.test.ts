@@ -1,0 +1,316 @@
+// Open doors looked at again: when, by whose verdict they close, and that a storm of them meets its bounds.
+import t from 'tap';
+import { HandClock } from '../../src/base/clock.ts';
+import { SeededRandom } from '../../src/base/random.ts';
+import { MetricBook } from '../../src/observe/metric-book.ts';
+import { Door, type DoorOwner, OPEN } from '../../src/proxy/door.ts';
+import { DoorKeeper } from '../../src/proxy/door-keeper.ts';
+import { SessionPolicy } from '../../src/session/policy.ts';
+import { ENDED_MS, Standing, type StandingOwner, type VerdictWaiter } from '../../src/session/standing.ts';
+import { type Reason, VERDICT_NAMES, type Verdict } from '../../src/session/verdict.ts';
+
+const TTL_MS = 1000;
+const TICK_MS = 20;
+
+class World {
+  readonly clock = new HandClock(10_000);
+  sequence = 1;
+  readonly closed: string[] = [];
+  readonly keeper: DoorKeeper;
+  readonly verifier: StandingOwner;
+  /** What a check comes to now; null: it comes later, by `tell`. */
+  verdict: (owner: Owner) => Standing | null;
+  readonly waiters: { readonly waiter: VerdictWaiter; readonly owner: Owner }[] = [];
+  checks = 0;
+
+  constructor(require: 'login' | 'session' | 'nothing' = 'login') {
+    const book = new MetricBook(
+      { buffer: new SharedArrayBuffer(8000), capacity: 1000, edition: 1 },
+      () => {},
+    );
+    const world = this;
+    this.keeper = new DoorKeeper({
+      // Because: of the revocations a keeper reads the number alone.
+      revocations: {
+        get sequence() {
+          return world.sequence;
+        },
+      } as never,
+      book,
+      random: new SeededRandom(3),
+      nowMs: () => this.clock.nowMs(),
+    });
+    const closed = this.keeper.closed.bind(this.keeper);
+    this.keeper.closed = (session, reason) => {
+      this.closed.push(`${session} ${reason}`);
+      closed(session, reason);
+    };
+    this.verifier = {
+      name: 'members',
+      policy: new SessionPolicy({
+        require,
+        exempt: [],
+        onFail: { kind: 'auto' },
+        ambiguous: 'forward',
+        outage: { graceMs: 0, unjudged: '503', readyz: false },
+      }),
+      cookie: 'sid',
+      bearer: false,
+      againMs: TTL_MS,
+      get sequence() {
+        return world.sequence;
+      },
+      countAgain: () => {},
+    };
+    this.verdict = () => this.valid();
+  }
+
+  standing(verdict: Verdict, reason: Reason, untilMs: number, user: string | null = null): Standing {
+    const lines = `Limpet-Session: ${verdict}\r\n${user === null ? '' : `Limpet-User: ${user}\r\n`}`;
+    const standing = new Standing(this.verifier, VERDICT_NAMES.indexOf(verdict), reason, untilMs, lines);
+    standing.seen = this.sequence;
+    return standing;
+  }
+
+  valid(user = 'ann', ms = TTL_MS): Standing {
+    return this.standing('valid', 'user.known', this.clock.nowMs() + ms, user);
+  }
+
+  let(standing = this.valid(), open: number = OPEN.tunnel): Owner {
+    const owner = new Owner(this, standing);
+    owner.open = open;
+    owner.door.open();
+    return owner;
+  }
+
+  pass(ms: number): void {
+    for (let passed = 0; passed < ms; passed += TICK_MS) {
+      this.clock.advance(TICK_MS);
+      this.keeper.tick(this.clock.nowMs());
+    }
+  }
+}
+
+class Owner implements DoorOwner {
+  readonly door: Door;
+  readonly session: { standing: Standing | null; seen: number; exempt: boolean };
+  open: number = OPEN.shut;
+  over = 0;
+  readonly world: World;
+
+  constructor(world: World, standing: Standing) {
+    this.world = world;
+    this.session = { standing, seen: world.sequence, exempt: false };
+    this.door = new Door(world.keeper, this);
+  }
+
+  openAs(): number {
+    return this.open;
+  }
+
+  checkAgain(waiter: VerdictWaiter): Standing | null {
+    this.world.checks++;
+    const standing = this.world.verdict(this);
+    if (standing !== null) return standing;
+    waiter.waitsFor = this;
+    this.world.waiters.push({ waiter, owner: this });
+    return null;
+  }
+
+  onSessionOver(): void {
+    this.over++;
+  }
+}
+
+/** Tells those who wait, as a flight that lands does. */
+function tell(world: World, standing: (owner: Owner) => Standing): void {
+  for (const { waiter, owner } of world.waiters.splice(0)) {
+    if (waiter.waitsFor !== owner) continue;
+    waiter.waitsFor = null;
+    waiter.onVerdict(standing(owner));
+  }
+}
+
+t.test('a verdict that stands is not asked for again', async (t) => {
+  const world = new World();
+  world.let(world.valid('ann', 60_000));
+  world.pass(59_000);
+  t.equal(world.checks, 0);
+  world.pass(1500);
+  t.equal(world.checks, 1, 'and once when its time is over');
+});
+
+t.test('a verdict that is ended is asked for at once, and closes what it opened', async (t) => {
+  const world = new World();
+  const [mine, other] = [world.valid('ann', 60_000), world.valid('bob', 60_000)];
+  const [door, bystander] = [world.let(mine), world.let(other)];
+  mine.untilMs = ENDED_MS;
+  world.verdict = () => world.standing('invalid', 'store.none', 0);
+  world.pass(60);
+  t.equal(door.over, 1);
+  t.equal(bystander.over, 0);
+  t.same(world.closed, ['members ended']);
+  world.pass(5000);
+  t.equal(door.over, 1, 'once');
+});
+
+t.test('a revocation is seen with the next tick, by remembered verdicts and by others', async (t) => {
+  for (const untilMs of [60_000, -10_000]) {
+    const world = new World();
+    const standing =
+      untilMs > 0 ? world.valid('ann', untilMs) : world.standing('valid', 'user.known', 0, 'ann');
+    const door = world.let(standing);
+    world.verdict = () => standing;
+    world.pass(60);
+    const before = world.checks;
+    world.sequence++;
+    world.verdict = () => world.standing('invalid', 'revoked', Number.MAX_SAFE_INTEGER, 'ann');
+    world.pass(20);
+    t.equal(world.checks, before + 1);
+    t.equal(door.over, 1);
+    t.same(world.closed, ['members revoked']);
+  }
+});
+
+t.test('what was revoked between the check of a request and its first look is found', async (t) => {
+  const world = new World();
+  const door = world.let(world.standing('valid', 'user.known', 0, 'ann'));
+  door.session.seen = world.sequence - 1;
+  world.verdict = () => world.standing('invalid', 'revoked', 0);
+  world.pass(60);
+  t.equal(door.over, 1);
+});
+
+t.test('an outage closes nothing, whatever requests are answered meanwhile', async (t) => {
+  const world = new World();
+  const door = world.let();
+  world.verdict = () => world.standing('unknown', 'store.down', 0);
+  world.pass(20_000);
+  t.ok(world.checks >= 10, 'though it is asked again and again');
+  t.equal(door.over, 0);
+  world.verdict = () => world.standing('invalid', 'expired', 0);
+  world.pass(3000);
+  t.equal(door.over, 1, 'and what ended meanwhile is closed when it is known');
+  t.same(world.closed, ['members expired']);
+});
+
+t.test('another user, or nobody, does not inherit what somebody opened', async (t) => {
+  const cases: [Verdict, Reason, string | null, string[]][] = [
+    ['valid', 'user.known', 'ann', []],
+    ['valid', 'user.known', 'bob', ['members user']],
+    ['anonymous', 'user.none', null, ['members user']],
+    ['unknown', 'store.down', null, []],
+  ];
+  for (const [verdict, reason, user, closed] of cases) {
+    const world = new World('session');
+    world.let(world.valid('ann', 100));
+    world.verdict = () => world.standing(verdict, reason, 0, user);
+    world.pass(2000);
+    t.same(world.closed, closed, `${verdict} ${user}`);
+  }
+  const world = new World('session');
+  const door = world.let(world.standing('anonymous', 'user.none', 0));
+  world.verdict = () => world.valid('ann', 100);
+  world.pass(3000);
+  t.equal(door.over, 0, 'a visitor who logs in stays');
+  world.verdict = () => world.valid('bob', 100);
+  world.pass(3000);
+  t.same(world.closed, ['members user'], 'and is from then on who he is');
+});
+
+t.test('where a new request would pass nothing is closed', async (t) => {
+  const open = new World('nothing');
+  open.let();
+  open.verdict = () => open.standing('invalid', 'store.none', 0);
+  open.pass(5000);
+  t.same(open.closed, []);
+  const world = new World();
+  world.let().session.exempt = true;
+  world.verdict = () => world.standing('invalid', 'store.none', 0);
+  world.pass(5000);
+  t.ok(world.checks > 0);
+  t.same(world.closed, []);
+});
+
+t.test('an answer has a moment to end by itself, such as that of the logout', async (t) => {
+  const world = new World();
+  const [brief, long] = [
+    world.let(world.valid('ann', 100), OPEN.answer),
+    world.let(world.valid('ann', 100), OPEN.answer),
+  ];
+  world.verdict = () => world.standing('invalid', 'store.none', 0);
+  for (let i = 0; i < 1000 && world.checks < 2; i++) world.pass(20);
+  world.pass(140);
+  t.equal(brief.over + long.over, 0);
+  brief.door.leave();
+  world.pass(200);
+  t.equal(brief.over, 0, 'it was complete');
+  t.equal(long.over, 1);
+});
+
+t.test('a request that is neither answered nor polls is left to its end', async (t) => {
+  const world = new World();
+  const post = world.let(world.valid('ann', 100), OPEN.shut);
+  world.verdict = () => world.standing('invalid', 'store.none', 0);
+  world.pass(5000);
+  t.equal(world.checks, 0);
+  post.open = OPEN.answer;
+  world.pass(1000);
+  t.equal(post.over, 1, 'when its answer goes on, it counts');
+});
+
+t.test('a request that is over while its verdict is waited for is not told', async (t) => {
+  const world = new World();
+  world.verdict = () => null;
+  const owner = world.let(world.valid('ann', 100));
+  world.pass(1000);
+  t.equal(world.waiters.length, 1);
+  owner.door.leave();
+  // Its exchange serves another meanwhile.
+  owner.session.standing = world.valid('bob', 60_000);
+  owner.door.open();
+  tell(world, () => world.standing('invalid', 'store.none', 0));
+  world.pass(1000);
+  t.equal(owner.over, 0);
+});
+
+t.test('a few verdicts are waited for at one time, and everybody gets his', async (t) => {
+  const world = new World();
+  world.verdict = () => null;
+  const owners = Array.from({ length: 2000 }, (_, i) => world.let(world.valid(`user ${i}`, 100)));
+  let rounds = 0;
+  while (owners.some(({ over }) => over === 0) && rounds++ < 200) {
+    world.pass(20);
+    t.ok(world.waiters.length <= 256);
+    tell(world, () => world.standing('invalid', 'store.none', 0));
+  }
+  t.ok(owners.every(({ over }) => over === 1));
+  t.equal(world.checks, 2000, 'each was asked for once');
+});
+
+t.test('joining and leaving in any order keeps the list whole', async (t) => {
+  const world = new World();
+  const random = new SeededRandom(5);
+  const all = Array.from({ length: 50 }, () => new Owner(world, world.valid('ann', 0)));
+  const inside = new Set<Owner>();
+  for (let round = 0; round < 300; round++) {
+    for (let i = 0; i < 10; i++) {
+      const owner = all[random.below(all.length)]!;
+      owner.open = OPEN.tunnel;
+      if (inside.delete(owner)) owner.door.leave();
+      else {
+        inside.add(owner);
+        owner.door.open();
+      }
+    }
+    const asked = new Set<Owner>();
+    world.verdict = (owner) => {
+      asked.add(owner);
+      return world.valid('ann', 0);
+    };
+    world.sequence++;
+    world.pass(20);
+    if (asked.size !== inside.size || [...asked].some((owner) => !inside.has(owner)))
+      t.fail(`round ${round}`);
+  }
+});
