@@ -77,3 +77,37 @@ t.test('slots that nothing is known of count as empty', async (t) => {
   );
   t.same(verdicts(rule, 2), [true, false]);
 });
+
+t.test('what chance may bring is no overload of users whom a hash placed', async (t) => {
+  const crowded = (rule: OverloadRule, n: number) => Array.from({ length: n }, (_, i) => rule.crowded(i));
+  const rule = new OverloadRule(1.5);
+  rule.measure(set(1, 1, 1), [5, 2, 0]);
+  t.same(verdicts(rule, 3), [true, false, false]);
+  t.same(crowded(rule, 3), [false, false, false]);
+  rule.measure(set(1, 1, 1), [9000, 1000, 1000]);
+  t.same(crowded(rule, 3), [true, false, false], 'of many users, chance brings little');
+  rule.measure(set(1, 1, 1), [30, 0, 0]);
+  t.same(crowded(rule, 3), [true, false, false]);
+  const off = new OverloadRule(Number.POSITIVE_INFINITY);
+  off.measure(set(1, 1), [1000, 0]);
+  t.same(crowded(off, 2), [false, false]);
+});
+
+t.test('chance alone hardly ever crowds anybody', async (t) => {
+  const random = new SeededRandom(11);
+  let refused = 0;
+  let placed = 0;
+  for (let round = 0; round < 400; round++) {
+    const n = 2 + random.below(8);
+    const loads = new Array<number>(n).fill(0);
+    const rule = new OverloadRule(1.5);
+    rule.measure(set(...loads.map(() => 1)), loads);
+    for (let user = 0; user < 200; user++) {
+      const at = random.below(n);
+      placed++;
+      if (rule.crowded(at)) refused++;
+      rule.assigned(at);
+    }
+  }
+  t.ok(refused / placed < 0.001, `${refused} of ${placed}`);
+});

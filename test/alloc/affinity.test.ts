@@ -6,9 +6,13 @@ import { LearnedTable } from '../../src/affinity/learned.ts';
 import type { CookieOptions } from '../../src/affinity/options.ts';
 import { OverloadRule } from '../../src/affinity/overload.ts';
 import { PrefixAffinity } from '../../src/affinity/prefix-affinity.ts';
+import { SessionHomes } from '../../src/affinity/session-homes.ts';
 import { noteUser } from '../../src/affinity/users.ts';
 import { ByteWriter, latin1Bytes } from '../../src/base/byte-writer.ts';
 import { RandomBytes } from '../../src/base/random.ts';
+import type { Pool } from '../../src/pool/pool.ts';
+import { SessionHoming } from '../../src/proxy/session-homing.ts';
+import type { Standing } from '../../src/session/standing.ts';
 import { UpstreamTable } from '../../src/upstream/upstream-table.ts';
 import { bytesPerCall, NOISE_BYTES } from './bytes-per-call.ts';
 
@@ -84,6 +88,36 @@ t.test('learned homes are found and learned without allocation', async (t) => {
     table.learn(value, 0, value.length, 1 + (i % 3), i >> 8);
     table.find(value, 0, value.length, i >> 8);
   });
+  t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
+});
+
+t.test('homes of sessions are found and settled without allocation', async (t) => {
+  const options = { by: 'session', learn: true, entries: 1000, idleMs: 60_000 } as const;
+  const homes = new SessionHomes(options, LearnedTable.allocate(1000, 60_000));
+  const bytes = bytesPerCall((i) => {
+    const key = Math.imul(i % 500, 0x9e3779b1);
+    homes.settle(key, ~key, 1 + (i % 3), i >> 8);
+    homes.find(key, ~key, i >> 8);
+  });
+  t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
+});
+
+t.test('the home of a request is found by its standing without allocation', async (t) => {
+  const options = { by: 'user', learn: true, entries: 1000, idleMs: 60_000 } as const;
+  const homes = new SessionHomes(options, LearnedTable.allocate(1000, 60_000));
+  const keys = { sessionHi: 0x7fffffff, sessionLo: -1, userHi: -0x7fffffff, userLo: 77 };
+  homes.settle(keys.userHi, keys.userLo, 1, 0);
+  const [home] = [{ name: 'one' }];
+  // Because: of a standing and a pool it reads nothing else.
+  const standing = { verdict: 0, home: keys } as unknown as Standing;
+  const pool = { positionOf: () => 0, upstreams: [home] } as unknown as Pool;
+  const homing = new SessionHoming();
+  let wrong = 0;
+  const bytes = bytesPerCall((i) => {
+    homing.begin(homes, null);
+    if (homing.find(standing, pool, i >> 10) !== (home as unknown)) wrong++;
+  });
+  t.equal(wrong, 0);
   t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
 });
 

@@ -23,6 +23,7 @@ sessions:
     exempt: [/login]
     onFail: { redirect: "/login?next={path}" }
     pass: { fields: { X-Plan: account.plan } }
+  open: { verify: cookie-session, cookie: app.sess, secrets: ["${SECRET}"], user: account.id, require: nothing }
   stored: { verify: opaque, cookie: sid, user: id, store: "redis://:hunter2@127.0.0.1:1/0" }
   strict:
     verify: opaque
@@ -31,7 +32,12 @@ sessions:
     store: redis://127.0.0.1:1/0
     outage: { then: 503 }
     exempt: [/strict/login]
+pools:
+  homes:
+    upstreams: [{ name: a, url: http://127.0.0.1:3002 }, { name: b, url: http://127.0.0.1:3003 }]
+    affinity: { session: user }
 routes:
+  - { path: /homes, pool: homes, session: open }
   - { path: /, pool: default, session: members }
   - { path: /stored, pool: default, session: stored }
   - { path: /strict, pool: default, session: strict }
@@ -51,6 +57,8 @@ async function explain(url: string, ...headers: readonly string[]) {
   const told = JSON.parse(out) as {
     status: number | null;
     code: string | null;
+    affinity: string | null;
+    choice: string | null;
     session: { name: string; verdict: string; reason: string; passed: boolean } | null;
     steps: { step: string; text: string }[];
   };
@@ -72,6 +80,33 @@ t.test('who is known passes, and it is said what the app is told, but no value',
   t.match(words, /the signature in the second cookie is checked/);
   t.match(words, /the app is told Limpet-Session, Limpet-User, X-Plan/);
   t.notMatch(out, /4711|platinum|the secret of/);
+});
+
+t.test('where a home is found by the session, it is said where, and what is not known here', async (t) => {
+  const named = cookie({ account: { id: 4711 } });
+  const known = await explain('/homes', named);
+  t.equal(known.told.affinity, 'new');
+  t.match(known.told.choice, /^[ab]$/);
+  t.match(known.out, /the hash of the user leads there/);
+  t.match(known.out, /only the running proxy knows whom it remembers elsewhere/);
+  for (const session of [
+    { account: { id: 4711 }, cart: 1 },
+    { account: { id: 4711 }, cart: 2 },
+  ])
+    t.equal((await explain('/homes', cookie(session))).told.choice, known.told.choice, 'by the user alone');
+  const choices = new Set<string | null>();
+  for (let cart = 0; cart < 6; cart++) {
+    const visitor = await explain('/homes', cookie({ cart }));
+    t.match(visitor.out, /the hash of the session leads there/);
+    choices.add(visitor.told.choice);
+  }
+  t.equal(choices.size, 2, 'visitors by their sessions');
+  const nobody = await explain('/homes');
+  t.same([nobody.told.choice, nobody.told.affinity], [null, 'none']);
+  t.match(
+    nobody.out,
+    /the request shows no session, and one that the answer gives out lives where that came from/,
+  );
 });
 
 t.test('who may not pass is told why, and what he is answered', async (t) => {
