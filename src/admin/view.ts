@@ -80,7 +80,11 @@ export interface SessionView {
     readonly why: string;
   } | null;
   /** Whether the store tells every worker of changes; null: it is not asked to, or cannot. */
-  readonly push: { readonly up: boolean } | null;
+  readonly push: {
+    readonly up: boolean;
+    /** Why it does not, in one sentence; empty while it does, or where nothing is known yet. */
+    readonly why: string;
+  } | null;
 }
 
 /**

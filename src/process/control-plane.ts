@@ -71,6 +71,8 @@ export class ControlPlane {
   readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
   #windowTimer: NodeJS.Timeout | null = null;
   readonly stores = new StoreReports();
+  /** Why stores do not tell of changes. */
+  readonly pushes = new StoreReports();
   #bugToldAtMs = Number.NEGATIVE_INFINITY;
   #movesToldAtMs = 0;
   #movesTold = 0;
@@ -130,6 +132,7 @@ export class ControlPlane {
       onMessage: (worker, message, account) => this.#hear(worker, message, account),
       onDeath: (worker, why) => {
         this.stores.forget(worker);
+        this.pushes.forget(worker);
         this.shelf.own.values[this.shelf.own.counter('limpet_worker_restarts_total', {})]!++;
         this.log.error({ worker, why }, 'a worker died and is replaced');
       },
@@ -357,11 +360,12 @@ export class ControlPlane {
   }
 
   #tellVouched(worker: number, session: string, up: boolean, why: string | null): void {
+    this.pushes.tell(worker, session, up, why ?? '');
     if (up) this.log.info({ worker, session }, 'the store of sessions tells of changes');
     else
       this.log.warn(
         { worker, session, why },
-        'the store of sessions tells of changes no more; verdicts stand for their ttl until it does',
+        'the store of sessions does not tell of changes; verdicts stand for their ttl until it does',
       );
   }
 

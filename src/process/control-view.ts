@@ -35,6 +35,8 @@ export interface ViewSource {
   /** Null: no session is checked. */
   readonly switch: RevocationSwitch | null;
   readonly stores: StoreReports;
+  /** Why a store does not tell of changes, by session block. */
+  readonly pushes: StoreReports;
 }
 
 /** One process's view of itself. */
@@ -120,10 +122,12 @@ export class ControlView implements AdminView {
   }
 
   #push(session: string): SessionView['push'] {
-    const { shelf, workers } = this.#source;
+    const { shelf, workers, pushes } = this.#source;
     // Only a worker whose store can tell has the gauge.
     const told = shelf.sums('limpet_session_push_up').filter(({ labels }) => labels.session === session);
-    return told.length === 0 ? null : { up: told.reduce((sum, { cells }) => sum + cells[0]!, 0) >= workers };
+    if (told.length === 0) return null;
+    const up = told.reduce((sum, { cells }) => sum + cells[0]!, 0) >= workers;
+    return { up, why: up ? '' : (pushes.whyAway(session) ?? '') };
   }
 
   get revocations(): RevocationRegistry | null {

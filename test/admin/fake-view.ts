@@ -76,7 +76,7 @@ export class FakeView implements AdminView {
         checks: { valid: 3, anonymous: 0, invalid: 1, unknown: 0 },
         cache: { hits: 2, entries: 1 },
         store: { kind: 'redis', up: true, why: '' },
-        push: { up: true },
+        push: { up: true, why: '' },
       },
     ];
   }
