@@ -85,6 +85,8 @@ export interface SessionView {
     /** Why it does not, in one sentence; empty while it does, or where nothing is known yet. */
     readonly why: string;
   } | null;
+  /** Where revocations of all blocks are kept, and whether other replicas are told and tell. */
+  readonly revocations: Pick<SwitchView, 'kept' | 'synced'> | null;
 }
 
 /**

@@ -95,6 +95,7 @@ export class ControlView implements AdminView {
 
   sessions(): readonly SessionView[] {
     const { config, shelf, stores } = this.#source;
+    const kept = this.revocations?.state ?? null;
     return config.sessions.map((session): SessionView => {
       const at = { session: session.name };
       const checks = (labels: Readonly<Record<string, string>>): number =>
@@ -110,6 +111,7 @@ export class ControlView implements AdminView {
           invalid: checks({ verdict: 'invalid' }),
           unknown: checks({ verdict: 'unknown' }),
         },
+        revocations: kept === null ? null : { kept: kept.kept, synced: kept.synced },
         cache:
           session.cache === null
             ? null

@@ -24,7 +24,9 @@ export interface RevocationSwitch {
 /** Null: no session is checked. Opens nothing; `registry.start` does. */
 export function makeSwitch(config: Config, log: Logger, shelf: MetricShelf): RevocationSwitch | null {
   if (config.revocation === null) return null;
-  const { ttlMs, entries } = config.revocation;
+  const { url, ttlMs, entries } = config.revocation;
+  if (url === null)
+    log.info({}, 'revocations are kept in this process and are gone with it; `revocation` names a Redis');
   const memory = RevocationRegistry.allocate(entries);
   const count = (name: 'limpet_revocations_dropped_total', why: string): void => {
     shelf.own.values[shelf.own.counter(name, { why })]!++;

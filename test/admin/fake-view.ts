@@ -74,6 +74,7 @@ export class FakeView implements AdminView {
         verify: 'express-session',
         require: 'login',
         checks: { valid: 3, anonymous: 0, invalid: 1, unknown: 0 },
+        revocations: null,
         cache: { hits: 2, entries: 1 },
         store: { kind: 'redis', up: true, why: '' },
         push: { up: true, why: '' },

@@ -20,13 +20,29 @@ export class DigestWords {
 
   /** Reads a digest of one character a byte, at least 16 of them. Allocates nothing. */
   read(digest: string): this {
-    const a = wordAt(digest, 0);
-    this.a = a === EMPTY || a === BUSY || a === GONE ? a + 3 : a;
+    this.#first(wordAt(digest, 0));
     this.b = wordAt(digest, 4);
     this.c = wordAt(digest, 8);
     this.d = wordAt(digest, 12);
     return this;
   }
+
+  /** Reads a digest of at least 16 bytes. Allocates nothing. */
+  set(octets: Uint8Array): this {
+    this.#first(wordOf(octets, 0));
+    this.b = wordOf(octets, 4);
+    this.c = wordOf(octets, 8);
+    this.d = wordOf(octets, 12);
+    return this;
+  }
+
+  #first(a: number): void {
+    this.a = a === EMPTY || a === BUSY || a === GONE ? a + 3 : a;
+  }
+}
+
+function wordOf(octets: Uint8Array, at: number): number {
+  return octets[at]! | (octets[at + 1]! << 8) | (octets[at + 2]! << 16) | (octets[at + 3]! << 24);
 }
 
 function wordAt(digest: string, at: number): number {

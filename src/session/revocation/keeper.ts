@@ -1,10 +1,9 @@
 // Where revocations are kept beside the table in which they are in force: in this process, or in a Redis that replicas share.
 import type { Revocation, RevocationCore } from './record.ts';
+import type { SliceReader } from './record-slice.ts';
 
 /** What a keeper tells of what it keeps, whoever put it there. */
-export interface KeeperListener {
-  /** This is in force. May be told again. */
-  put(core: RevocationCore): void;
+export interface KeeperListener extends SliceReader {
   /** This is in force no more. */
   lifted(core: RevocationCore): void;
   /** A login that another replica saw. `key`: 128 bits in base64url; `timeMs`: unix ms. */
@@ -17,8 +16,6 @@ export interface KeeperListener {
   synced(up: boolean, why: string): void;
   /** A login could not be told to the others: too many wait. */
   loginDropped(): void;
-  /** Something in the place where revocations are kept is none, and was dropped. */
-  garbage(): void;
 }
 
 /** What became of a revocation that was given to a keeper. */

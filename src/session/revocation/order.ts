@@ -89,5 +89,7 @@ function readCredential(
   if (authorization !== null && format.readsBearer !== true) return [];
   if (cookies !== '' && isAmbiguous(cookies, options.cookie)) return [];
   const read = format.read({ cookies, authorization, userAgent: null, clientAddress: '' }, nowS);
-  return 'check' in read ? [digestOf(read.identity)] : [];
+  if (!('check' in read)) return [];
+  const { identity, alias, session } = read;
+  return [identity, alias, session].flatMap((name) => (name === undefined ? [] : [digestOf(name)]));
 }

@@ -40,7 +40,12 @@ local n = redis.call('INCR', KEYS[3])
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', ${CHANGES_MAX}, '*', 'n', n, 'id', ARGV[1], 'text', ARGV[2])
 return n`;
 
-/** Keys: the same. Argument: id. Gives the text, or nothing. */
+/** Key: records. Arguments: cursor and count of HSCAN. Gives the next cursor, how many records, and id and text of each, a line each. */
+export const SLICE = `
+local found = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', ARGV[2])
+return { found[1], #found[2] / 2, table.concat(found[2], '\\n') }`;
+
+/** Keys: the same as for KEEP. Argument: id. Gives the text, or nothing. */
 export const TAKE = `
 local text = redis.call('HGET', KEYS[1], ARGV[1])
 if not text then return false end

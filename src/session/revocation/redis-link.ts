@@ -35,14 +35,23 @@ export class RedisLink {
     return this.#client.status === 'ready' && !this.#wrongDatabase;
   }
 
-  /** Sends one command; rejects after `ms` with the word for what went wrong. */
-  async ask(ms: number, command: string, ...words: readonly (string | number)[]): Promise<unknown> {
+  /** Sends one command; rejects after `ms`, or with the word for what went wrong. */
+  ask(ms: number, command: string, ...words: readonly (string | number)[]): Promise<unknown> {
+    return this.#within(ms, () => this.#client.call(command, words.map(String)));
+  }
+
+  /** The same, where texts are answered as bytes. */
+  askBytes(ms: number, command: string, ...words: readonly (string | number)[]): Promise<unknown> {
+    return this.#within(ms, () => this.#client.callBuffer(command, words.map(String)));
+  }
+
+  async #within(ms: number, ask: () => Promise<unknown>): Promise<unknown> {
     if (!this.ready) throw new Error(this.#why === '' ? 'not connected' : this.#why);
     let timeout: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timeout = setTimeout(() => reject(new Error('it did not answer in time')), ms);
     });
-    const asked = this.#client.call(command, words.map(String)).catch((error: unknown) => {
+    const asked = ask().catch((error: unknown) => {
       throw new Error(replyWord(error));
     });
     try {

@@ -11,8 +11,16 @@ import {
 } from './keeper.ts';
 import { LoginNotes } from './login-notes.ts';
 import type { Order, OrderReader } from './order.ts';
-import { letterOf, namesOf, type Revocation, type RevocationCore, readDigest, rowOf } from './record.ts';
-import { type Put, RevocationTable, ROW, type TableRow } from './revocation-table.ts';
+import {
+  letterOf,
+  namesOf,
+  type RecordLetter,
+  type Revocation,
+  type RevocationCore,
+  readDigest,
+  rowOf,
+} from './record.ts';
+import { RevocationTable, ROW, type TableRow } from './revocation-table.ts';
 import type { SwitchMemory } from './shared-revocations.ts';
 
 /** Rows that are looked at in one piece when what has run out is dropped: a millisecond or so. */
@@ -139,7 +147,7 @@ export class RevocationRegistry implements KeeperListener {
       this.#in.onDropped?.('full');
       throw new RevocationFault('full', 'there is no room for more revocations: raise `revocation.entries`');
     }
-    this.put(record);
+    this.core(record);
     this.#announce();
     onRevoked?.(order.kind);
     return { ...(await keeper.keep(record)), understood };
@@ -171,20 +179,23 @@ export class RevocationRegistry implements KeeperListener {
     await this.#in.keeper.close();
   }
 
-  put(core: RevocationCore): void {
-    const { timeMs, untilS, letter } = core;
-    const nowS = this.#in.clock.wallMs() / 1000;
-    if (untilS <= nowS) return;
-    const row = rowOf(letter);
-    let put: Put = 'same';
-    for (let i = 0; readDigest(core, i, this.#words); i++) {
-      const one = this.#table.put(this.#words, row, timeMs, untilS, this.#mark, nowS);
-      if (one === 'full') this.#in.onDropped?.('full');
-      else if (one !== 'same') put = one;
+  core(core: RevocationCore): void {
+    const { letter, timeMs, untilS } = core;
+    for (let i = 0; readDigest(core, i, this.#words); i++) this.row(this.#words, letter, timeMs, untilS);
+  }
+
+  row(digest: DigestWords, letter: RecordLetter, timeMs: number, untilS: number): void {
+    const wallMs = this.#in.clock.wallMs();
+    if (untilS <= wallMs / 1000) return;
+    const kind = rowOf(letter);
+    const put = this.#table.put(digest, kind, timeMs, untilS, this.#mark, wallMs / 1000);
+    if (put === 'full') {
+      this.#in.onDropped?.('full');
+      return;
     }
     if (untilS < this.#soonestS) this.#soonestS = untilS;
-    if (row === ROW.user || row === ROW.userBefore || row === ROW.before) {
-      this.#notes.needFrom(Math.min(timeMs, this.#in.clock.wallMs() + SKEW_MAX_MS));
+    if (kind === ROW.user || kind === ROW.userBefore || kind === ROW.before) {
+      this.#notes.needFrom(Math.min(timeMs, wallMs + SKEW_MAX_MS));
       if (untilS > this.#notedUntilS) this.#notedUntilS = untilS;
     }
     if (put !== 'same') this.#announceSoon();

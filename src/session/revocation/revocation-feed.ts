@@ -1,7 +1,9 @@
 // What other replicas revoke, as it happens: everything is read once, then the stream of changes is followed, and a gap begins anew.
+import { DigestWords } from './digest-words.ts';
 import type { KeeperListener } from './keeper.ts';
 import { type RevocationCore, readCore } from './record.ts';
-import type { RevocationKeys } from './redis-keys.ts';
+import { readSlice } from './record-slice.ts';
+import { type RevocationKeys, SLICE } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 
 /** Longest that a reading of the stream waits for something new: as long as it takes at most to see that Redis hangs. */
@@ -45,6 +47,7 @@ export class RevocationFeed {
   #reloadedMs = Number.NEGATIVE_INFINITY;
   #lookedMs = 0;
   #closed = false;
+  readonly #words = new DigestWords();
 
   constructor(input: FeedInput) {
     this.#in = input;
@@ -98,12 +101,8 @@ export class RevocationFeed {
     const [tail] = entriesOf(await link.ask(READ_MS, 'XREVRANGE', keys.changes, '+', '-', 'COUNT', 1));
     const count = Number((await link.ask(READ_MS, 'GET', keys.count)) ?? 0);
     const number = Number(tail?.[1].get('n') ?? count);
-    await this.#scan('HSCAN', keys.records, (id, text) => {
-      const core = readCore(id, text);
-      if (core === null) listener.garbage();
-      else listener.put(core);
-    });
-    for (const core of unshared) listener.put(core);
+    await this.#scanRecords();
+    for (const core of unshared) listener.core(core);
     const lost = number < this.#highest;
     this.#changeId = tail?.[0] ?? '0-0';
     this.#number = Number.isSafeInteger(number) ? number : 0;
@@ -116,6 +115,38 @@ export class RevocationFeed {
     const [tail] = entriesOf(await link.ask(READ_MS, 'XREVRANGE', keys.loginChanges, '+', '-', 'COUNT', 1));
     await this.#scan('ZSCAN', keys.logins, (key, time) => this.#noted(key, time, listener));
     this.#loginId = tail?.[0] ?? '0-0';
+  }
+
+  /** Reads all records, while Redis already gathers the next ones. */
+  async #scanRecords(): Promise<void> {
+    const { link, keys, listener } = this.#in;
+    const ask = (cursor: string): Promise<unknown> => {
+      const asked = link.askBytes(SCAN_MS, 'EVAL', SLICE, 1, keys.records, cursor, SCAN_COUNT);
+      // Where the slice before it fails, nobody waits for it.
+      asked.catch(() => {});
+      return asked;
+    };
+    let cursor = '0';
+    let asked = ask(cursor);
+    do {
+      const [next, count, bytes] = (await asked) as [Buffer, number, Buffer]; // as the script answers
+      const from = cursor;
+      cursor = next.toString();
+      if (cursor !== '0') asked = ask(cursor);
+      if (!readSlice(bytes, count, this.#words, listener)) await this.#scanOddly(from);
+    } while (cursor !== '0' && !this.#closed);
+  }
+
+  /** One slice in which something is that nobody of us wrote. */
+  async #scanOddly(cursor: string): Promise<void> {
+    const { link, keys, listener } = this.#in;
+    const reply = await link.ask(SCAN_MS, 'HSCAN', keys.records, cursor, 'COUNT', SCAN_COUNT);
+    const [, pairs] = reply as [string, string[]]; // as the command answers
+    for (let i = 0; i + 1 < pairs.length; i += 2) {
+      const core = readCore(pairs[i]!, pairs[i + 1]!);
+      if (core === null) listener.garbage();
+      else listener.core(core);
+    }
   }
 
   async #scan(command: string, key: string, each: (name: string, value: string) => void): Promise<void> {
@@ -165,7 +196,7 @@ export class RevocationFeed {
     const core = readCore(fields.get('id') ?? '', fields.get('text') ?? '');
     if (core === null) listener.garbage();
     else if (fields.has('gone')) listener.lifted(core);
-    else listener.put(core);
+    else listener.core(core);
   }
 
   #logins([id, fields]: Entry): void {

@@ -17,8 +17,8 @@ const MARK = 7;
 /** Bits of the kind; the milliseconds of the time stand above them. */
 const KIND_BITS = 4;
 
-/** Half empty at its fullest, so that what is not there is known after two rows or three: 64 bytes an entry. */
-const ROWS_PER_ENTRY = 2;
+/** A third empty at its fullest, so that what is not there is known after five rows: 48 bytes an entry. */
+const ROWS_PER_ENTRY = 1.5;
 
 /** Cells of the head. */
 const SEQUENCE = 0;
@@ -31,6 +31,8 @@ const HEAD_CELLS = 16;
 export interface RevocationMemory {
   readonly head: SharedArrayBuffer;
   readonly rows: SharedArrayBuffer;
+  /** Rows that may be in use. */
+  readonly entries: number;
 }
 
 /** A row as it stands. */
@@ -64,14 +66,16 @@ export class RevocationTable {
     this.#head = new Int32Array(memory.head);
     this.#cells = new Int32Array(memory.rows);
     this.#rows = this.#cells.length / CELLS;
-    this.entries = this.#rows / ROWS_PER_ENTRY;
+    this.entries = memory.entries;
   }
 
-  /** Memory for `entries` rows, 64 bytes each when it is full. */
+  /** Memory for `entries` rows, 48 bytes each when it is full. */
   static allocate(entries: number): RevocationMemory {
     return {
       head: new SharedArrayBuffer(HEAD_CELLS * 4),
-      rows: new SharedArrayBuffer(entries * ROWS_PER_ENTRY * CELLS * 4),
+      // Two more, so that a row can be written anew beside the old one in the smallest.
+      rows: new SharedArrayBuffer(Math.ceil(entries * ROWS_PER_ENTRY + 2) * CELLS * 4),
+      entries,
     };
   }
 
@@ -139,7 +143,7 @@ export class RevocationTable {
       return 'changed';
     }
     const end = isOver ? untilS : Math.max(untilS, this.untilS);
-    // The table is half empty at least, so that there is always room for one more beside the old one.
+    // A third of the table is empty at least, so that there is always room for one more beside the old one.
     this.#write(this.#roomFor(digest), digest, kind, timeMs, end, mark);
     this.#clear(at, kind);
     return 'changed';
