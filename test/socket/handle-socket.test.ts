@@ -190,6 +190,18 @@ for (const each of KINDS) {
     t.equal(witness.text, 'later');
   });
 
+  t.test(`${kind}: one that is read may be told to go on`, async (t) => {
+    const { witness, socket, other } = await pair(t, each);
+    socket.resume();
+    socket.pause();
+    socket.resume();
+    socket.resume();
+    other.end('still here');
+    await witness.until(() => witness.ended);
+    t.equal(witness.text, 'still here');
+    t.notOk(socket.destroyed);
+  });
+
   t.test(`${kind}: a peer's reset is seen while paused, its FIN is not taken for one`, async (t) => {
     const ended = await pair(t, each);
     const reset = await pair(t, each);
