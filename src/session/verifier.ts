@@ -9,6 +9,7 @@ import type { SessionOptions } from './options.ts';
 import { passedLines } from './passed-fields.ts';
 import { SessionPolicy } from './policy.ts';
 import { NO_REVOCATIONS, type Revocations } from './revocations.ts';
+import { RevokedOrNot } from './revoked-or-not.ts';
 import {
   areInLines,
   CheckFlight,
@@ -457,28 +458,4 @@ export class SessionVerifier implements StandingOwner {
 /** What a verdict is remembered by, one character a byte. */
 function keyOf(identity: string): string {
   return hash('sha256', identity, 'latin1');
-}
-
-/** Stands before a waiter to whom a verdict only matters if it says that somebody was revoked; else he is told another. */
-class RevokedOrNot implements VerdictWaiter {
-  waitsFor: object | null = null;
-  readonly #waiter: VerdictWaiter;
-  readonly #other: () => Standing;
-
-  constructor(waiter: VerdictWaiter, other: () => Standing) {
-    this.#waiter = waiter;
-    this.#other = other;
-  }
-
-  /** `standing`: what `check` returned for this waiter. */
-  of(standing: Standing | null): Standing | null {
-    if (standing === null) this.#waiter.waitsFor = this;
-    return standing === null || standing.reason === 'revoked' ? standing : this.#other();
-  }
-
-  onVerdict(standing: Standing): void {
-    if (this.#waiter.waitsFor !== this) return;
-    this.#waiter.waitsFor = null;
-    this.#waiter.onVerdict(standing.reason === 'revoked' ? standing : this.#other());
-  }
 }
