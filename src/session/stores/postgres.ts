@@ -1,6 +1,13 @@
 // Sessions in a table of PostgreSQL: one prepared statement for each shape of question, on connections that can only read.
-import type { CustomTypesConfig, Pool, PoolClient, PoolConfig, QueryArrayResult } from 'pg';
-import { type Query, STORED_BYTES_MAX, type StoredCell, type StoredValue, StoreFault } from '../store.ts';
+import type { Client, CustomTypesConfig, Pool, PoolClient, PoolConfig, QueryArrayResult } from 'pg';
+import {
+  type Query,
+  STORED_BYTES_MAX,
+  type StoredCell,
+  type StoredValue,
+  StoreFault,
+  type StoreListener,
+} from '../store.ts';
 import {
   atMost,
   codeOf,
@@ -10,10 +17,11 @@ import {
   settleMs,
   tlsOptions,
 } from './driver.ts';
+import { channelOf, PostgresWatch } from './postgres-watch.ts';
 import { quotedName, quotedTable } from './sql-names.ts';
 import { StoreProblem } from './store-url.ts';
 
-type Driver = { readonly default: { readonly Pool: typeof Pool } };
+type Driver = { readonly default: { readonly Pool: typeof Pool; readonly Client: typeof Client } };
 type Row = Extract<Query, { readonly kind: 'row' }>;
 
 /** Opens a pool; the first connection is tried at once. Throws StoreProblem. */
@@ -23,7 +31,9 @@ export async function openPostgres(spec: DriverSpec, driver: Driver): Promise<St
   const timezone = spec.url.parameters.get('timezone');
   if (timezone !== undefined && !/^[A-Za-z0-9_+/-]{1,64}$/.test(timezone))
     throw new StoreProblem('that timezone is none', 'timezone=UTC, timezone=Europe/Vienna');
-  const store = new PostgresStore(new driver.default.Pool(poolConfig(spec)), spec, timezone ?? null);
+  const notify = spec.url.parameters.get('notify');
+  const channel = notify === undefined ? null : channelOf(notify);
+  const store = new PostgresStore(driver.default, spec, timezone ?? null, channel);
   await atMost(settleMs(spec.deadlineMs), store.ping());
   return store;
 }
@@ -58,6 +68,10 @@ interface Statement {
 }
 
 const EMPTY = new Uint8Array(0);
+/** Sends a notification if each of these tables has a trigger that is on. */
+const BEAT = `SELECT pg_notify($1, '') WHERE NOT EXISTS (
+  SELECT FROM unnest($2::text[]) AS name WHERE NOT EXISTS (
+    SELECT FROM pg_trigger WHERE tgrelid = to_regclass(name) AND NOT tgisinternal AND tgenabled IN ('O', 'A')))`;
 /** OIDs of src/include/catalog/pg_type.dat. */
 const DATE = 1082;
 const TIMESTAMP = 1114;
@@ -69,9 +83,28 @@ class PostgresStore implements StoreDriver {
   readonly #deadlineMs: number;
   /** By shape; the shapes come from the config, so they are few. */
   readonly #statements = new Map<string, Promise<Statement>>();
+  /** Quoted; those of the shapes. */
+  readonly #tables = new Set<string>();
+  readonly #watches: PostgresWatch[] = [];
+  /** Only where the URL names the channel of a trigger: without one PostgreSQL tells nothing, and nobody would notice. */
+  readonly watch?: (listener: StoreListener) => void;
 
-  constructor(pool: Pool, spec: DriverSpec, timezone: string | null) {
+  constructor(driver: Driver['default'], spec: DriverSpec, timezone: string | null, channel: string | null) {
+    const config = poolConfig(spec);
+    const pool = new driver.Pool(config);
     this.#pool = pool;
+    if (channel !== null) {
+      const tools = {
+        channel,
+        random: spec.random,
+        client: () => new driver.Client({ ...config, application_name: 'limpet-push' }),
+        beat: (on: string) => this.#beat(on),
+        wordOf,
+      };
+      this.watch = (listener) => {
+        this.#watches.push(new PostgresWatch(tools, listener));
+      };
+    }
     this.#deadlineMs = spec.deadlineMs;
     this.#setup = [
       'SET default_transaction_read_only = on',
@@ -114,7 +147,14 @@ class PostgresStore implements StoreDriver {
     await this.#with((client) => client.query('SELECT 1'));
   }
 
+  /** Nothing is written: a notification is none, and is let pass where a transaction may only read. */
+  async #beat(channel: string): Promise<boolean> {
+    const { rowCount } = await this.#with((client) => client.query(BEAT, [channel, [...this.#tables]]));
+    return rowCount === 1;
+  }
+
   async close(): Promise<void> {
+    for (const watch of this.#watches) watch.close();
     await atMost(this.#deadlineMs, this.#pool.end());
   }
 
@@ -145,6 +185,7 @@ class PostgresStore implements StoreDriver {
     const shape = shapeOf(query);
     const known = this.#statements.get(shape);
     if (known !== undefined) return known;
+    this.#tables.add(quotedTable(query.table, '"'));
     const name = `limpet_${this.#count++}`;
     const made = makeStatement(query, client, name);
     this.#statements.set(shape, made);

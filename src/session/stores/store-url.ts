@@ -52,7 +52,7 @@ const scheme = (
   parameters: readonly string[] = [],
 ): Scheme => ({ family, tls, port, parameters });
 const SENTINEL = ['sentinelUsername', 'sentinelPassword'];
-const POSTGRES = scheme('postgres', false, 5432, ['sslmode', 'host', 'timezone']);
+const POSTGRES = scheme('postgres', false, 5432, ['sslmode', 'host', 'timezone', 'notify']);
 const MYSQL = scheme('mysql', false, 3306, ['socket']);
 
 /** Every scheme that a store's URL may have. */
