@@ -55,10 +55,9 @@ export function judge(
   const { changed } = requests;
   const changes = `${format(changed)} ${changed === 1 ? 'change' : 'changes'} of instance`;
   const lost = resets.moved === 1 ? 'session was lost' : 'sessions were lost';
+  const were = resets.same === 1 ? 'was lost where it had' : 'were lost where they had';
   const without =
-    resets.same === 0
-      ? ''
-      : `; ${format(resets.same)} were lost where they had been, which is no matter of stickiness`;
+    resets.same === 0 ? '' : `; ${format(resets.same)} ${were} been, which is no matter of stickiness`;
   if (changed < ENOUGH_CHANGES && resets.moved < ENOUGH_RESETS) {
     const so =
       changed === 0 ? 'no session has changed its instance' : `${format(resets.moved)} ${lost} in ${changes}`;

@@ -15,6 +15,7 @@ import type { ResponseHead } from '../wire/response-head.ts';
 import type { Plane } from './plane.ts';
 import { INSTANCE } from './plane-metrics.ts';
 import type { RequestMark } from './request-writer.ts';
+import type { SessionMemo } from './session-memo.ts';
 
 const VALID = VERDICT_NAMES.indexOf('valid');
 const ANONYMOUS = VERDICT_NAMES.indexOf('anonymous');
@@ -55,11 +56,30 @@ export class ContinuityWatch {
     this.#plane = plane;
   }
 
-  /** A request of a pool that is watched. `fields` are good during the call. Hot: test/alloc/continuity.test.ts. */
-  read(pool: Pool, trails: SessionTrails, fields: HeadFields): void {
+  /**
+   * Finds the session of a request, where the pool is watched. `fields` are good during the call. `memo`: what the connection remembers of the
+   * same credentials, so that they are not read again. Hot: test/alloc/continuity.test.ts.
+   */
+  read(pool: Pool, fields: HeadFields, memo: SessionMemo | null): void {
+    const { trails } = pool.spec;
+    if (trails === null) return;
     this.#pool = pool;
     this.#trails = trails;
-    this.#shown = false;
+    if (memo === null || memo.trails !== trails) {
+      this.#shown = this.#find(trails, fields);
+      if (memo === null) return;
+      memo.trails = trails;
+      memo.shown = this.#shown;
+      memo.keyHi = this.#hi;
+      memo.keyLo = this.#lo;
+      return;
+    }
+    this.#shown = memo.shown;
+    this.#hi = memo.keyHi;
+    this.#lo = memo.keyLo;
+  }
+
+  #find(trails: SessionTrails, fields: HeadFields): boolean {
     const { bytes, id, valueStart, valueEnd } = fields;
     let left = fields.seen[FIELD.cookie]!;
     for (let i = fields.first[FIELD.cookie]!; left > 0; i++) {
@@ -70,9 +90,9 @@ export class ContinuityWatch {
       trails.keyOf(bytes, cursor.valueStart, cursor.valueEnd);
       this.#hi = trails.table.keyHi;
       this.#lo = trails.table.keyLo;
-      this.#shown = true;
-      return;
+      return true;
     }
+    return false;
   }
 
   /** The head of the answer is there. */

@@ -71,19 +71,21 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.attempt.dialsFresh = false;
     this.placement.begin(pool);
     this.homing.read(plan, pool, head, client.side);
-    const { trails } = pool.spec;
-    if (trails !== null) this.continuity.read(pool, trails, head.fields);
     const fits = this.request.begin(head, plan, client.side, this.homing);
     pool.budget.note(plane.deadlines.nowMs);
     if (plan.timeouts.totalMs > 0) client.armRequest(plane.deadlines.nowMs + plan.timeouts.totalMs);
     if (!fits) this.fail(PROXY_FAULT.bodyTooLarge);
-    else if (plan.session === null) this.#place();
-    else this.#check(plan.session, head);
+    else if (plan.session !== null) this.#check(plan.session, head);
+    else {
+      this.continuity.read(pool, head.fields, null);
+      this.#place();
+    }
   }
 
   /** Checks the session before anything is asked of an upstream. */
   #check(guard: SessionGuard, head: RequestHead): void {
     const checked = this.session.begin(guard, head, this.client!, this.homing.clientAddress);
+    this.continuity.read(this.pool!, head.fields, this.session.memo);
     if (checked === CHECK.waits) this.#state = STATE.checking;
     else this.onChecked(checked === CHECK.passed);
   }

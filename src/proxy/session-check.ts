@@ -40,6 +40,8 @@ export class SessionCheck implements VerdictWaiter {
   fault: Fault = PROXY_FAULT.sessionNone;
   /** The request's standing; null before it is known, and where nothing was checked. */
   standing: Standing | null = null;
+  /** What the connection remembers of these very credentials; null: nothing. */
+  memo: SessionMemo | null = null;
   /** `Revocations.sequence` before it was asked for; 0: it was remembered, and knows it itself. */
   seen = 0;
   /** The path needs no session, so that a verdict which would refuse does not. */
@@ -74,6 +76,7 @@ export class SessionCheck implements VerdictWaiter {
       client.sessionMemo?.find(guard, fields, this.#plane.deadlines.nowMs) ?? null;
     if (standing !== null) {
       standing.verifier.countAgain(standing);
+      this.memo = client.sessionMemo;
     } else {
       this.#source = sourceOf(fields, address);
       this.seen = guard.sequence;
@@ -86,6 +89,7 @@ export class SessionCheck implements VerdictWaiter {
       if (guard.memorable) {
         client.sessionMemo ??= new SessionMemo();
         client.sessionMemo.keep(guard, fields, standing);
+        this.memo = client.sessionMemo;
       }
     }
     this.exempt = isExempt(guard, head);
@@ -138,6 +142,7 @@ export class SessionCheck implements VerdictWaiter {
     this.waitsFor = null;
     this.withheld = null;
     this.#guard = null;
+    this.memo = null;
     this.#source = null;
     this.seen = 0;
     this.standing = null;

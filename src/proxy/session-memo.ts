@@ -1,6 +1,7 @@
 // What a client connection remembers of its last check: the same bytes of credentials have the same verdict, with no hash and no table.
 
 import { latin1Text } from '../base/byte-writer.ts';
+import type { SessionTrails } from '../pool/session-trails.ts';
 import type { CredentialSource } from '../session/format.ts';
 import type { SessionGuard } from '../session/guard.ts';
 import type { Standing } from '../session/standing.ts';
@@ -18,6 +19,12 @@ export class SessionMemo {
   #bytes: Buffer = Buffer.alloc(0);
   #cookieLength = 0;
   #length = 0;
+  /** The pool by whose key the watched session of these credentials was found; null: nobody has looked yet. */
+  trails: SessionTrails | null = null;
+  /** There is such a session, and this is its key. */
+  shown = false;
+  keyHi = 0;
+  keyLo = 0;
 
   /** The standing that this request has by the last one's; null when it must be checked. Hot: allocates nothing. */
   find(guard: SessionGuard, fields: HeadFields, nowMs: number): Standing | null {
@@ -43,6 +50,7 @@ export class SessionMemo {
   /** Remembers the standing of a request with these fields. */
   keep(guard: SessionGuard, fields: HeadFields, standing: Standing): void {
     this.#standing = null;
+    this.trails = null;
     if (standing.untilMs <= 0 || !guard.memorable || !isPlain(fields)) return;
     const cookie = fields.first[FIELD.cookie]!;
     const authorization = fields.first[FIELD.authorization]!;

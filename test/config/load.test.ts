@@ -99,6 +99,7 @@ t.test('the shortest config has every default', async (t) => {
         ],
         balance: { kind: 'round-robin', hash: null, hashLoad: Number.POSITIVE_INFINITY },
         affinity: null,
+        continuity: null,
         health: {
           active: null,
           passive: { errors: 3, ejectForMs: 10_000, maxEjectForMs: 300_000, maxEjected: 0.5, statuses: [] },
@@ -220,6 +221,34 @@ affinity: { session: ${written} }
     entries: 1_000_000,
     idleMs: 7_200_000,
   });
+});
+
+t.test('whose sessions are watched is said by the pool, else by the session block before it', async (t) => {
+  const watched = (text: string) => load(`${SHORTEST}${text}`).pools[0]?.continuity;
+  const secrets = 'secrets: 0123456789abcdef-, user: id';
+  const usual = { login: [], ignore: [], entries: 100_000, idleMs: 900_000 };
+  t.equal(watched(''), null);
+  t.same(watched('continuity: { cookie: sid }\n'), { cookie: 'sid', holds: 'id', ...usual });
+  const inCookie = `session: { verify: cookie-session, ${secrets} }\n`;
+  t.same(watched(inCookie), { cookie: 'session', holds: 'session', ...usual });
+  const stored = `session: { verify: express-session, ${secrets}, store: "redis://127.0.0.1" }\n`;
+  t.same(watched(stored), { cookie: 'connect.sid', holds: 'id', ...usual });
+  t.same(
+    watched(
+      `${stored}continuity: { login: [/enter, "https://id.example/"], ignore: /wizard, entries: 1M, idle: 5m }\n`,
+    ),
+    {
+      cookie: 'connect.sid',
+      holds: 'id',
+      login: ['/enter', 'https://id.example/'],
+      ignore: ['/wizard'],
+      entries: 1_000_000,
+      idleMs: 300_000,
+    },
+  );
+  t.match(watched(`${inCookie}continuity: { cookie: other }\n`), { cookie: 'other', holds: 'id' });
+  t.match(watched(`${stored}continuity: { holds: session }\n`), { cookie: 'connect.sid', holds: 'session' });
+  t.equal(watched(`${stored}continuity: false\n`), null);
 });
 
 t.test('balance, learned homes and health are read', async (t) => {

@@ -84,6 +84,16 @@ problemTable({
       '3:11 error affinity: this does not say how a user is known >> cookie: {}, session: true or learned: { cookie: session_id }',
     ],
   ],
+  'continuity of nothing': [
+    'listen: 1\nupstreams: [http://a:1]\ncontinuity: {}\n',
+    ['3:13 error continuity: this does not say which cookie is watched >> cookie: connect.sid'],
+  ],
+  'a login that is nowhere': [
+    'listen: 1\nupstreams: [http://a:1]\ncontinuity: { cookie: sid, login: [/login, login] }\n',
+    [
+      '3:44 error continuity.login[1]: this is neither a path nor an address >> /login, or https://id.example.com/',
+    ],
+  ],
   'affinity by no session': [
     'listen: 1\nupstreams: [http://a:1]\naffinity: { session: false }\n',
     [

@@ -65,4 +65,11 @@ app.get('/by-mail', (request, response) => enter(request, 'ann', () => response.
 app.get('/fresh-id', (request, response) =>
   enter(request, request.session.user, () => response.json({ app: name })),
 );
+// A fault of the app's own: the user's session is gone, and he has a guest's.
+app.get('/mix-up', (request, response) =>
+  request.session.regenerate(() => {
+    request.session.basket = randomUUID();
+    response.json({ app: name });
+  }),
+);
 app.listen(Number(port), '127.0.0.1', () => console.log('ready'));
