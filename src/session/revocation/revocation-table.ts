@@ -25,7 +25,12 @@ const SEQUENCE = 0;
 const USED = 1;
 /** By kind of row from here on: how many there are, so that nobody hashes for a kind that there is none of. */
 const COUNTS = 2;
+/** Odd while a row is being written or cleared; another number after each. */
+const WRITES = 10;
 const HEAD_CELLS = 16;
+
+/** How often a reader tries to read a row, or to look again, while the writer is at work; what it misses then is announced in a moment. */
+const TRIES = 64;
 
 /** Made once by the main thread and handed to every worker. What is never touched takes no memory. */
 export interface RevocationMemory {
@@ -48,9 +53,9 @@ export interface TableRow {
 export type Put = 'added' | 'changed' | 'same' | 'full';
 
 /**
- * Open addressing with one writer and many readers. A row becomes visible by its first word, which is written last, and a reader
- * believes it only when that word is the same before and after. What changes is written anew in another row before the old one goes,
- * so that nobody finds nothing in between.
+ * Open addressing with one writer and many readers. A row becomes visible by its first word, which is written last; a reader believes it
+ * only when that word is still there and nothing was written meanwhile. What changes is written anew in another row before the old one
+ * goes; who looked for both at the wrong moments sees by `writes` that he should look again.
  */
 export class RevocationTable {
   /** Of the row that `find` gave last. */
@@ -84,6 +89,11 @@ export class RevocationTable {
     return Atomics.load(this.#head, SEQUENCE);
   }
 
+  /** Another number after every row that was written or cleared: what was not found must be looked for again. */
+  get writes(): number {
+    return Atomics.load(this.#head, WRITES);
+  }
+
   /** Rows in use, those that have run out and were not swept yet among them. */
   get size(): number {
     return this.#head[USED]!;
@@ -115,14 +125,7 @@ export class RevocationTable {
       const a = Atomics.load(cells, at);
       if (a === EMPTY) return 0;
       if (a !== digest.a || !this.#isRest(at, digest)) continue;
-      const kind = cells[at + KIND]!;
-      const timeS = cells[at + TIME_S]! >>> 0;
-      const untilS = cells[at + UNTIL_S]! >>> 0;
-      if (Atomics.load(cells, at) !== a) continue;
-      this.kind = kind & ((1 << KIND_BITS) - 1);
-      this.timeMs = timeS * 1000 + (kind >>> KIND_BITS);
-      this.untilS = untilS;
-      return i + 1;
+      if (this.#readRow(at, a)) return i + 1;
     }
     return 0;
   }
@@ -205,6 +208,24 @@ export class RevocationTable {
     return found;
   }
 
+  /** False: it is another row by now. */
+  #readRow(at: number, a: number): boolean {
+    const cells = this.#cells;
+    for (let tries = 0; ; tries++) {
+      const writes = Atomics.load(this.#head, WRITES);
+      const kind = cells[at + KIND]!;
+      const timeS = cells[at + TIME_S]! >>> 0;
+      const untilS = cells[at + UNTIL_S]! >>> 0;
+      if (Atomics.load(cells, at) !== a) return false;
+      const isWhole = Atomics.load(this.#head, WRITES) === writes && (writes & 1) === 0;
+      if (!isWhole && tries < TRIES) continue;
+      this.kind = kind & ((1 << KIND_BITS) - 1);
+      this.timeMs = timeS * 1000 + (kind >>> KIND_BITS);
+      this.untilS = untilS;
+      return true;
+    }
+  }
+
   #insert(digest: DigestWords, kind: RowKind, timeMs: number, untilS: number, mark: number): boolean {
     if (this.size >= this.entries) return false;
     this.#write(this.#roomFor(digest), digest, kind, timeMs, untilS, mark);
@@ -214,6 +235,7 @@ export class RevocationTable {
   #write(at: number, digest: DigestWords, kind: RowKind, timeMs: number, untilS: number, mark: number): void {
     const cells = this.#cells;
     const wholeMs = Math.floor(timeMs);
+    Atomics.add(this.#head, WRITES, 1);
     Atomics.store(cells, at, BUSY);
     cells[at + 1] = digest.b;
     cells[at + 2] = digest.c;
@@ -225,6 +247,7 @@ export class RevocationTable {
     Atomics.add(this.#head, USED, 1);
     Atomics.add(this.#head, COUNTS + kind, 1);
     Atomics.store(cells, at, digest.a);
+    Atomics.add(this.#head, WRITES, 1);
   }
 
   /** The row of this digest and kind, whose times it leaves; −1: none. */
@@ -245,7 +268,9 @@ export class RevocationTable {
   /** A row that others may be looked for behind stays a stone to step on; where nobody is behind, it and those before it are empty again. */
   #clear(at: number, kind: RowKind): void {
     const cells = this.#cells;
+    Atomics.add(this.#head, WRITES, 1);
     Atomics.store(cells, at, GONE);
+    Atomics.add(this.#head, WRITES, 1);
     Atomics.sub(this.#head, USED, 1);
     Atomics.sub(this.#head, COUNTS + kind, 1);
     if (cells[(at + CELLS) % cells.length] !== EMPTY) return;

@@ -12,6 +12,9 @@ export interface SwitchMemory {
   readonly notes: NotesMemory;
 }
 
+/** How often it is looked again where the table was written meanwhile; what is missed then is announced in a moment. */
+const LOOKS_MAX = 4;
+
 export class SharedRevocations implements Revocations {
   readonly #table: RevocationTable;
   readonly #notes: LoginNotes;
@@ -67,8 +70,12 @@ export class SharedRevocations implements Revocations {
     const table = this.#table;
     const words = this.#words.read(digest);
     const nowS = this.#wallMs() / 1000;
-    for (let step = table.find(words, 0); step > 0; step = table.find(words, step))
-      if (table.kind === ROW.named && table.untilS > nowS) return true;
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      const { writes } = table;
+      for (let step = table.find(words, 0); step > 0; step = table.find(words, step))
+        if (table.kind === ROW.named && table.untilS > nowS) return true;
+      if (table.writes === writes) break;
+    }
     return false;
   }
 
@@ -78,12 +85,16 @@ export class SharedRevocations implements Revocations {
     const words = this.#words.read(digest);
     const nowS = this.#wallMs() / 1000;
     let unlessNotedMs = -1;
-    for (let step = table.find(words, 0); step > 0; step = table.find(words, step)) {
-      if (table.kind === ROW.named || table.untilS <= nowS) continue;
-      if (table.kind === ROW.block) return true;
-      const order = issueOrder(issuedAtS, table.timeMs);
-      if (order < 0) return true;
-      if (order === 0 && table.timeMs > unlessNotedMs) unlessNotedMs = table.timeMs;
+    for (let looks = 0; looks < LOOKS_MAX; looks++) {
+      const { writes } = table;
+      for (let step = table.find(words, 0); step > 0; step = table.find(words, step)) {
+        if (table.kind === ROW.named || table.untilS <= nowS) continue;
+        if (table.kind === ROW.block) return true;
+        const order = issueOrder(issuedAtS, table.timeMs);
+        if (order < 0) return true;
+        if (order === 0 && table.timeMs > unlessNotedMs) unlessNotedMs = table.timeMs;
+      }
+      if (table.writes === writes) break;
     }
     if (unlessNotedMs < 0 || this.#notes.find(this.#words.read(key)) >= unlessNotedMs) return false;
     return session === null || this.#notes.find(this.#words.read(digestOf(session))) < unlessNotedMs;

@@ -1,0 +1,69 @@
+// Logins noted by all workers at once: none of a full window's newest is lost, and no time is believed that was not written.
+import { Worker } from 'node:worker_threads';
+import t from 'tap';
+import { DigestWords, digestOf } from '../../../src/session/revocation/digest-words.ts';
+import { LoginNotes } from '../../../src/session/revocation/login-notes.ts';
+
+const NOW_MS = 1_700_000_000_123;
+const words = new DigestWords();
+const of = (name: string): DigestWords => words.read(digestOf(name));
+
+t.test('a login is found with its time, the latest of several', async (t) => {
+  const notes = new LoginNotes(LoginNotes.allocate(100));
+  t.equal(notes.find(of('a')), -1);
+  notes.note(of('a'), NOW_MS);
+  notes.note(of('a'), NOW_MS + 5);
+  notes.note(of('a'), NOW_MS - 5);
+  t.equal(notes.find(of('a')), NOW_MS + 5);
+  t.equal(notes.find(of('b')), -1);
+  t.same([notes.newestMs, notes.lost], [NOW_MS + 5, 0]);
+});
+
+t.test('where there is no room the oldest gives way, and is counted', async (t) => {
+  const notes = new LoginNotes(LoginNotes.allocate(16));
+  for (let i = 0; i < 40; i++) notes.note(of(`login ${i}`), NOW_MS + i);
+  t.equal(notes.lost, 24);
+  for (let i = 0; i < 40; i++) t.equal(notes.find(of(`login ${i}`)), i < 24 ? -1 : NOW_MS + i, `login ${i}`);
+});
+
+t.test('four threads at once lose nothing while there is room', async (t) => {
+  const memory = LoginNotes.allocate(20_000);
+  const root = new URL('../../../src/session/revocation/', import.meta.url).href;
+  const code = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    (async () => {
+      const { LoginNotes } = await import('${root}login-notes.ts');
+      const { DigestWords, digestOf } = await import('${root}digest-words.ts');
+      const notes = new LoginNotes(workerData.memory);
+      const words = new DigestWords();
+      for (let i = 0; i < 2000; i++) {
+        // Half of the keys are noted by all threads, each with the same time.
+        const name = i % 2 === 0 ? 'shared ' + i : 'own ' + workerData.number + ' ' + i;
+        notes.note(words.read(digestOf(name)), ${NOW_MS} + i);
+      }
+      parentPort.postMessage('done');
+    })();`;
+  const threads = [0, 1, 2, 3].map(
+    (number) => new Worker(code, { eval: true, workerData: { memory, number } }),
+  );
+  await Promise.all(
+    threads.map(
+      (thread) =>
+        new Promise((resolve, reject) => {
+          thread.once('message', resolve);
+          thread.once('error', reject);
+        }),
+    ),
+  );
+  const notes = new LoginNotes(memory);
+  let missing = 0;
+  for (let i = 0; i < 2000; i++) {
+    if (i % 2 === 0) missing += Number(notes.find(of(`shared ${i}`)) !== NOW_MS + i);
+    else
+      for (const number of [0, 1, 2, 3])
+        missing += Number(notes.find(of(`own ${number} ${i}`)) !== NOW_MS + i);
+  }
+  t.equal(missing, 0);
+  t.equal(notes.lost, 0);
+  await Promise.all(threads.map((thread) => thread.terminate()));
+});
