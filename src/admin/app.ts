@@ -62,7 +62,8 @@ export function makeApp(logger: Logger): FastifyInstance {
   // A body is JSON or refused: a web page's form can't send JSON without asking first.
   app.removeContentTypeParser('text/plain');
   app.addHook('onSend', (_request, reply, payload, done) => {
-    reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
+    if (!reply.hasHeader('Cache-Control')) reply.header('Cache-Control', 'no-store');
+    reply.header('X-Content-Type-Options', 'nosniff');
     done(null, payload);
   });
   app.setNotFoundHandler((request, reply) => {

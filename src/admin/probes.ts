@@ -2,14 +2,16 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '../observe/logger.ts';
 import { makeApp } from './app.ts';
+import { addKeysRoute } from './routes/keys.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 import { addProbeRoutes } from './routes/probes.ts';
 import type { AdminView } from './view.ts';
 
-/** Builds the probes server: `/livez`, `/readyz`, `/metrics` and nothing else. `listenOn` starts it. */
+/** Builds the probes server: `/livez`, `/readyz`, `/metrics`, the public keys of tokens and nothing else. `listenOn` starts it. */
 export function buildProbes(options: { readonly view: AdminView; readonly logger: Logger }): FastifyInstance {
   const app = makeApp(options.logger);
   addProbeRoutes(app, options.view);
   addMetricsRoute(app, options.view);
+  addKeysRoute(app, options.view);
   return app;
 }

@@ -6,6 +6,7 @@ import { answer, makeApp } from './app.ts';
 import { type Actor, TokenTable } from './auth.ts';
 import { isForeignOrigin, isOwnHost } from './browser-guard.ts';
 import { addContinuityRoute } from './routes/continuity.ts';
+import { addKeysRoute } from './routes/keys.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 import { addPointerRoute } from './routes/pointer.ts';
 import { addProbeRoutes } from './routes/probes.ts';
@@ -37,7 +38,7 @@ const REFUSAL_LOG_MS = 1000;
 
 /**
  * Builds the admin server; `listenOn` starts it. `/livez` and `/readyz` need no token, so that a container's health check
- * has none to keep; everything else does, unless only this machine can reach it and no token is configured.
+ * has none to keep, nor do the public keys, which are no secret; everything else does, unless only this machine can reach it and no token is configured.
  */
 export function buildAdmin(options: AdminOptions): FastifyInstance {
   const { view, bind, logger } = options;
@@ -68,6 +69,7 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
   });
 
   addProbeRoutes(app, view);
+  addKeysRoute(app, view);
   app.register(async (guarded) => {
     guarded.addHook('onRequest', (request, reply, done) => {
       const verdict = tokens.judge(request.headers.authorization);

@@ -4,6 +4,7 @@ import type { BalanceOptions } from '../balance/options.ts';
 import type { HealthOptions } from '../health/options.ts';
 import type { ContinuityOptions, PoolOptions, RetryOptions } from '../pool/options.ts';
 import type { SessionOptions } from '../session/options.ts';
+import type { SigningOptions } from '../session/phantom/token-options.ts';
 import type { RevocationOptions } from '../session/revocation/options.ts';
 
 /** Times in milliseconds; 0 means off where the contract allows off. */
@@ -64,6 +65,8 @@ export interface FieldEdits {
 export type RouteAction =
   | { readonly kind: 'pool'; readonly pool: string }
   | { readonly kind: 'redirect'; readonly to: string; readonly status: number }
+  /** The public keys of tokens. */
+  | { readonly kind: 'jwks' }
   | {
       readonly kind: 'respond';
       readonly status: number;
@@ -199,6 +202,8 @@ export interface Config {
   readonly sessions: readonly SessionOptions[];
   /** Where it is kept what was revoked; null: no session is checked. */
   readonly revocation: RevocationOptions | null;
+  /** What signs the tokens of sessions; null: no session has any. */
+  readonly signing: SigningOptions | null;
   readonly limits: LimitOptions;
   /** Timeouts of the client side before a route is known (head, idle). */
   readonly timeouts: TimeoutOptions;

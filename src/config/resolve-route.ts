@@ -157,13 +157,13 @@ function nameOf(host: string | undefined, place: RoutePath, methods: readonly st
 }
 
 function resolveAction(draft: Draft, read: ReadRoute, path: string): RouteAction {
-  const actions = ['pool', 'redirect', 'respond'];
+  const actions = ['pool', 'redirect', 'respond', 'jwks'];
   const kinds = actions.filter((key) => draft.places.has(`${path}.${key}`));
   const meant = actions.some((key) => draft.places.isMeant(`${path}.${key}`));
   if (!meant) {
     blame(draft, path, 'this route does not say what becomes of its requests', 'pool, redirect or respond');
   } else if (kinds.length > 1) {
-    const why = `a route has one of \`pool\`, \`redirect\` and \`respond\`, not ${kinds.length} of them`;
+    const why = `a route has one of \`pool\`, \`redirect\`, \`respond\` and \`jwks\`, not ${kinds.length} of them`;
     blameKey(draft, `${path}.${kinds[1]}`, why, 'one of them');
   }
   if (read.redirect !== undefined) {
@@ -174,6 +174,10 @@ function resolveAction(draft: Draft, read: ReadRoute, path: string): RouteAction
     return { kind: 'redirect', to, status };
   }
   if (read.respond !== undefined) return resolveRespond(draft, read.respond, `${path}.respond`);
+  if (draft.places.has(`${path}.jwks`) && !draft.places.isUnread(`${path}.jwks`)) {
+    if (!read.jwks) blameKey(draft, `${path}.jwks`, '`jwks` is true, or is left out', 'jwks: true');
+    return { kind: 'jwks' };
+  }
   const pool = read.pool ?? '';
   const known = poolNames(draft);
   if (read.pool !== undefined && !known.includes(pool)) {

@@ -1,10 +1,12 @@
 // Who may pass a session block, what others are answered, and what the app is told, out of the config as read.
 import type { DataPath } from '../session/data.ts';
-import type { ExemptPath, OnFail, PassedField, SessionOptions } from '../session/options.ts';
+import type { ExemptPath, OnFail, SessionOptions } from '../session/options.ts';
+import type { PassedField } from '../session/passed-fields.ts';
 import { blame, blameKey, type Draft, items, whole } from './draft.ts';
 import { checkPassedName } from './resolve-fields.ts';
+import { resolveToken } from './resolve-token.ts';
 import type { ReadSession } from './schema/root.ts';
-import { isWrong } from './units.ts';
+import { isWrong, quote } from './units.ts';
 import { parseMethod, parseRoutePath } from './words.ts';
 
 /** Paths without a session: `/login`, `= /exact`, `GET /public`. */
@@ -100,18 +102,35 @@ export function resolvePass(draft: Draft, read: ReadSession, path: string): Sess
     if (seen.has(name.toLowerCase()))
       blameKey(draft, at, 'this field carries something else already', 'Limpet-Role');
     seen.add(name.toLowerCase());
-    const long =
-      typeof written === 'string' || Array.isArray(written)
-        ? { path: written, type: 'any' as const }
-        : written;
-    if (long.path === undefined) {
-      if (!draft.places.isMeant(`${at}.path`))
-        blame(draft, at, 'this does not say where it is in the session', 'path: user.role');
-      continue;
-    }
-    fields.push({ name, path: pathOf(long.path), type: long.type });
+    const field = passedField(draft, name, written, at);
+    if (field !== null) fields.push(field);
   }
-  return { user, fields };
+  const token = resolveToken(draft, read, path, (name, written, at) => passedField(draft, name, written, at));
+  if (token !== null && seen.has(token.field.toLowerCase()))
+    blame(
+      draft,
+      `${path}.pass.token`,
+      `${quote(token.field)} carries something else already`,
+      'Limpet-Token',
+    );
+  return { user, fields, ...(token === null ? {} : { token }) };
+}
+
+/** One place in the session; null where it is not said. */
+function passedField(
+  draft: Draft,
+  name: string,
+  written: ReadSession['pass']['fields'][string],
+  at: string,
+): PassedField | null {
+  const long =
+    typeof written === 'string' || Array.isArray(written) ? { path: written, type: 'any' as const } : written;
+  if (long.path === undefined) {
+    if (!draft.places.isMeant(`${at}.path`))
+      blame(draft, at, 'this does not say where it is in the session', 'path: user.role');
+    return null;
+  }
+  return { name, path: pathOf(long.path), type: long.type };
 }
 
 function pathOf(path: string | readonly (string | undefined)[]): DataPath {

@@ -19,6 +19,7 @@ import { resolveRevocation } from './resolve-revocation.ts';
 import { resolveRoutes } from './resolve-route.ts';
 import { resolveSessions, sessionNames } from './resolve-session.ts';
 import { overSwitches, resolveLimits, resolveTimeouts } from './resolve-timing.ts';
+import { resolveSigning } from './resolve-token.ts';
 import type { ReadConfig } from './schema/root.ts';
 import { quote } from './units.ts';
 
@@ -52,6 +53,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
     pools: resolveContinuity(draft, pools, routes, sessions),
     sessions,
     revocation: resolveRevocation(draft),
+    signing: resolveSigning(draft, sessions, routes),
     limits: resolveLimits(read.limits),
     timeouts: clientTimeouts(draft, pools),
     http: overSwitches(read, {}),

@@ -81,6 +81,12 @@ export const METRICS = {
     source: 'counted',
     help: 'Workers that the store of the session block tells of changes.',
   },
+  limpet_session_tokens_total: {
+    kind: 'counter',
+    labels: ['session'],
+    source: 'counted',
+    help: 'Tokens signed for apps, in place of sessions.',
+  },
   limpet_session_store_up: {
     kind: 'gauge',
     labels: ['session'],

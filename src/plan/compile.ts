@@ -11,7 +11,7 @@ import { SessionGuard } from '../session/guard.ts';
 import type { SessionVerifier } from '../session/verifier.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
-import { compileRoute, type RoutePlan } from './route-plan.ts';
+import { compileRoute, type FixedAnswer, type RoutePlan } from './route-plan.ts';
 import { RouteTable } from './route-table.ts';
 import { assignSlots } from './slots.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
@@ -31,6 +31,8 @@ export interface CompileInput {
   readonly wallMs: () => number;
   /** The session blocks at work, by name. */
   readonly verifiers: ReadonlyMap<string, SessionVerifier>;
+  /** The answer with the public keys of tokens; null: there are none. */
+  readonly jwks: FixedAnswer | null;
 }
 
 /** A compiled config. */
@@ -64,7 +66,7 @@ export function compile(input: CompileInput): Compiled {
     const name = route.action.kind === 'pool' ? route.action.pool : null;
     const pool = name === null ? null : (byName.get(name) ?? null);
     const hostMode = name === null ? 'keep' : (configs.get(name)?.host ?? 'keep');
-    return compileRoute(route, index, pool, hostMode, guardOf(route.sessions));
+    return compileRoute(route, index, pool, hostMode, guardOf(route.sessions), input.jwks);
   });
   return {
     upstreams,

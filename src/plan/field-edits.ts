@@ -39,6 +39,8 @@ export interface RequestPolicy {
   readonly keepHost: boolean;
   /** Fields that Limpet tells the app of a session: a client's own are dropped. */
   readonly told: readonly string[];
+  /** `Authorization` is the session's own, and is kept from the app on some paths. */
+  readonly withholdsAuthorization?: boolean;
 }
 
 /** Compiles the edits of requests (rules H1–H5, L7, L8). */
@@ -59,6 +61,7 @@ export function compileRequestEdits(spec: EditSpec, policy: RequestPolicy): Fiel
   // Depends on whom the attempt reaches (rule C5), and is written with it.
   actions[FIELD.expect] = ACTION.special;
   if (!policy.proxyAuth) actions[FIELD.proxyAuthorization] = ACTION.drop;
+  if (policy.withholdsAuthorization === true) actions[FIELD.authorization] = ACTION.special;
   const dropMarks = policy.dropUnderscores ? MARK.named | MARK.underscore : MARK.named;
   // Fields of `Limpet-` are dropped by their number, but `Limpet_User` is the same to CGI and its heirs, and has none.
   const told = policy.dropUnderscores

@@ -46,13 +46,14 @@ export interface RoutePlan extends Routable {
   readonly via: Uint8Array | null;
 }
 
-/** Compiles one route. `pool` is the worker's own pool of that name, or null for an answer without upstream. */
+/** Compiles one route. `pool` is the worker's own pool of that name, or null for an answer without upstream; `jwks`: the answer with the keys of tokens. */
 export function compileRoute(
   config: RouteConfig,
   index: number,
   pool: Pool | null,
   hostMode: 'keep' | 'upstream' | { readonly value: string },
   session: SessionGuard | null,
+  jwks: FixedAnswer | null,
 ): RoutePlan {
   const keepHost = hostMode === 'keep';
   const policy = {
@@ -60,6 +61,7 @@ export function compileRoute(
     dropUnderscores: config.http.dropUnderscores,
     keepHost,
     told: session === null ? [] : session.verifiers.flatMap((verifier) => verifier.passedNames),
+    withholdsAuthorization: session?.withheld?.authorization ?? false,
   };
   return Object.freeze({
     index,
@@ -70,7 +72,7 @@ export function compileRoute(
     methods: config.methods,
     methodBytes: config.methods === null ? null : config.methods.map(latin1Bytes),
     pool,
-    fixed: fixedAnswer(config),
+    fixed: config.action.kind === 'jwks' ? jwks : fixedAnswer(config),
     requestEdits: compileRequestEdits(config.requestFields, { ...policy, trusted: false }),
     trustedEdits: compileRequestEdits(config.requestFields, { ...policy, trusted: true }),
     responseEdits: compileResponseEdits(responseFields(config), config.http.proxyAuth),

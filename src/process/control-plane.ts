@@ -22,6 +22,7 @@ import { assignSlots, rowsOf, type SlottedUpstream } from '../plan/slots.ts';
 import { Resolver } from '../pool/resolver.ts';
 import type { FailureKind } from '../proxy/plane.ts';
 import type { KeysChange } from '../session/crypto/public-keys.ts';
+import { SigningKeys } from '../session/phantom/signing-keys.ts';
 import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
 import { canSharePorts, tryBind, urlOf } from './binding.ts';
 import { connectionBound } from './connection-bound.ts';
@@ -64,6 +65,8 @@ export class ControlPlane {
   readonly sink: LogSink;
   readonly view: ControlView;
   readonly switch: RevocationSwitch | null;
+  /** Keys that the tokens of sessions are signed with; null: no session has any. */
+  readonly signing: SigningKeys | null;
   stopping = false;
   /** Clients that all workers together hold at most. */
   readonly #connectionsMax: number;
@@ -77,8 +80,9 @@ export class ControlPlane {
   #movesToldAtMs = 0;
   #movesTold = 0;
 
-  private constructor(config: Config, workers: number, shared: boolean) {
+  private constructor(config: Config, workers: number, shared: boolean, signing: SigningKeys | null) {
     this.config = config;
+    this.signing = signing;
     this.workers = workers;
     this.sink = new LogSink({ fd: 1, format: config.log.format, isTerminal: process.stdout.isTTY === true });
     this.log = makeLogger(config.log, this.sink);
@@ -129,6 +133,7 @@ export class ControlPlane {
         shared,
       },
       addresses: () => this.slots.map(({ slot }) => this.resolver.address(slot)),
+      signing: () => this.signing?.state ?? null,
       onMessage: (worker, message, account) => this.#hear(worker, message, account),
       onDeath: (worker, why) => {
         this.stores.forget(worker);
@@ -145,7 +150,26 @@ export class ControlPlane {
     const wanted = config.workers ?? availableParallelism();
     const shared = wanted > 1 && (await canSharePorts());
     const workers = shared ? wanted : 1;
-    const plane = new ControlPlane(config, workers, shared);
+    // Told of the first change long after the plane is there.
+    let told: ControlPlane | null = null;
+    const signing =
+      config.signing === null
+        ? null
+        : await SigningKeys.open({
+            options: config.signing,
+            timers: systemTimers,
+            onChange: (state) => told?.crew.tell({ say: 'signing', state }),
+            onFailure: () =>
+              told?.log.error({}, 'no new key for tokens could be made; the last one signs on'),
+          });
+    const plane = new ControlPlane(config, workers, shared, signing);
+    told = plane;
+    if (config.signing?.keys.length === 0) {
+      plane.log.warn(
+        { kid: plane.signing?.state.kid },
+        'the key of tokens was made at start: apps must read the key set again after a restart, and each replica has its own; see signing.keys',
+      );
+    }
     if (wanted > 1 && !shared) {
       plane.log.warn({ wanted }, 'this Node or system cannot share ports between workers: running with one');
     }
@@ -210,6 +234,7 @@ export class ControlPlane {
 
   async #close(): Promise<void> {
     if (this.#windowTimer !== null) clearInterval(this.#windowTimer);
+    this.signing?.close();
     this.board.stop();
     this.resolver.stop();
     await Promise.all(this.#apps.map((app) => app.close()));

@@ -15,6 +15,7 @@ import type { HealthBoard } from '../health/health-board.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import type { Exposition, PoolGauges, RevocationGauges, UpstreamGauges } from '../observe/prometheus.ts';
 import type { SlottedUpstream } from '../plan/slots.ts';
+import type { PublishedKeys } from '../session/phantom/signing-keys.ts';
 import type { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { urlOf } from './binding.ts';
@@ -32,6 +33,8 @@ export interface ViewSource {
   readonly slots: readonly SlottedUpstream[];
   readonly crew: { readonly listening: number };
   readonly stopping: boolean;
+  /** Keys of tokens; null: no session has any. */
+  readonly signing: { readonly published: PublishedKeys } | null;
   /** Null: no session is checked. */
   readonly switch: RevocationSwitch | null;
   readonly stores: StoreReports;
@@ -138,6 +141,10 @@ export class ControlView implements AdminView {
 
   continuity(): readonly ContinuityView[] {
     return continuityViews(this.#source.config.pools, this.#source.shelf);
+  }
+
+  keys(): PublishedKeys | null {
+    return this.#source.signing?.published ?? null;
   }
 
   ready(): Readiness {

@@ -6,7 +6,7 @@ import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import type { FromWorker, ToWorker, WorkerInit } from './messages.ts';
 
 /** What of a worker's birth the crew fills in itself. */
-export type CrewInit = Omit<WorkerInit, 'worker' | 'book' | 'accessAccount' | 'addresses'>;
+export type CrewInit = Omit<WorkerInit, 'worker' | 'book' | 'accessAccount' | 'addresses' | 'signing'>;
 
 export interface CrewInput {
   /** The file that a worker runs. */
@@ -17,6 +17,7 @@ export interface CrewInput {
   readonly init: CrewInit;
   /** Addresses at this moment, by slot. */
   readonly addresses: () => WorkerInit['addresses'];
+  readonly signing: () => WorkerInit['signing'];
   /** Everything a worker says but `listening`, `unbound`, `metric` and `drained`. */
   readonly onMessage: (worker: number, message: FromWorker, account: Int32Array<SharedArrayBuffer>) => void;
   /** A worker died and is being replaced. */
@@ -103,7 +104,7 @@ export class Crew {
   }
 
   #hire(worker: number): Promise<void> {
-    const { entry, init, shelf, addresses } = this.#in;
+    const { entry, init, shelf, addresses, signing } = this.#in;
     const account = makeAccessAccount();
     const data: WorkerInit = {
       ...init,
@@ -111,6 +112,7 @@ export class Crew {
       book: shelf.memory(worker),
       accessAccount: account,
       addresses: addresses(),
+      signing: signing(),
     };
     const thread = new Worker(entry, { workerData: data, stdout: false, stderr: false });
     const member: Member = {

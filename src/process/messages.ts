@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { MetricBookMemory, MetricDeclaration } from '../observe/metric-book.ts';
 import type { FailureKind } from '../proxy/plane.ts';
 import type { KeysChange } from '../session/crypto/public-keys.ts';
+import type { SigningState } from '../session/phantom/signing-keys.ts';
 import type { SwitchMemory } from '../session/revocation/shared-revocations.ts';
 import type { Address } from '../upstream/upstream.ts';
 import type { UpstreamTableMemory } from '../upstream/upstream-table.ts';
@@ -24,6 +25,8 @@ export interface WorkerInit {
   readonly addresses: readonly (Address | null)[];
   /** What is revoked; null: no session is checked. */
   readonly revocations: SwitchMemory | null;
+  /** What the tokens of sessions are signed with at this moment; null: no session has any. */
+  readonly signing: SigningState | null;
   readonly connectionsMax: number;
   readonly refusingMax: number;
   /** Workers bind the same ports together. */
@@ -33,6 +36,7 @@ export interface WorkerInit {
 export type ToWorker =
   | { readonly say: 'address'; readonly slot: number; readonly address: Address | null }
   | { readonly say: 'hung'; readonly slot: number }
+  | { readonly say: 'signing'; readonly state: SigningState }
   | { readonly say: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =

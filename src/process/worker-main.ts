@@ -73,6 +73,7 @@ const plane = new DataPlane({
       : new SharedRevocations(init.revocations, systemClock.wallMs, (key, timeMs) =>
           say({ say: 'login', key, timeMs }),
         ),
+  signing: init.signing,
   onBug: (session, error) => say({ say: 'bug', session, text: describe(error) }),
   connectionsMax: init.connectionsMax,
   refusingMax: init.refusingMax,
@@ -109,6 +110,7 @@ function drain(deadlineMs: number): void {
 port.on('message', (message: ToWorker) => {
   if (message.say === 'address') plane.setAddress(message.slot, message.address);
   else if (message.say === 'hung') plane.hung(message.slot);
+  else if (message.say === 'signing') plane.setSigning(message.state);
   else drain(message.deadlineMs);
 });
 

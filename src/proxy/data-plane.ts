@@ -15,9 +15,12 @@ import { suspicionAfterMs } from '../health/suspicion.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { MetricBook } from '../observe/metric-book.ts';
 import { compile } from '../plan/compile.ts';
+import { JwksAnswer } from '../plan/jwks-answer.ts';
 import { homesWanted } from '../plan/session-homes.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { OpenSession } from '../session/open-session.ts';
+import type { SigningState } from '../session/phantom/signing-keys.ts';
+import { TokenSigner } from '../session/phantom/token-signer.ts';
 import { NO_REVOCATIONS, type Revocations } from '../session/revocations.ts';
 import { READ_BYTES, SocketMaker } from '../socket/handle-socket.ts';
 import type { Address, Upstream } from '../upstream/upstream.ts';
@@ -53,6 +56,8 @@ export interface DataPlaneInput {
   readonly reports: PlaneReports;
   /** The session blocks of the config, ready to check. */
   readonly sessions: readonly OpenSession[];
+  /** What the tokens of sessions are signed with; null or left out: no session has any. */
+  readonly signing?: SigningState | null;
   /** What has been revoked; left out: nothing ever is. */
   readonly revocations?: Revocations;
   /** A check of a session that threw what it should not. */
@@ -112,6 +117,8 @@ export class DataPlane implements ListenerPlane {
   readonly #suspicion: readonly (SuspicionOptions | null)[];
   readonly #access: AccessDesk | null;
   readonly #sessions: SessionDesk;
+  readonly #signer: TokenSigner | null;
+  readonly #jwks: JwksAnswer | null;
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
   #waking = false;
@@ -137,9 +144,13 @@ export class DataPlane implements ListenerPlane {
       random: input.random,
       nowMs: () => clock.nowMs(),
     });
+    const { signing = null } = input;
+    this.#signer = signing === null ? null : new TokenSigner(signing);
+    this.#jwks = signing === null ? null : new JwksAnswer(signing.published);
     this.#sessions = new SessionDesk({
       ...input,
       revocations,
+      signer: this.#signer,
       homes: homesWanted(config),
       timers: systemTimers,
       onVouch: input.reports.vouched,
@@ -148,6 +159,7 @@ export class DataPlane implements ListenerPlane {
     const compiled = compile({
       ...input,
       verifiers,
+      jwks: this.#jwks,
       nowMs: () => clock.nowMs(),
       wallMs: () => clock.wallMs(),
     });
@@ -216,6 +228,12 @@ export class DataPlane implements ListenerPlane {
     if (upstream === undefined) return;
     upstream.address = address;
     upstream.closeIdle();
+  }
+
+  /** Tokens are signed with this from now on, and these keys are published. */
+  setSigning(state: SigningState): void {
+    this.#signer?.use(state);
+    this.#jwks?.show(state.published);
   }
 
   freeIdle(): boolean {

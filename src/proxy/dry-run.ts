@@ -12,6 +12,7 @@ import { assignSlots, rowsOf } from '../plan/slots.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { SessionGuard } from '../session/guard.ts';
 import type { OpenSession } from '../session/open-session.ts';
+import type { SigningState } from '../session/phantom/signing-keys.ts';
 import { type ByteSocket, noOwner } from '../socket/byte-socket.ts';
 import { OBSERVED, UpstreamTable, WANTED } from '../upstream/upstream-table.ts';
 import type { RequestHead } from '../wire/request-head.ts';
@@ -99,6 +100,7 @@ class DryExchange extends Exchange {
   override onChecked(passed: boolean): void {
     this.request.tellSession(this.session.lines, this.session.withheld);
     this.homing.know(this.session.standing);
+    this.request.token = this.session.token;
     this.#tell(passed);
   }
 
@@ -131,8 +133,8 @@ export class DryRun implements ConnectionHome<ClientConnection> {
   readonly #socket = new DrySocket();
   readonly #desk: AdmissionDesk;
 
-  /** `port`: of the listener that the request comes through. `sessions`: those of the config. */
-  constructor(config: Config, port: number, sessions: readonly OpenSession[]) {
+  /** `port`: of the listener that the request comes through. `sessions`: those of the config. `signing`: what their tokens are signed with. */
+  constructor(config: Config, port: number, sessions: readonly OpenSession[], signing: SigningState | null) {
     this.plane = new DataPlane({
       config: withSecrets(config),
       generation: 1,
@@ -157,6 +159,7 @@ export class DryRun implements ConnectionHome<ClientConnection> {
         },
       },
       sessions,
+      signing,
       onBug: (_session, error) => {
         throw error;
       },

@@ -92,6 +92,12 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
 
   onChecked(passed: boolean): void {
     this.#state = STATE.attempting;
+    this.request.token = this.session.token;
+    if (passed && this.placement.upstream !== null) {
+      // It has its place: only a token was waited for.
+      this.#ask();
+      return;
+    }
     this.request.tellSession(this.session.lines, this.session.withheld);
     this.homing.know(this.session.standing);
     if (!passed) {
@@ -202,6 +208,10 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
 
   /** Asks the upstream where the request was placed. */
   #ask(): void {
+    if (this.session.renewsToken(this.attempts)) {
+      this.#state = STATE.checking;
+      return;
+    }
     const upstream = this.placement.upstream!;
     if (this.request.mustGather(upstream.speaksOld)) {
       this.#state = STATE.gathering;

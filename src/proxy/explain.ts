@@ -2,6 +2,7 @@
 import type { SessionHomes } from '../affinity/session-homes.ts';
 import { BALANCER_KINDS } from '../balance/kinds.ts';
 import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
+import { systemTimers } from '../base/timers.ts';
 import type { Config, ListenerConfig } from '../config/config.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { RouteTable } from '../plan/route-table.ts';
@@ -9,6 +10,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { PoolAffinity } from '../pool/pool-affinity.ts';
 import type { SessionGuard } from '../session/guard.ts';
 import type { OpenSession } from '../session/open-session.ts';
+import { SigningKeys, type SigningState } from '../session/phantom/signing-keys.ts';
 import { REASONS, VERDICT_NAMES } from '../session/verdict.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { CookieCursor } from '../wire/cookies.ts';
@@ -25,12 +27,12 @@ import { listenerFor, reasonOf, requestBytes, whyNot } from './question.ts';
  * Explains `question` under `config`, for a client on this machine. Knows no live health: what is wanted ready counts as up. `sessions`:
  * those of the config, opened; the caller closes them.
  */
-export function explain(
+export async function explain(
   config: Config,
   question: Question,
   sessions: readonly OpenSession[],
 ): Promise<Explanation> {
-  return new Explainer(config, question, sessions).run();
+  return new Explainer(config, question, sessions, await signingOf(config)).run();
 }
 
 /** An upstream's plainest answer: with it, affinity settles where the user lives. */
@@ -45,12 +47,17 @@ class Explainer {
   readonly #steps: ExplainStep[] = [];
   #told: Partial<Explanation> = {};
 
-  constructor(config: Config, question: Question, sessions: readonly OpenSession[]) {
+  constructor(
+    config: Config,
+    question: Question,
+    sessions: readonly OpenSession[],
+    signing: SigningState | null,
+  ) {
     this.#config = config;
     this.#question = question;
     this.#listener = listenerFor(config, question.url);
     const { bind } = this.#listener;
-    this.#run = new DryRun(config, bind.kind === 'tcp' ? bind.port : 0, sessions);
+    this.#run = new DryRun(config, bind.kind === 'tcp' ? bind.port : 0, sessions, signing);
     this.#sessions = sessions;
   }
 
@@ -151,7 +158,9 @@ class Explainer {
     if (exempt && verdict !== 'valid')
       this.#say('session', 'the path needs no session, so it passes all the same');
     if (passed) {
-      const names = standing.lines.split('\r\n').flatMap((line) => line.split(':')[0] || []);
+      const token = standing.token?.line ?? NO_LINE;
+      const lines = `${standing.lines}${latin1Text(token, 0, token.length)}`;
+      const names = lines.split('\r\n').flatMap((line) => line.split(':')[0] || []);
       this.#say('session', `the app is told ${names.join(', ')}`);
     }
     this.#tell({ session: { name: standing.verifier.name, verdict, reason: standing.reason, passed } });
@@ -345,3 +354,17 @@ class Explainer {
 }
 
 const ROOT = latin1Bytes('/');
+const NO_LINE = new Uint8Array(0);
+
+/** The keys of the config, or one that is made for this once. */
+async function signingOf({ signing }: Config): Promise<SigningState | null> {
+  if (signing === null) return null;
+  const keys = await SigningKeys.open({
+    options: signing,
+    timers: systemTimers,
+    onChange: () => {},
+    onFailure: () => {},
+  });
+  keys.close();
+  return keys.state;
+}

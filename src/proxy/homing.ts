@@ -11,7 +11,7 @@ import type { Pool } from '../pool/pool.ts';
 import type { PoolAffinity } from '../pool/pool-affinity.ts';
 import type { Standing } from '../session/standing.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import { CookieCursor, joinCookies, joinCookiesWithout } from '../wire/cookies.ts';
+import { CookieCursor, joinCookies, joinCookiesWithout, type KeptCookies } from '../wire/cookies.ts';
 import { FIELD } from '../wire/fields.ts';
 import type { HeadFields } from '../wire/head-fields.ts';
 import type { RequestHead } from '../wire/request-head.ts';
@@ -23,10 +23,12 @@ import type { Plane } from './plane.ts';
 import { HOMED } from './plane-metrics.ts';
 import type { CookieWriter } from './request-writer.ts';
 import type { AnswerEditor } from './response-writer.ts';
+import { isExempt } from './session-check.ts';
 import { SessionHoming } from './session-homing.ts';
 
 const COOKIE = latin1Bytes('Cookie: ');
 const CRLF = latin1Bytes('\r\n');
+const NO_NAMES: readonly Uint8Array[] = [];
 /** Shared by a thread's exchanges: a walk over cookies never spans two calls. */
 const cursor = new CookieCursor();
 
@@ -36,6 +38,7 @@ export class Homing implements CookieWriter {
   result: number = HOMED.none;
   /** The `Cookie` field must be written anew. */
   edits = false;
+  withholds = false;
   /** The user has a home that cannot serve this request. */
   lost = false;
   /** The last `place` sent the user home: no other upstream will do while that one serves. */
@@ -57,6 +60,8 @@ export class Homing implements CookieWriter {
   #renew = false;
   #secure = false;
   #hides = false;
+  /** Cookies that are kept from the app; null: none. */
+  #kept: KeptCookies | null = null;
   /** Some of the app's cookies carry a mark that is to be taken off. */
   #unmarks = false;
   #key = 0;
@@ -88,7 +93,11 @@ export class Homing implements CookieWriter {
     this.#unmarks = false;
     this.#homeRefused = false;
     const cookies = fields.seen[FIELD.cookie]!;
-    this.edits = cookies > 1;
+    const withheld = plan.session?.withheld ?? null;
+    // Where the app itself logs people in and out it must see what it gave them.
+    this.withholds = withheld !== null && !isExempt(plan.session!, head);
+    this.#kept = withheld !== null && this.withholds && cookies > 0 ? withheld.cookies : null;
+    this.edits = cookies > 1 || this.#kept !== null;
     if (side.trusted) this.#readTrusted(fields, side);
     if (pool.usesKey)
       this.#key = balanceKey(pool.spec.balance.hash, head, this.clientAddress, this.#plane.random);
@@ -229,10 +238,12 @@ export class Homing implements CookieWriter {
     const mark = out.length;
     out.block(COOKIE);
     const start = out.length;
-    if (this.#hides) {
-      joinCookiesWithout(out, fields, this.#affinity!.cookieNames, cursor);
-    } else if (this.#unmarks) {
-      this.#writeUnmarked(out, fields);
+    if (this.#unmarks) {
+      if (this.#kept === null) this.#writeUnmarked(out, fields);
+      else this.#writeUnmarkedWithout(out, fields, this.#kept);
+    } else if (this.#hides || this.#kept !== null) {
+      const hidden = this.#hides ? this.#affinity!.cookieNames : NO_NAMES;
+      joinCookiesWithout(out, fields, hidden, cursor, this.#kept);
     } else {
       joinCookies(out, fields);
     }
@@ -257,6 +268,24 @@ export class Homing implements CookieWriter {
         from = own;
       }
       out.copy(bytes, from, valueEnd[i]!);
+    }
+  }
+
+  /** The same without those that are kept from the app. */
+  #writeUnmarkedWithout(out: ByteWriter, fields: HeadFields, kept: KeptCookies): void {
+    const { bytes, id, valueStart, valueEnd } = fields;
+    const name = this.#affinity!.cookieName;
+    let written = false;
+    for (let i = fields.first[FIELD.cookie]!; i < fields.count; i++) {
+      if (id[i] !== FIELD.cookie) continue;
+      for (cursor.begin(valueStart[i]!); cursor.next(bytes, valueEnd[i]!); ) {
+        if (kept.keeps(bytes, cursor.pairStart, cursor.nameEnd, cursor.pairEnd)) continue;
+        if (written) out.latin1('; ');
+        written = true;
+        const marked = cursor.isNamed(bytes, name);
+        out.copy(bytes, cursor.pairStart, marked ? cursor.valueStart : cursor.pairEnd);
+        if (marked) out.copy(bytes, appValueOf(bytes, cursor.valueStart, cursor.valueEnd), cursor.valueEnd);
+      }
     }
   }
 

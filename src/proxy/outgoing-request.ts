@@ -3,6 +3,7 @@ import { type ByteWriter, latin1Bytes, latin1Text } from '../base/byte-writer.ts
 import { ACTION } from '../plan/field-edits.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { SessionGuard } from '../session/guard.ts';
+import type { PhantomToken } from '../session/phantom/phantom-token.ts';
 import type { UpstreamConnection } from '../upstream/connection.ts';
 import { FIELD } from '../wire/fields.ts';
 import { FRAMING, type RequestHead } from '../wire/request-head.ts';
@@ -47,6 +48,8 @@ export class OutgoingRequest {
   upgradeTo = '';
   /** Field lines that tell the upstream of the session; empty: none. */
   sessionLines = '';
+  /** What the app is given in place of the session; null: nothing. */
+  token: PhantomToken | null = null;
   /** The body came chunked and goes on with a length, since this attempt's upstream speaks HTTP/1.0 (rule F10). */
   unchunked = false;
 
@@ -77,6 +80,7 @@ export class OutgoingRequest {
     layRequest(out, head, plan, side, cookie, plane.randomBytes, mark, upgrade);
     this.#headLength = out.length;
     this.sessionLines = '';
+    this.token = null;
     this.upgradeTo = upgrade ? latin1Text(out.bytes, mark.upgradeStart, mark.upgradeEnd) : '';
     this.replayable = true;
     this.unchunked = false;
@@ -154,6 +158,8 @@ export class OutgoingRequest {
     out.truncate(this.#headLength);
     if (this.#hostFromUpstream) out.block(connection.upstream.hostLine);
     if (this.sessionLines !== '') out.latin1(this.sessionLines);
+    const { token } = this;
+    if (token !== null && token.untilMs > this.#plane.deadlines.nowMs) out.block(token.line);
     if (moved) out.block(MOVED);
     if (this.unchunked) {
       out.block(CONTENT_LENGTH);
@@ -235,6 +241,7 @@ export class OutgoingRequest {
     this.#hold = null;
     this.#pump = null;
     this.#plan = null;
+    this.token = null;
     this.sent = false;
   }
 }

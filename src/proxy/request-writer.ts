@@ -27,6 +27,8 @@ const MAX_FORWARDS = latin1Bytes('Max-Forwards: ');
 export interface CookieWriter {
   /** Whether the field must be written anew at all; false: a single line that passes as it is. */
   readonly edits: boolean;
+  /** The credentials that the request shows are kept from the app. */
+  readonly withholds: boolean;
   writeCookie(out: ByteWriter, fields: HeadFields): void;
 }
 
@@ -159,7 +161,7 @@ function layFields(
         cookie.writeCookie(out, fields);
         continue;
       }
-    } else if (action !== ACTION.pass) {
+    } else if (action !== ACTION.pass && !(field === FIELD.authorization && mayPass(action, cookie))) {
       continue;
     }
     if (look) {
@@ -189,6 +191,11 @@ function layFields(
     }
   }
   if (runEnd >= 0) out.copy(bytes, runStart, runEnd);
+}
+
+/** `Authorization` that a session is read from goes on where it is not withheld. */
+function mayPass(action: number, cookie: CookieWriter): boolean {
+  return action === ACTION.special && !cookie.withholds;
 }
 
 /** What a trusted proxy says stays; our own hop is added, and what it did not say is filled in (rule H4). */

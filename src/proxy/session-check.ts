@@ -4,6 +4,7 @@ import type { Fault } from '../base/fault.ts';
 import { preflightMethod } from '../plan/cross-origin.ts';
 import type { CredentialSource } from '../session/format.ts';
 import type { SessionGuard } from '../session/guard.ts';
+import type { PhantomToken } from '../session/phantom/phantom-token.ts';
 import type { Standing, VerdictWaiter } from '../session/standing.ts';
 import { VERDICT_NAMES } from '../session/verdict.ts';
 import { FIELD } from '../wire/fields.ts';
@@ -36,6 +37,8 @@ export class SessionCheck implements VerdictWaiter {
   waitsFor: object | null = null;
   /** Field lines that tell the upstream of the verdict; empty on routes without a session. */
   lines = '';
+  /** What the app is given in place of the session; null: nothing. */
+  token: PhantomToken | null = null;
   /** Why the request was refused. */
   fault: Fault = PROXY_FAULT.sessionNone;
   /** The request's standing; null before it is known, and where nothing was checked. */
@@ -58,6 +61,8 @@ export class SessionCheck implements VerdictWaiter {
   #guard: SessionGuard | null = null;
   /** What was checked; null: the connection remembers it. */
   #source: CredentialSource | null = null;
+  /** The try that the token was signed anew for; −1: none. */
+  #renewedFor = -1;
 
   constructor(plane: Plane, owner: CheckOwner) {
     this.#plane = plane;
@@ -102,12 +107,21 @@ export class SessionCheck implements VerdictWaiter {
     this.#owner.onChecked(this.#passes(standing));
   }
 
+  /** A try is about to be made: true where the token of the check would be too old by now, and a new one is waited for. */
+  renewsToken(attempt: number): boolean {
+    const { standing } = this;
+    if (standing === null || standing.token === null || this.#renewedFor === attempt) return false;
+    this.#renewedFor = attempt;
+    return standing.verifier.awaitToken(standing, this);
+  }
+
   /** True: the request goes on, with `lines`. False: it is refused, with `fault`. */
   #passes(standing: Standing): boolean {
     this.standing = standing;
     if (this.exempt || mayPass(standing)) {
       this.lines = standing.lines;
       if (standing.reason === 'revoked') this.withheld = this.#guard;
+      this.token = standing.token;
       return true;
     }
     if (standing.reason === 'credential.ambiguous') this.fault = PROXY_FAULT.sessionAmbiguous;
@@ -147,6 +161,8 @@ export class SessionCheck implements VerdictWaiter {
     this.seen = 0;
     this.standing = null;
     this.lines = '';
+    this.token = null;
+    this.#renewedFor = -1;
     this.target = '';
     this.exempt = false;
   }
@@ -162,7 +178,7 @@ function isPreflight(head: RequestHead): boolean {
 }
 
 /** Whether one of the blocks exempts the path, however an app may read it. */
-function isExempt(guard: SessionGuard, head: RequestHead): boolean {
+export function isExempt(guard: SessionGuard, head: RequestHead): boolean {
   for (let i = 0; i < guard.verifiers.length; i++) {
     const { policy } = guard.verifiers[i]!;
     if (!policy.hasExempt) continue;

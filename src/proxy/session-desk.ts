@@ -4,6 +4,7 @@ import type { Timers } from '../base/timers.ts';
 import type { MetricBook } from '../observe/metric-book.ts';
 import type { HomesWanted } from '../session/home-keys.ts';
 import type { OpenSession } from '../session/open-session.ts';
+import type { TokenSigner } from '../session/phantom/token-signer.ts';
 import type { Revocations } from '../session/revocations.ts';
 import { PUSH_NAMES } from '../session/store-watch.ts';
 import { SessionVerifier, SOURCE_NAMES } from '../session/verifier.ts';
@@ -18,6 +19,8 @@ export interface SessionDeskInput {
   readonly revocations: Revocations;
   /** By name of the block; those that are not there are asked for no homes. */
   readonly homes: ReadonlyMap<string, HomesWanted>;
+  /** Signs the tokens that apps are given; null: they are given none. */
+  readonly signer: TokenSigner | null;
   /** The store of a session block begins or ceases to tell of changes. */
   readonly onVouch: (session: string, up: boolean, why: string | null) => void;
   /** A check of a session that threw what it should not. */
@@ -70,10 +73,11 @@ function rowOf(input: SessionDeskInput, session: OpenSession): Row {
 }
 
 function verifierOf(input: SessionDeskInput, { options, format, store }: OpenSession): SessionVerifier {
-  const { book, clock, timers, revocations } = input;
+  const { book, clock, timers, revocations, signer } = input;
   const where = { session: options.name };
   const homes = input.homes.get(options.name);
   const checks = checkCells(book, options.name);
+  const signed = options.pass.token === undefined ? -1 : book.counter('limpet_session_tokens_total', where);
   const stale = book.counter('limpet_session_stale_total', where);
   const pushes = PUSH_NAMES.map((result) =>
     book.counter('limpet_session_pushes_total', { ...where, result }),
@@ -89,6 +93,10 @@ function verifierOf(input: SessionDeskInput, { options, format, store }: OpenSes
     wallMs: () => clock.wallMs(),
     onChecked: (verdict, source) => {
       book.values[checks[verdict * SOURCE_NAMES.length + source]!]!++;
+    },
+    ...(signer === null ? {} : { signer }),
+    onSigned: () => {
+      book.values[signed]!++;
     },
     onStale: () => {
       book.values[stale]!++;

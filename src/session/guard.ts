@@ -4,6 +4,7 @@ import type { CredentialSource } from './format.ts';
 import type { Standing, VerdictWaiter } from './standing.ts';
 import { VERDICT_NAMES } from './verdict.ts';
 import type { SessionVerifier } from './verifier.ts';
+import { WithheldCookies } from './withheld-cookies.ts';
 
 /**
  * How much a verdict is worth where several blocks are asked, by its number, if it passes and if it does not: the best one counts, of
@@ -20,6 +21,13 @@ function worthOf({ verifier, verdict, reason }: Standing): number {
   return (verifier.policy.mayPass(verdict, reason) ? PASSING : REFUSED)[verdict]!;
 }
 
+/** What a client shows that the app is not to see. */
+export interface Withheld {
+  readonly cookies: WithheldCookies;
+  /** `Authorization` too. */
+  readonly authorization: boolean;
+}
+
 /** One a route and worker. */
 export class SessionGuard {
   /** In the order of the config, at least one. */
@@ -28,11 +36,21 @@ export class SessionGuard {
   readonly memorable: boolean;
   /** The cookies that its blocks read. */
   readonly cookies: CarriedCookies;
+  /** Null: all reaches the app. */
+  readonly withheld: Withheld | null;
 
   constructor(verifiers: readonly SessionVerifier[]) {
     this.verifiers = verifiers;
     this.memorable = verifiers.every((verifier) => verifier.memorable);
     this.cookies = new CarriedCookies(verifiers.flatMap(({ carriers }) => carriers));
+    const withholding = verifiers.filter(({ withholds }) => withholds);
+    this.withheld =
+      withholding.length === 0
+        ? null
+        : {
+            cookies: new WithheldCookies(withholding.flatMap(({ carriers }) => carriers)),
+            authorization: withholding.some(({ bearer, authorization }) => bearer || authorization),
+          };
   }
 
   /** `Revocations.notesLogins`. Hot. */

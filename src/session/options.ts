@@ -1,6 +1,8 @@
 // A session block of the config after loading: every default filled in, every unit turned to a number.
 import type { DataPath } from './data.ts';
 import type { FormatName } from './kinds.ts';
+import type { PassedField } from './passed-fields.ts';
+import type { TokenOptions } from './phantom/token-options.ts';
 import type { StoreFamily } from './store.ts';
 import type { StoreOptions } from './stores/open-store.ts';
 
@@ -28,14 +30,6 @@ export type OnFail =
       readonly body: string;
       readonly headers: readonly (readonly [string, string])[];
     };
-
-/** One field that the upstream is told of a session. */
-export interface PassedField {
-  readonly name: string;
-  readonly path: DataPath;
-  /** A value of another type is not passed on. `any`: text, numbers and booleans as they are, the rest as JSON. */
-  readonly type: 'any' | 'text' | 'number' | 'boolean' | 'json';
-}
 
 /** Where sessions are kept, and how they are asked for. */
 export interface SessionStoreOptions extends Omit<StoreOptions, 'folder'> {
@@ -76,5 +70,7 @@ export interface SessionOptions {
     /** Field for the user id; null: it is not told. */
     readonly user: string | null;
     readonly fields: readonly PassedField[];
+    /** A token in place of the session; left out: none. */
+    readonly token?: TokenOptions;
   };
 }

@@ -1,8 +1,15 @@
 // What the upstream is told of a session: field lines made once per verdict, safe whatever a session holds.
-import type { Data } from './data.ts';
+import type { Data, DataPath } from './data.ts';
 import { lookAt } from './data.ts';
-import type { PassedField } from './options.ts';
 import type { Finding } from './verdict.ts';
+
+/** Something of a session that the upstream is told, in a field or a claim of this name. */
+export interface PassedField {
+  readonly name: string;
+  readonly path: DataPath;
+  /** A value of another type is not passed on. `any`: text, numbers and booleans as they are, the rest as JSON. */
+  readonly type: 'any' | 'text' | 'number' | 'boolean' | 'json';
+}
 
 /** Longest value of one field, characters; a longer one is not passed on, since half of it would be another value. */
 const VALUE_MAX = 1024;
@@ -35,17 +42,27 @@ export function passedLines(
 
 /** A value as a field says it, or null where there is none of that type. */
 function fieldValue(value: Data | undefined, type: PassedField['type']): string | null {
-  if (value === undefined || value === null) return null;
+  if (value === undefined || value === null || !isOfType(value, type)) return null;
   if (type === 'json') return jsonText(value);
+  if (typeof value === 'string') return encodeFieldText(value);
+  return typeof value === 'object' ? jsonText(value) : String(value);
+}
+
+/** Whether it is what the config says that it must be. */
+export function isOfType(value: Data, type: PassedField['type']): boolean {
   const is = typeof value === 'bigint' ? 'number' : typeof value === 'string' ? 'text' : typeof value;
-  if (type !== 'any' && type !== is) return null;
-  if (is === 'number' || is === 'boolean') return String(value);
-  return typeof value === 'string' ? encodeFieldText(value) : jsonText(value);
+  return type === 'any' || type === 'json' || type === is;
+}
+
+/** The value as one text of JSON; null where JSON cannot say it. */
+export function jsonOf(value: Data): string | null {
+  const plain = asJson(value, 0, { left: JSON_VALUES_MAX });
+  return plain === undefined ? null : JSON.stringify(plain);
 }
 
 function jsonText(value: Data): string | null {
-  const plain = asJson(value, 0, { left: JSON_VALUES_MAX });
-  return plain === undefined ? null : encodeFieldText(JSON.stringify(plain));
+  const text = jsonOf(value);
+  return text === null ? null : encodeFieldText(text);
 }
 
 /** The value as JSON can say it; undefined where it cannot (bytes, too deep, keys that are no texts or numbers). */

@@ -2,6 +2,7 @@
 
 import type { HomeKeys } from './home-keys.ts';
 import { encodeFieldText } from './passed-fields.ts';
+import type { PhantomToken } from './phantom/phantom-token.ts';
 import type { SessionPolicy } from './policy.ts';
 import type { RevocationSubject } from './revocations.ts';
 import type { Tracked } from './tracked.ts';
@@ -31,6 +32,8 @@ export interface StandingOwner {
   readonly sequence: number;
   /** A verdict remembered by a connection was used again. Hot. */
   countAgain(standing: Standing): void;
+  /** Has the token of a standing signed anew for whom it took too long; false: it is good, or there is none. */
+  awaitToken(standing: Standing, waiter: VerdictWaiter): boolean;
 }
 
 /** What a revocation can name beside the credential. */
@@ -52,6 +55,8 @@ export class Standing {
   heldS = -1;
   /** When the session itself ends, unix s; −1: not known. */
   endsS = -1;
+  /** What the app is given in place of the session; null: nothing. */
+  token: PhantomToken | null = null;
   /** What it was read from, where the store tells of changes; else null. */
   tracked: Tracked | null = null;
   /** How many changes it is still read again for: set by each use, so that one that nobody uses here costs the store nothing more. */
@@ -69,9 +74,10 @@ export class Standing {
     this.lines = lines;
   }
 
-  /** Whether it may be used now. Hot. */
+  /** Whether it may be used now, and with the token that it has. Hot. */
   stands(nowMs: number): boolean {
-    return this.untilMs > nowMs && this.seen === this.verifier.sequence;
+    if (this.untilMs <= nowMs || this.seen !== this.verifier.sequence) return false;
+    return this.token === null || this.token.untilMs > nowMs;
   }
 
   /** What revocations are compared with. `key`: SHA-256 of the identity that it is remembered by. */
@@ -88,6 +94,7 @@ export class Standing {
     stale.heldS = this.heldS;
     stale.endsS = this.endsS;
     stale.facts = this.facts;
+    stale.token = this.token;
     stale.home = this.home;
     return stale;
   }

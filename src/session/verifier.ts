@@ -7,6 +7,8 @@ import { Grace } from './grace.ts';
 import { type HomeKeys, type HomesWanted, homeKeys, homeOfCookies } from './home-keys.ts';
 import type { SessionOptions } from './options.ts';
 import { passedLines } from './passed-fields.ts';
+import { type PhantomToken, TokenMaker } from './phantom/phantom-token.ts';
+import type { TokenSigner } from './phantom/token-signer.ts';
 import { SessionPolicy } from './policy.ts';
 import { NO_REVOCATIONS, type Revocations } from './revocations.ts';
 import { RevokedOrNot } from './revoked-or-not.ts';
@@ -50,6 +52,8 @@ export interface VerifierInput {
   readonly format: SessionFormat;
   readonly store: WatchableStore | null;
   readonly revocations?: Revocations;
+  /** Signs the tokens that the app is given; left out: it is given none. */
+  readonly signer?: Pick<TokenSigner, 'sign'>;
   /** Left out: no pool behind it asks where a session lives. */
   readonly homes?: HomesWanted;
   readonly timers: Timers;
@@ -59,6 +63,8 @@ export interface VerifierInput {
   readonly wallMs: () => number;
   /** Told of every check: numbers of the verdict and its source. Hot. */
   readonly onChecked: (verdict: number, source: number) => void;
+  /** A token was signed. */
+  readonly onSigned?: () => void;
   /** An old verdict stood in for a store that is away. */
   readonly onStale?: () => void;
   /** Told what became of a change that the store told (PUSH). */
@@ -88,6 +94,8 @@ export class SessionVerifier implements StandingOwner {
   readonly cookie: string;
   /** Names of the fields that the upstream is told of, beside `Limpet-Session`. */
   readonly passedNames: readonly string[];
+  /** The client's credentials are kept from the app. */
+  readonly withholds: boolean;
   /** Whether its credentials may come as bearer tokens: how a refusal challenges. */
   readonly bearer: boolean;
   readonly againMs: number;
@@ -103,6 +111,8 @@ export class SessionVerifier implements StandingOwner {
   /** Null where nothing is remembered. */
   readonly #grace: Grace | null;
   readonly #watch: StoreWatch | null;
+  /** Null: the app is given no tokens. */
+  readonly #tokens: TokenMaker | null;
   readonly #flights = new Map<string, CheckFlight>();
   /** Verdicts that say nothing but themselves, made once. */
   readonly #plain = new Map<Reason, Standing>();
@@ -112,8 +122,11 @@ export class SessionVerifier implements StandingOwner {
     this.name = options.name;
     this.policy = new SessionPolicy(options);
     this.cookie = options.cookie;
-    const { user, fields } = options.pass;
-    this.passedNames = [...(user === null ? [] : [user]), ...fields.map(({ name }) => name)];
+    const { user, fields, token } = options.pass;
+    this.passedNames = [user, ...fields.map(({ name }) => name), token?.field ?? null].filter(
+      (name) => name !== null,
+    );
+    this.withholds = token?.withhold ?? false;
     this.bearer = format.readsBearer ?? false;
     this.againMs = options.cache?.ttlMs ?? UNREMEMBERED_AGAIN_MS;
     this.authorization = format.readsAuthorization ?? false;
@@ -127,6 +140,21 @@ export class SessionVerifier implements StandingOwner {
         ? null
         : new Grace({ graceMs: options.outage.graceMs, ttlMs: options.cache.ttlMs, nowMs, wallMs });
     this.#watch = this.#memory === null ? null : this.#watchStore(this.#memory);
+    this.#tokens = this.#tokenMaker();
+  }
+
+  #tokenMaker(): TokenMaker | null {
+    const { options, signer, nowMs, wallMs, onSigned, onBug } = this.#input;
+    const { token } = options.pass;
+    if (token === undefined || signer === undefined) return null;
+    return new TokenMaker({
+      options: token,
+      signer,
+      nowMs,
+      wallMs,
+      onSigned: onSigned ?? (() => {}),
+      onBug: (error) => onBug(this.name, error),
+    });
   }
 
   #watchStore(memory: VerdictMemory): StoreWatch | null {
@@ -168,6 +196,28 @@ export class SessionVerifier implements StandingOwner {
   countAgain(standing: Standing): void {
     standing.wanted = WANTED;
     this.#input.onChecked(standing.verdict, SOURCE.cache);
+    // The connection's own memory has looked whether it is good; here it is seen to that it stays so.
+    if (standing.token !== null) this.#lacksToken(standing);
+  }
+
+  awaitToken(standing: Standing, waiter: VerdictWaiter): boolean {
+    if (!this.#lacksToken(standing)) return false;
+    const flight = new CheckFlight();
+    flight.join(waiter);
+    this.#sign(standing, () => {
+      for (const one of flight.land()) one.onVerdict(standing);
+    });
+    return true;
+  }
+
+  #lacksToken({ token, endsS }: Standing): boolean {
+    return token !== null && (this.#tokens?.lacks(token, endsS) ?? false);
+  }
+
+  /** `then` comes later, never before this has returned. */
+  #sign({ token, endsS }: Standing, then: () => void): void {
+    // Only what lacks its token is brought here.
+    void this.#tokens!.sign(token!, endsS).then(then);
   }
 
   /**
@@ -195,8 +245,8 @@ export class SessionVerifier implements StandingOwner {
       if (kept !== null && kept.untilMs > this.#input.nowMs()) {
         const standing = this.#compared(kept, key);
         if (standing !== null) {
-          this.countAgain(standing);
-          return standing;
+          standing.wanted = WANTED;
+          return this.#tell(null, standing, SOURCE.cache, key, waiter);
         }
       }
       const session = read.session ?? null;
@@ -210,7 +260,8 @@ export class SessionVerifier implements StandingOwner {
       const reader = this.#watch?.reader() ?? null;
       const check: Check = { key, session, reader, generation: this.#watch?.generation ?? 0, kept };
       const found = read.check(reader ?? store ?? NO_STORE, wallS);
-      if (!(found instanceof Promise)) return this.#settle(found, SOURCE.token, check);
+      if (!(found instanceof Promise))
+        return this.#tell(found, this.#standing(found, check), SOURCE.token, key, waiter);
       this.#fly(check, found, waiter);
       return null;
     } catch (error) {
@@ -307,20 +358,56 @@ export class SessionVerifier implements StandingOwner {
   }
 
   #fly(check: Check, found: Promise<Finding>, waiter: VerdictWaiter): void {
-    const flight = new CheckFlight();
-    flight.join(waiter);
-    this.#flights.set(check.key, flight);
+    const flight = this.#begin(check.key, waiter);
     const land = (finding: Finding): void => {
-      this.#flights.delete(check.key);
       const source = this.#input.store === null ? SOURCE.token : SOURCE.store;
       const standing = this.#standing(finding, check);
-      // Whoever is told may ask again at once, which begins another flight.
-      for (const one of flight.land()) {
-        this.#count(finding, standing, source);
-        one.onVerdict(standing);
-      }
+      const tell = (): void => this.#land(flight, check.key, standing, source, finding);
+      if (this.#lacksToken(standing)) this.#sign(standing, tell);
+      else tell();
     };
     found.then(land, (error: unknown) => land(this.#failed(error)));
+  }
+
+  #begin(key: string, waiter: VerdictWaiter): CheckFlight {
+    const flight = new CheckFlight();
+    flight.join(waiter);
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  /** `finding`: what the check came to; null: the verdict was remembered. */
+  #land(flight: CheckFlight, key: string, standing: Standing, source: number, finding: Finding | null): void {
+    this.#flights.delete(key);
+    // Whoever is told may ask again at once, which begins another flight.
+    for (const one of flight.land()) {
+      this.#count(finding, standing, source);
+      one.onVerdict(standing);
+    }
+  }
+
+  /** The standing, or null where the app's token must be signed first: then `waiter` is told later. */
+  #tell(
+    finding: Finding | null,
+    standing: Standing,
+    source: number,
+    key: string,
+    waiter: VerdictWaiter,
+  ): Standing | null {
+    if (!this.#lacksToken(standing)) {
+      this.#count(finding, standing, source);
+      return standing;
+    }
+    const flight = this.#flights.get(key);
+    if (flight !== undefined) {
+      flight.join(waiter);
+    } else if (this.#flights.size >= FLIGHTS_MAX) {
+      return this.#busy(key, null, standing);
+    } else {
+      const own = this.#begin(key, waiter);
+      this.#sign(standing, () => this.#land(own, key, standing, source, finding));
+    }
+    return null;
   }
 
   #failed(error: unknown): Finding {
@@ -329,15 +416,15 @@ export class SessionVerifier implements StandingOwner {
     return unknown('check.failed');
   }
 
-  #settle(finding: Finding, source: number, check: Check | null = null): Standing {
-    const standing = check === null ? this.#once(finding, null) : this.#standing(finding, check);
+  #settle(finding: Finding, source: number): Standing {
+    const standing = this.#once(finding, null);
     this.#count(finding, standing, source);
     return standing;
   }
 
   /** Counts one request: as remembered, where an old verdict stands in for the one that cannot be had. */
-  #count(finding: Finding, { verdict }: Standing, source: number): void {
-    const stale = finding.verdict === 'unknown' && verdict !== UNKNOWN && verdict !== INVALID;
+  #count(finding: Finding | null, { verdict }: Standing, source: number): void {
+    const stale = finding?.verdict === 'unknown' && verdict !== UNKNOWN && verdict !== INVALID;
     this.#input.onChecked(verdict, stale ? SOURCE.cache : source);
     if (stale) this.#input.onStale?.();
   }
@@ -368,7 +455,7 @@ export class SessionVerifier implements StandingOwner {
     // Before it is compared: what is revoked in between is seen the next time.
     const { sequence } = this.#revocations;
     const facts = factsOf(finding, check.session);
-    if (finding.data !== null && this.#revocations.revokes({ key: check.key, ...facts }))
+    if (isOfSomebody(finding) && this.#revocations.revokes({ key: check.key, ...facts }))
       return this.#revoke(check.key, facts);
     // With a store the cookie stays as it is, and is known before it is checked. Without one it changes with what it holds.
     const home = this.#home(check.key, store === null ? facts.session : check.session, finding.user);
@@ -376,12 +463,14 @@ export class SessionVerifier implements StandingOwner {
     if (finding.verdict === 'unknown')
       return this.#stale(finding, check.kept, check.key) ?? this.#once(finding, check.kept?.home ?? home);
     const memory = this.#memory;
+    const token =
+      this.#tokens?.tokenFor(finding, facts.session ?? check.key, check.kept?.token ?? null) ?? null;
     if (memory === null || (finding.verdict !== 'valid' && store !== null)) {
       // It was logged out: an outage must not bring it back.
       if (check.kept !== null) memory?.refute(check.key, check.kept);
-      const once = this.#once(finding, home);
+      const once = this.#once(finding, home, token);
       // What holds nothing of a session is the same for all, and says nothing of one.
-      if (finding.data !== null) once.facts = facts;
+      if (isOfSomebody(finding)) once.facts = facts;
       return once;
     }
     const tracked = this.#trackedBy(check, found);
@@ -398,6 +487,7 @@ export class SessionVerifier implements StandingOwner {
     if (finding.endsAtS !== null) standing.endsS = Math.floor(finding.endsAtS);
     standing.tracked = tracked;
     standing.home = home;
+    standing.token = token;
     if (!areInLines(facts, options.pass.user)) standing.facts = facts;
     if (finding.verdict === 'invalid') return standing;
     memory.set(check.key, standing);
@@ -429,10 +519,12 @@ export class SessionVerifier implements StandingOwner {
   }
 
   /** For one request. What holds nothing of a session is the same for all. */
-  #once(finding: Finding, home: HomeKeys | null): Standing {
-    if (finding.data !== null || home !== null) {
+  #once(finding: Finding, home: HomeKeys | null, token: PhantomToken | null = null): Standing {
+    if (isOfSomebody(finding) || home !== null) {
       const single = this.#single(finding);
       single.home = home;
+      single.token = token;
+      if (finding.endsAtS !== null) single.endsS = Math.floor(finding.endsAtS);
       return single;
     }
     let standing = this.#plain.get(finding.reason);
@@ -458,4 +550,9 @@ export class SessionVerifier implements StandingOwner {
 /** What a verdict is remembered by, one character a byte. */
 function keyOf(identity: string): string {
   return hash('sha256', identity, 'latin1');
+}
+
+/** Whether a session was found at all: a service may say no more of one than its user. */
+function isOfSomebody(finding: Finding): boolean {
+  return finding.data !== null || finding.user !== null;
 }

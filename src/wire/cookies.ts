@@ -6,6 +6,12 @@ import { EQUALS, SEMICOLON, SP, TAB } from './octets.ts';
 
 const SEPARATOR = latin1Bytes('; ');
 
+/** Cookies that are kept from an app. */
+export interface KeptCookies {
+  /** Whether the pair `bytes[start, end)` is one; its name ends at `nameEnd`. */
+  keeps(bytes: Uint8Array, start: number, nameEnd: number, end: number): boolean;
+}
+
 /**
  * Walks the pairs of a Cookie field's value (RFC 6265 4.2, 5.4), as tolerant as servers are: pairs end at `;`, whitespace
  * around names and values is not theirs, a pair without `=` has no name. Reused; offsets are into the bytes of the last call.
@@ -103,7 +109,7 @@ function isSpace(b: number): boolean {
 }
 
 /**
- * Appends the value `bytes[start, end)` without every pair named one of `names`; what is left is joined by `; `. With
+ * Appends the value `bytes[start, end)` without every pair named one of `names`, or of those that are `kept` from the app; what is left is joined by `; `. With
  * `follows`, a separator comes first. Returns how many pairs were written: with none, the field is to be left out.
  */
 export function copyWithout(
@@ -114,10 +120,12 @@ export function copyWithout(
   names: readonly Uint8Array[],
   cursor: CookieCursor,
   follows = false,
+  kept: KeptCookies | null = null,
 ): number {
   let written = 0;
   for (cursor.begin(start); cursor.next(bytes, end); ) {
-    if (isOneOf(bytes, cursor, names)) continue;
+    if (isOneOf(bytes, cursor, names) || kept?.keeps(bytes, cursor.pairStart, cursor.nameEnd, cursor.pairEnd))
+      continue;
     if (follows || written > 0) out.block(SEPARATOR);
     out.copy(bytes, cursor.pairStart, cursor.pairEnd);
     written++;
@@ -149,12 +157,13 @@ export function joinCookies(out: ByteWriter, fields: HeadFields): number {
   return written;
 }
 
-/** Like `joinCookies`, without every pair named one of `names`. Returns how many pairs were written. */
+/** Like `joinCookies`, without every pair named one of `names`, or of those that are `kept` from the app. Returns how many pairs were written. */
 export function joinCookiesWithout(
   out: ByteWriter,
   fields: HeadFields,
   names: readonly Uint8Array[],
   cursor: CookieCursor,
+  kept: KeptCookies | null = null,
 ): number {
   let written = 0;
   const { first, seen, id, valueStart, valueEnd, bytes } = fields;
@@ -162,7 +171,7 @@ export function joinCookiesWithout(
   for (let i = first[FIELD.cookie]!; left > 0; i++) {
     if (id[i] !== FIELD.cookie) continue;
     left--;
-    written += copyWithout(out, bytes, valueStart[i]!, valueEnd[i]!, names, cursor, written > 0);
+    written += copyWithout(out, bytes, valueStart[i]!, valueEnd[i]!, names, cursor, written > 0, kept);
   }
   return written;
 }

@@ -10,10 +10,12 @@ import type {
 } from '../../src/admin/view.ts';
 import type { AdminToken, Bind } from '../../src/config/config.ts';
 import { type Logger, makeLogger } from '../../src/observe/logger.ts';
+import type { PublishedKeys } from '../../src/session/phantom/signing-keys.ts';
 
 export class FakeView implements AdminView {
   revocations: AdminView['revocations'] = null;
   readiness: Readiness = { ok: true, why: '' };
+  published: PublishedKeys | null = null;
   metricsText = 'limpet_config_generation 1\n';
   readonly changes: (UpstreamChange & { readonly upstream: string })[] = [];
   #upstreams: UpstreamView[] = ['blue', 'green', '127.0.0.1:3001', '/run/app.sock'].map((name) => ({
@@ -80,6 +82,10 @@ export class FakeView implements AdminView {
         push: { up: true, why: '' },
       },
     ];
+  }
+
+  keys() {
+    return this.published;
   }
 
   ready(): Readiness {

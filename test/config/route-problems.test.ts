@@ -20,7 +20,7 @@ problemTable({
   'a route to two places': [
     'listen: 1\nupstreams: [http://a:1]\nroutes: [{ pool: default, respond: {} }]\n',
     [
-      '3:27 error routes[0].respond: a route has one of `pool`, `redirect` and `respond`, not 2 of them >> one of them',
+      '3:27 error routes[0].respond: a route has one of `pool`, `redirect`, `respond` and `jwks`, not 2 of them >> one of them',
     ],
   ],
   'two routes for the same': [

@@ -95,6 +95,7 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
       shared: true,
     },
     addresses: () => [],
+    signing: () => null,
     onMessage: () => {},
     onDeath: (worker, why) => deaths.push([worker, why]),
   });

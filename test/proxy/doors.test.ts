@@ -61,6 +61,7 @@ class World {
         return world.sequence;
       },
       countAgain: () => {},
+      awaitToken: () => false,
     };
     this.verdict = () => this.valid();
   }

@@ -6,6 +6,7 @@ const TEXT = `Limpet's admin API
 GET   /livez                           200 while the process lives
 GET   /readyz                          200 while it serves, else 503 and why
 GET   /metrics                         Prometheus
+GET   /.well-known/jwks.json           public keys of the tokens that apps are given
 GET   /api/v1/status                   version, generation, workers, listeners, totals
 GET   /api/v1/sessions                 the session blocks: verdicts, cache, store
 GET   /api/v1/sessions/continuity      which pools lose sessions when another instance answers

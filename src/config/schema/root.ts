@@ -4,6 +4,7 @@ import { block, choice, either, leaf, list, map, meaning, offable, page, secret 
 import { pool, shortKeys } from './pool.ts';
 import { limits, route } from './route.ts';
 import { session } from './session.ts';
+import { signing } from './signing.ts';
 import { switches } from './timing.ts';
 
 const HOUR = 3_600_000;
@@ -86,6 +87,7 @@ export const configSchema = block(
       'Short for the session block `default` in front of every route that says nothing of sessions.',
     ),
     sessions: map('The session blocks by name.', session, { keys: 'name', max: 100 }),
+    signing,
     workers: leaf('count', 'Worker threads; `auto`: one per core. Read at start.', {
       default: 'auto',
       min: 1,

@@ -96,6 +96,9 @@ export const route = block(
       },
       {},
     ),
+    jwks: leaf('flag', 'Answers with the public keys that tokens of `pass.token` are verified with.', {
+      default: false,
+    }),
     headers: block(
       'Changes fields on their way. Fields that frame a message or belong to one connection cannot be touched.',
       { request: edits('Towards the upstream.'), response: edits('Towards the client.') },

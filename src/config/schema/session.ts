@@ -3,6 +3,7 @@ import type { FormatKind } from '../../session/format.ts';
 import type { OptionSpec } from '../../session/format-options.ts';
 import { FORMAT_KINDS, type FormatName } from '../../session/kinds.ts';
 import { block, choice, either, type Key, leaf, list, map, offable, pem, secret } from './keys.ts';
+import { passedToken } from './signing.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -283,6 +284,7 @@ export const session = block(
           max: 50,
           default: {},
         }),
+        token: passedToken(passedField),
       },
       { default: {} },
     ),
