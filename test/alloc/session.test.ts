@@ -1,10 +1,15 @@
 // A connection that shows the same session again: found without allocation, and never taken for another.
 import t from 'tap';
 import { latin1Bytes } from '../../src/base/byte-writer.ts';
+import { SeededRandom } from '../../src/base/random.ts';
 import { systemTimers } from '../../src/base/timers.ts';
+import { MetricBook } from '../../src/observe/metric-book.ts';
+import { Door, type DoorOwner, OPEN } from '../../src/proxy/door.ts';
+import { DoorKeeper } from '../../src/proxy/door-keeper.ts';
 import { SessionMemo } from '../../src/proxy/session-memo.ts';
 import type { SessionFormat } from '../../src/session/format.ts';
 import { SessionGuard } from '../../src/session/guard.ts';
+import { NO_REVOCATIONS } from '../../src/session/revocations.ts';
 import type { VerdictWaiter } from '../../src/session/standing.ts';
 import { genuine } from '../../src/session/verdict.ts';
 import { SessionVerifier } from '../../src/session/verifier.ts';
@@ -92,4 +97,34 @@ t.test('any other credential, guard or time is not', async (t) => {
   t.notOk(found(BOTH), 'what cannot be remembered forgets what was');
   memo.keep(guard, fieldsOf(`Cookie: sid=${'x'.repeat(9000)}\r\n`), standing);
   t.notOk(found(`Cookie: sid=${'x'.repeat(9000)}\r\n`), 'nor is what is too long');
+});
+
+t.test('doors that open and shut, and a look at all of them, allocate nothing', async (t) => {
+  let nowMs = 0;
+  const keeper = new DoorKeeper({
+    revocations: NO_REVOCATIONS,
+    book: new MetricBook({ buffer: new SharedArrayBuffer(8000), capacity: 1000, edition: 1 }, () => {}),
+    random: new SeededRandom(1),
+    nowMs: () => nowMs,
+  });
+  let asked = 0;
+  const owner: DoorOwner = {
+    session: { standing, seen: 0, exempt: false },
+    openAs: () => OPEN.tunnel,
+    checkAgain: () => {
+      asked++;
+      return standing;
+    },
+    onSessionOver: () => {},
+  };
+  const doors = Array.from({ length: 8 }, () => new Door(keeper, owner));
+  const bytes = bytesPerCall((i) => {
+    const door = doors[i % doors.length]!;
+    if (door.listed) door.leave();
+    else door.open();
+    nowMs = i % 900;
+    keeper.tick(nowMs);
+  });
+  t.equal(asked, 0, 'the verdict stands');
+  t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
 });
