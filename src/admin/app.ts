@@ -43,6 +43,8 @@ export function makeApp(logger: Logger): FastifyInstance {
         removeAdditional: false,
         coerceTypes: false,
         useDefaults: false,
+        // A user's id may be a text or a number; else the validator says on stderr that it would not write it so.
+        allowUnionTypes: true,
         allErrors: true,
         verbose: true,
       },

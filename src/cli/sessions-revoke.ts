@@ -15,8 +15,9 @@ Ends sessions and tokens at once, in every worker, and in every replica where re
       --id ID        one session, by the id that its framework gave it
       --user ID      all that this user holds now, on all devices; a login after it works
       --block        with --user: keep the user out until it is lifted
-      --token T      one token or session cookie, as it is, or its \`jti\`. \`-\` reads it from stdin, where
-                     no shell's history and no list of processes keeps it
+      --token T      one token or session cookie, as it is, or its \`jti\`; where two cookies make a session,
+                     as in \`session=…; session.sig=…\`. \`-\` reads it from stdin, where no shell's history and
+                     no list of processes keeps it
       --before TIME  what was issued before: \`now\`, \`-2h\`, \`2026-01-31T12:00:00Z\`. With --user: of that user
       --reason TEXT  why, for the log and the list
       --ttl DURATION how long it holds; default: as the config says
@@ -28,6 +29,8 @@ Exit code: 0 revoked, 1 not.
 interface Told extends RevocationView {
   readonly shared?: boolean;
   readonly note?: string;
+  /** In which ways a token was understood. */
+  readonly understood?: readonly string[];
 }
 
 /** Runs the command; 0 or 1, the exit code. Throws what parseArgs throws for options it does not know. */
@@ -103,7 +106,9 @@ function timeOf(written: string): string {
 
 function inWords(told: Told): string {
   const note = told.note === undefined || told.note === '' ? '' : `${shown(told.note)}\n`;
-  return `revoked ${whatOf(told)} until ${told.until}\n${note}lift it by: limpet sessions lift ${shown(told.id)}\n`;
+  const ways = told.understood ?? [];
+  const understood = ways.length === 0 ? '' : `understood as: ${shown(ways.join(', '))}\n`;
+  return `revoked ${whatOf(told)} until ${told.until}\n${understood}${note}lift it by: limpet sessions lift ${shown(told.id)}\n`;
 }
 
 /** `user 42`, `user 42 (kept out)`, `all issued before 2026-…`. */

@@ -7,7 +7,7 @@ import type { CommandIo } from './command-io.ts';
 import * as lift from './sessions-lift.ts';
 import * as list from './sessions-list.ts';
 import * as revoke from './sessions-revoke.ts';
-import { shown, table } from './table.ts';
+import { type Cell, shown, table } from './table.ts';
 
 export const HELP = `limpet sessions [--admin URL] [--json]
 limpet sessions revoke --id ID | --user ID [--block] | --token T | --before TIME [--user ID] [--reason TEXT] [--ttl DURATION]
@@ -66,38 +66,39 @@ async function state(argv: string[], io: CommandIo): Promise<number> {
 
 function stateInWords(blocks: readonly SessionView[]): string {
   if (blocks.length === 0) return 'no session is checked: the config has no session block\n';
-  const heads = [
-    'BLOCK',
-    'VERIFY',
-    'REQUIRE',
-    'VALID',
-    'ANONYMOUS',
-    'INVALID',
-    'UNKNOWN',
-    'HITS',
-    'REMEMBERED',
-    'STORE',
-    'PUSH',
-  ];
-  const rows = blocks.map(({ name, verify, require, checks, cache, store, push }) => [
-    name,
-    verify,
-    require,
-    checks.valid,
-    checks.anonymous,
-    checks.invalid,
-    checks.unknown,
-    cache?.hits ?? '-',
-    cache?.entries ?? '-',
-    store === null ? 'none' : `${store.kind} ${store.up ? 'up' : 'away'}`,
-    push === null || push === undefined ? '-' : push.up ? 'up' : 'away',
-  ]);
-  const away = blocks.flatMap(({ name, store }) =>
-    store === null || store.up || store.why === ''
-      ? []
-      : [`${name}: the store is away: ${shown(store.why)}\n`],
-  );
-  return `${table(heads, rows)}${away.join('')}`;
+  const rows = blocks.map((block) => STATE.map(([, cell]) => cell(block)));
+  const heads = STATE.map(([head]) => head);
+  return `${table(heads, rows)}${blocks.flatMap(troubles).join('')}`;
+}
+
+const STATE: readonly (readonly [head: string, cell: (block: SessionView) => Cell])[] = [
+  ['BLOCK', ({ name }) => name],
+  ['VERIFY', ({ verify }) => verify],
+  ['REQUIRE', ({ require }) => require],
+  ['VALID', ({ checks }) => checks.valid],
+  ['ANONYMOUS', ({ checks }) => checks.anonymous],
+  ['INVALID', ({ checks }) => checks.invalid],
+  ['UNKNOWN', ({ checks }) => checks.unknown],
+  ['HITS', ({ cache }) => cache?.hits ?? '-'],
+  ['REMEMBERED', ({ cache }) => cache?.entries ?? '-'],
+  ['STORE', ({ store }) => (store === null ? 'none' : `${store.kind} ${upOrAway(store.up)}`)],
+  ['PUSH', ({ push }) => (push ? upOrAway(push.up) : '-')],
+  ['REVOCATIONS', ({ revocations: kept }) => (kept ? `${kept.kept}${kept.synced ? '' : ', cut off'}` : '-')],
+];
+
+function upOrAway(up: boolean): string {
+  return up ? 'up' : 'away';
+}
+
+/** A line for each thing that is not as it should be. */
+function troubles({ name, store, push, revocations }: SessionView): string[] {
+  const lines: string[] = [];
+  if (store && !store.up && store.why !== '') lines.push(`${name}: the store is away: ${shown(store.why)}\n`);
+  if (push && !push.up && push.why)
+    lines.push(`${name}: the store does not tell of changes: ${shown(push.why)}\n`);
+  if (revocations && !revocations.synced)
+    lines.push(`${name}: other replicas do not hear what is revoked here, nor this one of theirs\n`);
+  return lines;
 }
 
 function continuity(argv: string[], io: CommandIo): Promise<number> {

@@ -87,8 +87,8 @@ t.test('the state of each block, and what continuity found, as tables and as JSO
   const state = await limpet(at);
   t.same(state, {
     code: 0,
-    stdout: `BLOCK    VERIFY           REQUIRE  VALID  ANONYMOUS  INVALID  UNKNOWN  HITS  REMEMBERED  STORE     PUSH
-members  express-session  login        3          0        1        0     2           1  redis up  up
+    stdout: `BLOCK    VERIFY           REQUIRE  VALID  ANONYMOUS  INVALID  UNKNOWN  HITS  REMEMBERED  STORE     PUSH  REVOCATIONS
+members  express-session  login        3          0        1        0     2           1  redis up  up    -
 `,
     stderr: '',
   });
