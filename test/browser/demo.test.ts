@@ -111,10 +111,47 @@ t.test('the own app hung: no request fails', async (t) => {
   await act(home, 'revive');
 });
 
+t.test(
+  'the second scene: the switch closes the open pages of a user, and a new login works at once',
+  async (t) => {
+    await page.getByRole('link', { name: 'The second scene' }).click();
+    await waitFor(
+      async () => (await text(page, '#login-state')).includes('Nobody is logged in'),
+      'nobody is logged in here',
+    );
+    const open = async (): Promise<number> => page.locator('li .state', { hasText: /^open at/ }).count();
+    const logIn = async (): Promise<void> => {
+      await page.fill('#name', 'Grace');
+      await page.getByRole('button', { name: 'Log in' }).click();
+      await waitFor(async () => (await open()) === 3, 'three pages are open');
+    };
+    await logIn();
+    t.match(await text(page, '#login-state'), /was told by Limpet: this is Grace \(valid\)/);
+    await page.getByRole('button', { name: 'End all sessions' }).click();
+    await waitFor(async () => (await open()) === 0, 'all are closed');
+    await waitFor(
+      async () => (await text(page, '#login-state')).includes('The session of Grace was ended'),
+      'and the page knows',
+    );
+    t.match(await text(page, '#told'), /closed the open pages within \d+ ms/);
+    await page.screenshot({ path: join(ROOT, 'docs/demo-sessions.png') });
+    await logIn();
+    t.match(await text(page, '#login-state'), /this is Grace \(valid\)/, 'a login after it is a new one');
+    // What the browser itself says of answers that were cut or refused, which is what this scene is about.
+    for (let i = complaints.length - 1; i >= 0; i--)
+      if (/401|ERR_INCOMPLETE_CHUNKED_ENCODING/.test(complaints[i]!)) complaints.splice(i, 1);
+  },
+);
+
 t.test('the page fits a phone, and nothing complains', async (t) => {
   await page.setViewportSize({ width: 360, height: 780 });
-  const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
-  t.ok(Number(overflow) <= 0, 'nothing sticks out');
+  for (const scene of ['/members/', '/']) {
+    await page.goto(`http://127.0.0.1:${port}${scene}`);
+    await page.locator('li').first().waitFor();
+    const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth');
+    t.ok(Number(overflow) <= 0, `nothing sticks out of ${scene}`);
+  }
+  await moreAnswers(3);
   await page.screenshot({ path: join(ROOT, 'docs/demo-phone.png') });
   t.same(complaints, []);
 });
