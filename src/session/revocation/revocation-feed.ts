@@ -17,8 +17,8 @@ const SCAN_COUNT = 2000;
 const PAUSE_MS = 100;
 /** Between two readings of everything, ms: whoever writes nonsense into the stream must not keep us busy. */
 const RELOAD_PAUSE_MS = 1000;
-/** How often it is looked whether Redis has lost anything, ms. */
-const LOOK_MS = 10_000;
+/** How often it is looked whether Redis has lost anything, or changes that the stream does not tell, ms. */
+const LOOK_MS = 2000;
 
 /** A change does not follow on the last one. */
 class Gap extends Error {}
@@ -46,6 +46,8 @@ export class RevocationFeed {
   #highest = 0;
   #reloadedMs = Number.NEGATIVE_INFINITY;
   #lookedMs = 0;
+  /** The last change that was read when Redis had had more of them; −1: it had not. */
+  #behind = -1;
   #closed = false;
   readonly #words = new DigestWords();
 
@@ -174,11 +176,14 @@ export class RevocationFeed {
     if (performance.now() - this.#lookedMs >= LOOK_MS) await this.#look();
   }
 
-  /** A Redis that was emptied says nothing of it. */
+  /** A Redis that was emptied says nothing of it, and nor does a stream that was deleted. */
   async #look(): Promise<void> {
     this.#lookedMs = performance.now();
     const count = Number((await this.#in.link.ask(READ_MS, 'GET', this.#in.keys.count)) ?? 0);
-    if (count < this.#number) throw new Gap();
+    const isBehind = count > this.#number;
+    // What the stream still holds would have come by the next look.
+    if (count < this.#number || (isBehind && this.#behind === this.#number)) throw new Gap();
+    this.#behind = isBehind ? this.#number : -1;
   }
 
   #change([id, fields]: Entry): void {
