@@ -1,6 +1,7 @@
 // Connections to Redis: alone, a cluster or behind sentinels, each by the URL of its store.
 import { Cluster, type ClusterOptions, type DNSLookupFunction, Redis, type RedisOptions } from 'ioredis';
 import { backOffMs, codeOf, type DriverSpec, settleMs, tlsOptions } from './driver.ts';
+import { LastingRedis } from './lasting-redis.ts';
 import { StoreProblem, storeLabel } from './store-url.ts';
 
 /** Connects to the primary, or to the cluster's or the sentinels' replicas. Throws StoreProblem where the URL will never do. */
@@ -53,11 +54,11 @@ function openSentinel(spec: DriverSpec, replica: boolean): Redis {
     );
   const username = url.parameters.get('sentinelUsername');
   const password = url.parameters.get('sentinelPassword');
-  return new Redis({
+  const options = {
     ...common(spec),
     sentinels: [...url.hosts],
     name,
-    role: replica ? 'slave' : 'master',
+    role: replica ? ('slave' as const) : ('master' as const),
     db: databaseOf(database, storeLabel(url)),
     ...(username === undefined ? {} : { sentinelUsername: username }),
     ...(password === undefined ? {} : { sentinelPassword: password }),
@@ -67,7 +68,8 @@ function openSentinel(spec: DriverSpec, replica: boolean): Redis {
     sentinelReconnectStrategy: (times) => backOffMs(times, random),
     retryStrategy: (times) => backOffMs(times, random),
     failoverDetector: true,
-  });
+  } satisfies RedisOptions;
+  return new LastingRedis(options, random);
 }
 
 function openCluster(spec: DriverSpec, replica: boolean): Cluster {
