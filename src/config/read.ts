@@ -259,7 +259,8 @@ export class DocumentReader {
   #unknown(name: string, pair: Pair, properties: Readonly<Record<string, KeySchema>>, path: string): void {
     const key = this.#source.spanOf(pair.key as Node);
     const likely = this.#findings.full ? null : nearest(name, Object.keys(properties));
-    if (likely !== null && isSensitiveKey(likely)) this.#source.hideScalars(pair.value as Node | null);
+    if (likely !== null && (isSensitiveKey(likely) || takesSecret(properties[likely]!)))
+      this.#source.hideScalars(pair.value as Node | null);
     const belongs = likely === null && !this.#findings.full ? this.#elsewhere(name) : null;
     // What was meant is not missing too.
     if (likely !== null) this.places.markUnread(path === '' ? likely : `${path}.${likely}`);
@@ -316,4 +317,11 @@ export class DocumentReader {
   #place(path: string, key: Node, value: Node): void {
     this.places.set(path, this.#source.spanOf(key), this.#source.spanOf(value));
   }
+}
+
+/** Whether what stands there may be a secret, whatever the key is called. */
+function takesSecret(schema: KeySchema): boolean {
+  if (schema['x-limpet'].kind === 'secret') return true;
+  if (schema.items !== undefined && takesSecret(schema.items)) return true;
+  return schema.anyOf?.some((shape) => 'x-limpet' in shape && takesSecret(shape)) ?? false;
 }
