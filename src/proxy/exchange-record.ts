@@ -198,9 +198,11 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   protected answerEditor(upstream: Upstream, head: ResponseHead): AnswerEditor | null {
     const editor = this.homing.answerEditor(upstream, head);
     const guard = this.plan!.session;
-    if (guard === null || head.fields.first[FIELD.setCookie]! < 0 || !guard.notesLogins) return editor;
-    const wallMs = this.plane.clock.wallMs();
-    return watchLogins(guard, this.session.standing, this.request.head, head.fields, wallMs, editor);
+    const { standing } = this.session;
+    if (guard === null || standing === null) return editor;
+    if (head.fields.first[FIELD.setCookie]! < 0 || !guard.notesLogins) return editor;
+    const shown = this.session.sourceAgain(this.client!, this.homing.clientAddress);
+    return watchLogins(guard, standing, shown, head.fields, this.plane.clock.wallMs(), editor);
   }
 
   /** Passes an interim answer on, to clients that know such (rules A2, C6). */

@@ -9,22 +9,21 @@ import { givenCookies, setCookieName } from '../wire/set-cookies.ts';
 import { type AnswerEditor, layField } from './response-writer.ts';
 
 /**
- * Looks at an answer that sets cookies, before it is passed on: notes the sessions that it gives out. `requestHead`: what the app was
- * shown; `standing`: the request's verdict, null where it was not checked; `inner`: what edits the answer's head already. Returns what is
- * to edit it now: the cookies of a session that was revoked while the request was on its way do not reach the client, since they would
- * look newer than the revocation. Not hot: only while a user's revocation is in force.
+ * Looks at an answer that sets cookies, before it is passed on: notes the sessions that it gives out. `standing`: the request's verdict;
+ * `shown`: its credentials; `inner`: what edits the answer's head already. Returns what is to edit it now: the cookies of a session that
+ * was revoked while the request was on its way do not reach the client, since they would look newer than the revocation. Not hot: only
+ * while a revocation is in force that a login lifts.
  */
 export function watchLogins(
   guard: SessionGuard,
-  standing: Standing | null,
-  requestHead: ByteWriter | null,
+  standing: Standing,
+  shown: CredentialSource,
   answer: HeadFields,
   wallMs: number,
   inner: AnswerEditor | null,
 ): AnswerEditor | null {
-  if (standing === null) return inner;
-  const given = sourceOf(givenCookies(answer, wallMs), null);
-  const shown = requestHead === null ? sourceOf('', null) : shownIn(requestHead);
+  // As the next request will show it: some formats also look at the address and the browser.
+  const given = { ...shown, cookies: givenCookies(answer, wallMs), authorization: null };
   let ended = false;
   for (const verifier of guard.verifiers) if (!verifier.noteGiven(given, shown, standing)) ended = true;
   return ended ? new WithoutSession(guard, inner) : inner;
@@ -57,21 +56,4 @@ class WithoutSession implements AnswerEditor {
   writeOwn(out: ByteWriter, fields: HeadFields): void {
     this.#inner?.writeOwn(out, fields);
   }
-}
-
-/** What the app was shown: the credentials in a head that was laid out for it. */
-function shownIn(head: ByteWriter): CredentialSource {
-  const cookies: string[] = [];
-  let authorization: string | null = null;
-  for (const line of latin1Text(head.bytes, 0, head.length).split('\r\n').slice(1)) {
-    const colon = line.indexOf(':');
-    const name = line.slice(0, Math.max(0, colon)).toLowerCase();
-    if (name === 'cookie') cookies.push(line.slice(colon + 1).trim());
-    else if (name === 'authorization') authorization = line.slice(colon + 1).trim();
-  }
-  return sourceOf(cookies.join('; '), authorization);
-}
-
-function sourceOf(cookies: string, authorization: string | null): CredentialSource {
-  return { cookies, authorization, userAgent: null, clientAddress: '' };
 }

@@ -285,12 +285,13 @@ export class SessionVerifier implements StandingOwner {
   }
 
   /**
-   * An answer gives out what `given` holds to a request of which the app was shown `shown`, and whose verdict was `standing`. Notes it as a
-   * login, unless it is the session that was shown, or one that need not come from a login. False: the session that was shown was revoked
-   * meanwhile, so that whatever is given in its place ends with it.
+   * An answer gives out what `given` holds to a request that showed `shown` and whose verdict was `standing`. Notes it as a login, unless it
+   * is the session that was shown, or one that need not come from a login. False: the session that was shown was revoked meanwhile, so that
+   * whatever is given in its place ends with it.
    */
   noteGiven(given: CredentialSource, shown: CredentialSource, standing: Standing): boolean {
-    const before = this.#readQuietly(shown);
+    // A revoked session was withheld: the app did not see it, so that what it gives is not its successor.
+    const before = standing.reason === 'revoked' ? null : this.#readQuietly(shown);
     const key = before === null ? '' : keyOf(before.identity);
     const known = standing.verifier === this ? standing : (this.#memory?.get(key) ?? null);
     const isKnown = known !== null && known.verdict !== UNKNOWN;
