@@ -10,7 +10,7 @@ export const PUSH = { confirmed: 0, ended: 1, unneeded: 2, dropped: 3, failed: 4
 
 /** How long a verdict stands whose value was touched, ms: by then it is read again, or waits for the next request that wants it. */
 const DOUBT_MS = 50;
-/** Changes are gathered for so long before they are read: an app touches a session with every answer, and one reading does for all, ms. */
+/** From one reading to the next, ms: an app touches a session with every answer, and one reading does for all that come meanwhile. */
 const GATHER_MS = 20;
 /** Verdicts that wait to be read again; what comes on top is read when it is next wanted. */
 const WAITING_MAX = 10_000;
@@ -56,6 +56,8 @@ export class StoreWatch implements StoreListener {
   readonly #reading = new Map<string, TrackingReader[]>();
   readonly #waiting = new Set<Standing>();
   #timed = false;
+  /** When it was last begun to read, monotonic ms. */
+  #readMs = Number.NEGATIVE_INFINITY;
   #underWay = 0;
   /** Readers of keys that are not listened for. */
   #unheard = 0;
@@ -135,8 +137,10 @@ export class StoreWatch implements StoreListener {
     this.#waiting.add(standing);
     if (this.#timed) return;
     this.#timed = true;
-    this.#in.timers.after(GATHER_MS, () => {
+    const waitMs = Math.max(0, Math.ceil(this.#readMs + GATHER_MS - this.#in.nowMs()));
+    this.#in.timers.after(waitMs, () => {
       this.#timed = false;
+      this.#readMs = this.#in.nowMs();
       this.#readOn();
     });
   }

@@ -1,0 +1,531 @@
+// What pushed changes promise: no verdict outlives what it was read from, none is asked for without need, and floods meet bounds.
+import t from 'tap';
+import { HandClock } from '../../src/base/clock.ts';
+import { HandTimers } from '../../src/base/timers.ts';
+import type { CredentialSource, Pending, SessionFormat } from '../../src/session/format.ts';
+import { together } from '../../src/session/open-session.ts';
+import type { SessionOptions, SessionStoreOptions } from '../../src/session/options.ts';
+import { Standing, type VerdictWaiter } from '../../src/session/standing.ts';
+import {
+  type StoredValue,
+  StoreFault,
+  type StoreListener,
+  type StoreReader,
+  type WatchableStore,
+} from '../../src/session/store.ts';
+import { PUSH_NAMES, StoreWatch } from '../../src/session/store-watch.ts';
+import { STORE_DEFAULTS } from '../../src/session/stores/open-store.ts';
+import { genuine, invalid, VERDICT_NAMES } from '../../src/session/verdict.ts';
+import { SessionVerifier } from '../../src/session/verifier.ts';
+import { ChangeLog } from '../kit/change-log.ts';
+
+const TTL_MS = 1000;
+const HOUR_MS = 3_600_000;
+
+const STORE: SessionStoreOptions = {
+  ...STORE_DEFAULTS,
+  family: 'redis',
+  url: 'redis://127.0.0.1',
+  prefix: null,
+  table: null,
+};
+
+const options = (entries: number, concurrency: number): SessionOptions => ({
+  name: 'members',
+  verify: 'express-session',
+  format: {},
+  cookie: 'sid',
+  secrets: [],
+  user: ['id'],
+  store: { ...STORE, concurrency },
+  rows: null,
+  require: 'login',
+  exempt: [],
+  onFail: { kind: 'auto' },
+  ambiguous: 'forward',
+  cache: { ttlMs: TTL_MS, entries, push: true },
+  outage: { graceMs: 60_000, unjudged: 'forward', readyz: false },
+  pass: { user: 'Limpet-User', fields: [] },
+});
+
+interface Held {
+  readonly text: string;
+  readonly endsAtS: number | null;
+}
+
+/** A store whose answers come when the test says so. */
+class FakeStore implements WatchableStore {
+  readonly held = new Map<string, Held>();
+  listener!: StoreListener;
+  gets = 0;
+  failing = false;
+  /** Held back answers; null: they come at once. */
+  late: (() => void)[] | null = null;
+
+  readonly watch = (listener: StoreListener): void => {
+    this.listener = listener;
+  };
+
+  async get({ key }: { readonly key: string }): Promise<StoredValue | null> {
+    this.gets++;
+    // As the server has it when it is asked; the answer may be long under way.
+    const held = this.held.get(key);
+    const { failing } = this;
+    const { late } = this;
+    if (late !== null) await new Promise<void>((resolve) => late.push(resolve));
+    if (failing) throw new StoreFault('down', 'the test says so');
+    if (held === undefined) return null;
+    const { text, endsAtS } = held;
+    return { bytes: Buffer.from(text), cells: new Map(), flags: 0, mtimeS: null, endsAtS };
+  }
+
+  put(key: string, text: string, endsAtS: number | null = null): void {
+    this.held.set(key, { text, endsAtS });
+    this.listener.changed(key);
+  }
+
+  drop(key: string): void {
+    this.held.delete(key);
+    this.listener.changed(key);
+  }
+}
+
+/**
+ * Reads the keys that are named in the cookie, `+` between them and behind `~` what makes another credential of it; `ends=S` in a value is an
+ * end of its own. The first end counts, as in the frameworks that have both.
+ */
+class FakeFormat implements SessionFormat {
+  readonly prepare = null;
+  readonly steps = ['it is looked at'];
+
+  read({ cookies }: CredentialSource): Pending {
+    const keys = cookies.replace(/^sid=|~.*/g, '').split('+');
+    return {
+      identity: cookies,
+      check: async (store: StoreReader) => {
+        let ends: number | null = null;
+        for (const key of keys) {
+          const stored = await store.get({ kind: 'value', key });
+          if (stored === null) return invalid('store.none');
+          const own = /ends=(\d+)/.exec(Buffer.from(stored.bytes).toString())?.[1];
+          for (const end of [own === undefined ? null : Number(own), stored.endsAtS])
+            if (end !== null && (ends === null || end < ends)) ends = end;
+        }
+        return genuine(keys[0]!, new Map(), ends);
+      },
+    };
+  }
+}
+
+class Waiter implements VerdictWaiter {
+  waitsFor: object | null = null;
+  told: Standing | null = null;
+  onVerdict(standing: Standing): void {
+    this.told = standing;
+  }
+}
+
+const settled = async (): Promise<void> => {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+function setup(entries = 100, concurrency = 100) {
+  const clock = new HandClock();
+  const timers = new HandTimers(clock);
+  const store = new FakeStore();
+  const pushes: Record<string, number> = Object.fromEntries(PUSH_NAMES.map((name) => [name, 0]));
+  const vouched: (string | null)[] = [];
+  const verifier = new SessionVerifier({
+    options: options(entries, concurrency),
+    format: new FakeFormat(),
+    store,
+    timers,
+    nowMs: () => clock.nowMs(),
+    wallMs: () => clock.wallMs(),
+    onChecked: () => {},
+    onPush: (result) => {
+      pushes[PUSH_NAMES[result]!]!++;
+    },
+    onVouch: (up, why) => vouched.push(up ? 'up' : why),
+    onBug: (_session, error) => {
+      throw error;
+    },
+  });
+  const source = (id: string): CredentialSource => ({
+    cookies: `sid=${id}`,
+    authorization: null,
+    userAgent: null,
+    clientAddress: '192.0.2.1',
+  });
+  /** The verdict, and whether the store was asked for it. */
+  const ask = async (id: string): Promise<string> => {
+    const before = store.gets;
+    const waiter = new Waiter();
+    const at = verifier.check(source(id), waiter);
+    if (at === null) await settled();
+    const standing = at ?? waiter.told!;
+    const stale = standing.lines.includes(';stale') ? ' stale' : '';
+    return `${VERDICT_NAMES[standing.verdict]}${stale}${store.gets > before ? ' asked' : ''}`;
+  };
+  /** The verdict as a connection holds it. */
+  const hold = async (id: string): Promise<Standing> => {
+    const waiter = new Waiter();
+    const at = verifier.check(source(id), waiter);
+    if (at === null) await settled();
+    return at ?? waiter.told!;
+  };
+  const pass = async (ms: number): Promise<void> => {
+    timers.advance(ms);
+    await settled();
+  };
+  const stands = (standing: Standing): boolean => standing.stands(clock.nowMs());
+  return { clock, timers, store, pushes, vouched, verifier, source, ask, hold, pass, stands };
+}
+
+t.test('a verdict stands for an hour where every change is told, and else for its ttl', async (t) => {
+  const { clock, store, ask, vouched } = setup();
+  store.held.set('a', { text: 'x', endsAtS: null });
+  t.equal(await ask('a'), 'valid asked');
+  clock.advance(TTL_MS);
+  store.listener.vouches(true, null);
+  t.equal(await ask('a'), 'valid asked', 'what was read before is not vouched for');
+  clock.advance(HOUR_MS - 1);
+  t.equal(await ask('a'), 'valid');
+  clock.advance(1);
+  t.equal(await ask('a'), 'valid asked');
+  t.same(vouched, ['up']);
+});
+
+t.test('a touch leaves the verdict, with the new end; many cost two readings', async (t) => {
+  const { clock, store, ask, pass, pushes } = setup();
+  const nowS = clock.wallMs() / 1000;
+  store.listener.vouches(true, null);
+  store.held.set('a', { text: 'x', endsAtS: nowS + 10 });
+  await ask('a');
+  store.gets = 0;
+  for (let i = 0; i < 100; i++) {
+    store.put('a', 'x', nowS + 20 + i);
+    await pass(0.19);
+  }
+  await pass(20);
+  t.equal(store.gets, 2);
+  t.equal(pushes.confirmed, 2);
+  clock.advance(90_000);
+  t.equal(await ask('a'), 'valid', 'longer than it had at first');
+  store.put('a', 'x', clock.wallMs() / 1000 + 5);
+  await pass(20);
+  clock.advance(4900);
+  t.equal(await ask('a'), 'valid');
+  clock.advance(100);
+  t.equal(await ask('a'), 'valid asked', 'and shorter, where it was cut short');
+});
+
+t.test('what stands in the session itself is not lengthened by a touch', async (t) => {
+  const { clock, store, ask, pass } = setup();
+  const nowS = clock.wallMs() / 1000;
+  store.listener.vouches(true, null);
+  store.held.set('a', { text: `ends=${nowS + 60}`, endsAtS: nowS + 50 });
+  await ask('a');
+  store.put('a', `ends=${nowS + 60}`, nowS + 500);
+  await pass(20);
+  clock.advance(59_000);
+  t.equal(await ask('a'), 'valid');
+  clock.advance(1000);
+  t.equal(await ask('a'), 'valid asked');
+});
+
+t.test('a logout or a change ends the verdict, also where a connection holds it', async (t) => {
+  const { store, ask, hold, pass, stands, pushes } = setup();
+  store.listener.vouches(true, null);
+  for (const end of [() => store.drop('a'), () => store.put('a', 'another')]) {
+    store.held.set('a', { text: 'x', endsAtS: null });
+    const held = await hold('a');
+    t.ok(stands(held));
+    end();
+    t.ok(stands(held), 'for a moment more');
+    await pass(20);
+    t.notOk(stands(held));
+    t.match(await ask('a'), /asked/);
+  }
+  t.equal(pushes.ended, 2);
+  store.held.delete('a');
+  store.listener.changed('unknown');
+  t.equal(pushes.unneeded, 1);
+});
+
+t.test('the old verdict stands for 50 ms at most, however long the reading takes', async (t) => {
+  const { clock, store, ask, hold, pass, stands, pushes } = setup();
+  store.listener.vouches(true, null);
+  store.held.set('a', { text: 'x', endsAtS: null });
+  const held = await hold('a');
+  store.late = [];
+  store.drop('a');
+  await pass(49);
+  t.ok(stands(held));
+  clock.advance(1);
+  t.notOk(stands(held));
+  for (const answer of store.late.splice(0)) answer();
+  store.late = null;
+  await settled();
+  t.equal(pushes.ended, 1);
+  t.equal(await ask('a'), 'invalid asked');
+});
+
+t.test('a change while the session is first read is not missed', async (t) => {
+  const { store, hold, pass, stands } = setup();
+  store.listener.vouches(true, null);
+  store.held.set('a', { text: 'x', endsAtS: null });
+  store.late = [];
+  const held = hold('a');
+  // The answer is under way, and what it holds is not true any more.
+  store.drop('a');
+  store.late.shift()!();
+  store.late = null;
+  const standing = await held;
+  t.ok(stands(standing));
+  await pass(20);
+  t.notOk(stands(standing));
+});
+
+t.test('a change while it is read again is not missed', async (t) => {
+  const { store, hold, pass, stands } = setup();
+  store.listener.vouches(true, null);
+  store.held.set('a', { text: 'x', endsAtS: null });
+  const standing = await hold('a');
+  store.late = [];
+  store.put('a', 'x');
+  await pass(0);
+  store.drop('a');
+  store.late.shift()!();
+  store.late = null;
+  await settled();
+  await pass(49);
+  t.notOk(stands(standing));
+});
+
+t.test('who joins a question that was answered before a change does not take it for news', async (t) => {
+  const { store, ask, source, verifier, pass } = setup();
+  store.listener.vouches(true, null);
+  store.held.set('a', { text: 'x', endsAtS: null });
+  store.late = [];
+  // Two credentials of one session. The gate lets the second join the first's question.
+  const [first, second] = [new Waiter(), new Waiter()];
+  verifier.check(source('a'), first);
+  const answer = store.late.shift()!;
+  store.drop('a');
+  store.held.set('a', { text: 'x', endsAtS: null });
+  verifier.check(source('a~2'), second);
+  store.held.delete('a');
+  answer();
+  for (const late of store.late.splice(0)) late();
+  store.late = null;
+  await settled();
+  await pass(20);
+  t.equal(await ask('a'), 'invalid asked');
+  t.equal(await ask('a~2'), 'invalid asked');
+});
+
+t.test('what is read over an interruption is not vouched for', async (t) => {
+  const { clock, store, ask, hold, pass, stands } = setup();
+  store.listener.vouches(true, null);
+  for (const id of ['a', 'b']) store.held.set(id, { text: 'x', endsAtS: null });
+  const read = await hold('a');
+  store.late = [];
+  store.listener.changed('a');
+  await pass(0);
+  const first = hold('b');
+  store.listener.vouches(false, 'cut');
+  store.listener.vouches(true, null);
+  for (const answer of store.late.splice(0)) answer();
+  store.late = null;
+  await first;
+  t.ok(stands(read));
+  clock.advance(TTL_MS);
+  t.notOk(stands(read));
+  t.equal(await ask('b'), 'valid asked');
+});
+
+t.test('a store that ceases to tell leaves every verdict its ttl, counted from then', async (t) => {
+  const { clock, timers, store, hold, stands, vouched } = setup();
+  store.listener.vouches(true, null);
+  const held: Standing[] = [];
+  for (let i = 0; i < 100; i++) {
+    store.held.set(`s${i}`, { text: 'x', endsAtS: null });
+    held.push(await hold(`s${i}`));
+  }
+  clock.advance(HOUR_MS / 2);
+  store.listener.vouches(false, 'cut');
+  store.listener.vouches(false, 'cut');
+  timers.advance(TTL_MS - 1);
+  t.ok(held.every(stands));
+  timers.advance(1);
+  t.notOk(held.some(stands));
+  t.same(vouched, ['up', 'cut']);
+});
+
+t.test('a great many verdicts fall back to their ttl in pieces, and all of them', (t) => {
+  const clock = new HandClock();
+  const timers = new HandTimers(clock);
+  const store = new FakeStore();
+  const shortened = new Set<Standing>();
+  let lossMs = -1;
+  const watch = new StoreWatch({
+    store,
+    memory: {
+      confirm: () => {},
+      end: () => {},
+      drop: () => {},
+      endAll: () => {},
+      shorten: (standing, fromMs) => {
+        lossMs = fromMs;
+        shortened.add(standing);
+      },
+    },
+    timers,
+    nowMs: () => clock.nowMs(),
+    readings: 1,
+    onPush: () => {},
+    onVouch: () => {},
+  });
+  watch.vouches(true, null);
+  const { verifier } = setup();
+  for (let i = 0; i < 50_000; i++) {
+    const standing = new Standing(verifier, 0, 'expired', HOUR_MS, '');
+    const query = { kind: 'value', key: `s${i}` } as const;
+    standing.tracked = { query, print: 1, ownEndS: null, remembered: `s${i}`, next: null };
+    watch.keep(standing);
+  }
+  watch.vouches(false, 'cut');
+  t.equal(shortened.size, 20_000, 'the first at once');
+  timers.advance(1);
+  t.equal(shortened.size, 50_000);
+  t.equal(lossMs, clock.nowMs() - 1, 'from the same moment on');
+  t.end();
+});
+
+t.test('a store that cannot tell says so once', async (t) => {
+  const { store, vouched } = setup();
+  for (let i = 0; i < 3; i++) store.listener.vouches(false, 'it may not');
+  store.listener.garbled();
+  t.same(vouched, ['it may not']);
+});
+
+t.test('when all may have changed nothing stands, also not what is being read', async (t) => {
+  const { store, ask, hold, pass, stands } = setup();
+  store.listener.vouches(true, null);
+  for (const id of ['a', 'b']) store.held.set(id, { text: 'x', endsAtS: null });
+  const a = await hold('a');
+  store.late = [];
+  const b = hold('b');
+  store.held.clear();
+  store.listener.allChanged();
+  t.notOk(stands(a));
+  store.late.shift()!();
+  store.late = null;
+  const standing = await b;
+  await pass(20);
+  t.notOk(stands(standing));
+  t.equal(await ask('a'), 'invalid asked');
+});
+
+t.test('a verdict that rests on two values ends with either', async (t) => {
+  const { store, hold, pass, stands, pushes } = setup();
+  store.listener.vouches(true, null);
+  for (const key of ['a', 'b']) {
+    for (const id of ['a', 'b']) store.held.set(id, { text: 'x', endsAtS: null });
+    const standing = await hold('a+b');
+    store.put(key, 'x');
+    await pass(20);
+    t.ok(stands(standing));
+    store.drop(key);
+    await pass(20);
+    t.notOk(stands(standing));
+  }
+  t.same([pushes.confirmed, pushes.ended], [2, 2]);
+});
+
+t.test('a verdict that had to make room is asked for again, since nobody would end it', async (t) => {
+  const { store, ask, hold, stands, pushes, verifier } = setup(2);
+  store.listener.vouches(true, null);
+  for (const id of ['a', 'b', 'c']) store.held.set(id, { text: 'x', endsAtS: null });
+  const held = await hold('a');
+  await ask('b');
+  await ask('c');
+  t.equal(verifier.remembered, 2);
+  t.notOk(stands(held));
+  store.drop('a');
+  t.equal(pushes.unneeded, 1);
+  t.equal(await ask('a'), 'invalid asked');
+});
+
+t.test('a reading that fails leaves the verdict in doubt, which no outage lengthens', async (t) => {
+  const { store, ask, pass, pushes } = setup();
+  store.listener.vouches(true, null);
+  for (const id of ['a', 'b']) store.held.set(id, { text: 'x', endsAtS: null });
+  await ask('a');
+  await ask('b');
+  store.failing = true;
+  store.listener.changed('a');
+  await pass(50);
+  t.equal(pushes.failed, 1);
+  t.equal(await ask('a'), 'unknown asked');
+  store.listener.vouches(false, 'cut');
+  await pass(TTL_MS);
+  t.equal(await ask('b'), 'valid stale asked', 'but that of one that did not change');
+});
+
+t.test('a verdict that nobody uses here any more is let go after four changes', async (t) => {
+  const { store, ask, pass, pushes, verifier } = setup();
+  store.listener.vouches(true, null);
+  store.held.set('a', { text: 'x', endsAtS: null });
+  await ask('a');
+  for (let i = 0; i < 3; i++) {
+    store.listener.changed('a');
+    await pass(20);
+  }
+  t.equal(await ask('a'), 'valid');
+  for (let i = 0; i < 6; i++) {
+    store.listener.changed('a');
+    await pass(20);
+  }
+  t.equal(pushes.confirmed, 3 + 4);
+  t.equal(pushes.unneeded, 2);
+  t.equal(verifier.remembered, 0);
+});
+
+t.test('a flood of changes has half of the places of the store, and a bound', async (t) => {
+  const { store, ask, pass, pushes } = setup(20_000, 8);
+  store.listener.vouches(true, null);
+  for (let i = 0; i < 11_000; i++) store.held.set(`s${i}`, { text: 'x', endsAtS: null });
+  for (let i = 0; i < 11_000; i += 1000)
+    await Promise.all(Array.from({ length: 1000 }, (_, j) => ask(`s${i + j}`)));
+  store.late = [];
+  store.gets = 0;
+  for (let i = 0; i < 11_000; i++) store.listener.changed(`s${i}`);
+  await pass(30);
+  t.equal(store.gets, 4);
+  t.equal(pushes.dropped, 1000);
+  store.late.shift()!();
+  await settled();
+  t.equal(store.gets, 5, 'the next one follows');
+});
+
+t.test('two stores tell of changes while both do', (t) => {
+  const [cache, rows] = [new FakeStore(), new FakeStore()];
+  const log = new ChangeLog();
+  const both = together(cache, rows);
+  both.watch!(log);
+  cache.listener.vouches(true, null);
+  t.equal(log.up, false);
+  rows.listener.vouches(true, null);
+  t.equal(log.up, true);
+  cache.listener.changed('a');
+  rows.listener.changed('b');
+  rows.listener.allChanged();
+  rows.listener.garbled();
+  t.same([log.keys, log.all, log.garbage], [['a', 'b'], 1, 1]);
+  cache.listener.vouches(false, 'cut');
+  t.equal(log.up, false);
+  t.equal(together(cache, { watch: null, get: () => rows.get({ key: 'a' }) }).watch, null);
+  t.end();
+});
