@@ -2,8 +2,10 @@
 import { createHmac } from 'node:crypto';
 import { SignJWT } from 'jose';
 import t from 'tap';
+import { statusOf } from '../kit/http-message.ts';
 import { startLimpet } from '../kit/limpet.ts';
-import { askPath, calm, type Seen, startNamedApp, type Told } from '../kit/named-app.ts';
+import { askPath, calm, type Seen, startNamedApp, type Told, until } from '../kit/named-app.ts';
+import { RawClient } from '../kit/raw-client.ts';
 import { RawUpstream } from '../kit/raw-upstream.ts';
 
 const SECRET = 'the secret of a test about what is withheld';
@@ -26,6 +28,7 @@ const members = {
   user: 'user',
 };
 const limpet = await startLimpet({
+  log: { access: true },
   pools: {
     app: { upstreams: [app.url], health: calm },
     first: {
@@ -123,6 +126,34 @@ t.test('a head whose middle was taken out is whole: ids, hosts and what follows'
   t.match(seen?.headers, { a: '1', z: '26', accept: 'text/html', 'x-forwarded-host': 'members' });
   t.match(seen?.headers['x-request-id'], /^[0-9a-f]{32}$/);
   t.match(seen?.headers.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+  const id = String(seen?.headers['x-request-id']);
+  await until('the request is in the access log', () => limpet.logs().includes(id));
+  const line =
+    limpet
+      .logs()
+      .split('\n')
+      .find((one) => one.includes(id)) ?? '';
+  t.match(line, '/login', 'which finds path, host and id where they stand now');
+  t.match(line, 'members');
+  t.notMatch(line, sid);
+});
+
+t.test('a tunnel that is asked for on such a path is one of a visitor', async (t) => {
+  const sid = sessionOf('kim');
+  await revoke({ token: sid });
+  const lines = [
+    'GET /login HTTP/1.1',
+    'Host: members',
+    'Connection: Upgrade',
+    'Upgrade: echo',
+    `Cookie: sid=${sid}`,
+  ];
+  const before = app.seen.length;
+  const client = await RawClient.open(limpet.port);
+  const answer = await client.ask(`${lines.join('\r\n')}\r\n\r\n`);
+  t.equal(statusOf(answer), 200, 'which this app does not give');
+  t.match(app.seen[before]?.headers, { upgrade: 'echo', connection: 'Upgrade' });
+  t.same(cookieLines(app.seen[before]!), []);
 });
 
 t.test('whatever way it is spelled, and in how many lines', async (t) => {
