@@ -17,6 +17,8 @@ export interface DoorOwner {
   readonly session: { readonly standing: Standing | null; readonly seen: number; readonly exempt: boolean };
   /** Asks for the verdict anew, as SessionGuard.check. */
   checkAgain(waiter: VerdictWaiter): Standing | null;
+  /** Whether no revocation ends a verdict that stands otherwise. False: it must be asked for anew. */
+  confirms(standing: Standing): boolean;
   /** What is open of it (OPEN). */
   openAs(nowMs: number): number;
   /** The session is over, as `standing` says: what it let in is to be closed. */
@@ -75,7 +77,7 @@ export class Door implements VerdictWaiter {
 
   /** The request was let in by a verdict. Hot. */
   open(): void {
-    this.#desk.join(this);
+    if (!this.listed) this.#desk.join(this);
   }
 
   /** The request is over. Hot. */
@@ -133,6 +135,8 @@ export class Door implements VerdictWaiter {
       return false;
     }
     this.#seen = sequence;
+    const before = this.#standing;
+    if (before !== null && before.untilMs > nowMs && this.#owner.confirms(before)) return false;
     const standing = this.#owner.checkAgain(this);
     if (standing === null) return true;
     this.#judge(standing);

@@ -73,8 +73,11 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   abstract onSessionOver(standing: Standing): void;
 
   checkAgain(waiter: VerdictWaiter): Standing | null {
-    const source = this.session.sourceAgain(this.client!, this.homing.clientAddress);
-    return this.plan!.session!.check(source, waiter);
+    return this.session.again(this.client!, this.homing.clientAddress, waiter);
+  }
+
+  confirms(standing: Standing): boolean {
+    return this.session.confirms(standing, this.client!, this.homing.clientAddress);
   }
 
   /** Whom the request is at, or was at last. */
@@ -201,7 +204,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     const { standing } = this.session;
     if (guard === null || standing === null) return editor;
     if (head.fields.first[FIELD.setCookie]! < 0 || !guard.notesLogins) return editor;
-    const shown = this.session.sourceAgain(this.client!, this.homing.clientAddress);
+    const shown = this.session.shown(this.client!, this.homing.clientAddress);
     return watchLogins(guard, standing, shown, head.fields, this.plane.clock.wallMs(), editor);
   }
 

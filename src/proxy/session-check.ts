@@ -61,6 +61,8 @@ export class SessionCheck implements VerdictWaiter {
   #guard: SessionGuard | null = null;
   /** What was checked; null: the connection remembers it. */
   #source: CredentialSource | null = null;
+  /** What its verdict is remembered by; null: nobody has asked yet. */
+  #key: string | null = null;
   /** The try that the token was signed anew for; −1: none. */
   #renewedFor = -1;
 
@@ -139,8 +141,25 @@ export class SessionCheck implements VerdictWaiter {
       at >= 0 && !this.#plane.replies.prefersJson(head) && valueAt(head.fields, at).includes('text/html');
   }
 
-  /** What the request showed, to be checked again while it goes on. `client`: whose it is. */
-  sourceAgain(client: ExchangeClient, address: string): CredentialSource {
+  /** Checks what the request showed again while it goes on. `client`, `address`: whose it is. As SessionGuard.check. */
+  again(client: ExchangeClient, address: string, waiter: VerdictWaiter): Standing | null {
+    return this.#guard!.check(this.shown(client, address), waiter);
+  }
+
+  /**
+   * Whether no revocation ends a verdict on it that stands otherwise: a hundredth of a check's cost, for thousands that something was
+   * revoked beside. False: it must be checked.
+   */
+  confirms(standing: Standing, client: ExchangeClient, address: string): boolean {
+    const { verifiers } = this.#guard!;
+    // Of several blocks each has a word in it.
+    if (verifiers.length > 1) return false;
+    this.#key ??= verifiers[0]!.keyOf(this.shown(client, address));
+    return this.#key !== null && verifiers[0]!.confirms(standing, this.#key);
+  }
+
+  /** The credentials that the request showed. `client`, `address`: whose it is. */
+  shown(client: ExchangeClient, address: string): CredentialSource {
     // Without one it was found by what the connection remembers, which is of this request until the next begins.
     this.#source ??= client.sessionMemo!.source(address);
     return this.#source;
@@ -158,6 +177,7 @@ export class SessionCheck implements VerdictWaiter {
     this.#guard = null;
     this.memo = null;
     this.#source = null;
+    this.#key = null;
     this.seen = 0;
     this.standing = null;
     this.lines = '';

@@ -318,6 +318,20 @@ export class SessionVerifier implements StandingOwner {
     }
   }
 
+  /** What a verdict on this is remembered by; null: there is nothing that could be checked. */
+  keyOf(source: CredentialSource): string | null {
+    const read = this.#readQuietly(source);
+    return read === null ? null : keyOf(read.identity);
+  }
+
+  /** Whether no revocation ends a verdict that stands otherwise. `key`: what it is remembered by. */
+  confirms(standing: Standing, key: string): boolean {
+    const { sequence } = this.#revocations;
+    if (standing.reason === 'revoked' || this.#revocations.revokes(standing.subject(key))) return false;
+    standing.seen = sequence;
+    return true;
+  }
+
   /** What stands for the session that the cookie would show with this value: the same for every spelling of it. Null: it shows none. */
   identityOf(value: string): string | null {
     const cookies = `${this.cookie}=${value}`;

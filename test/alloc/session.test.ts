@@ -115,6 +115,7 @@ t.test('doors that open and shut, and a look at all of them, allocate nothing', 
       asked++;
       return standing;
     },
+    confirms: () => false,
     onSessionOver: () => {},
   };
   const doors = Array.from({ length: 8 }, () => new Door(keeper, owner));

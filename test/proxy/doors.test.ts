@@ -22,6 +22,9 @@ class World {
   verdict: (owner: Owner) => Standing | null;
   readonly waiters: { readonly waiter: VerdictWaiter; readonly owner: Owner }[] = [];
   checks = 0;
+  /** Verdicts are no more than compared with what was revoked. */
+  confirms = false;
+  confirmed = 0;
 
   constructor(require: 'login' | 'session' | 'nothing' = 'login') {
     const book = new MetricBook(
@@ -118,6 +121,13 @@ class Owner implements DoorOwner {
     return null;
   }
 
+  confirms(standing: Standing): boolean {
+    if (!this.world.confirms) return false;
+    this.world.confirmed++;
+    standing.seen = this.world.sequence;
+    return true;
+  }
+
   onSessionOver(): void {
     this.over++;
   }
@@ -171,6 +181,20 @@ t.test('a revocation is seen with the next tick, by remembered verdicts and by o
     t.equal(door.over, 1);
     t.same(world.closed, ['members revoked']);
   }
+});
+
+t.test('of a revocation that ends somebody else no verdict is asked for', async (t) => {
+  const world = new World();
+  world.let(world.valid('ann', 500));
+  world.confirms = true;
+  world.sequence++;
+  world.pass(20);
+  t.equal(world.confirmed, 1);
+  t.equal(world.checks, 0);
+  world.pass(400);
+  t.equal(world.confirmed, 1, 'once');
+  world.pass(400);
+  t.equal(world.checks, 1, 'but when its time is over');
 });
 
 t.test('what was revoked between the check of a request and its first look is found', async (t) => {
