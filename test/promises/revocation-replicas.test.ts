@@ -115,3 +115,33 @@ t.test(
     await until('both say so', async () => (await view(one)).synced && (await view(two)).synced);
   },
 );
+
+t.test('Redis may die and come back, and a replica may start without it', async (t) => {
+  const [one, two] = [limpets[0]!, limpets[1]!];
+  const [before, during] = [await token('before'), await token('during')];
+  await revoke(one, { token: before });
+  await everywhere('it is shared', before, 401);
+  await redis.kill();
+  const told = await revoke(one, { token: during });
+  t.equal(told.shared, false);
+  t.same([await statuses(one, during), await statuses(one, before)], [[401], [401]]);
+  t.same(await statuses(two, before), [401], 'what is known stays in force');
+  const answer = await fetch(`${one.adminUrl}/api/v1/revocations`);
+  t.equal(answer.status, 503, 'and what cannot be told is not made up');
+  t.equal(await lift(one, told.id), 503);
+  const late = await startLimpet(config, { owner: t });
+  t.match(late.logs(), /the Redis of revocations is away/);
+  t.equal((await view(late)).synced, false);
+  t.same(await statuses(late, during), [200], 'it cannot know');
+  // It is empty: the first replica that notices gives back what it knows.
+  const back = await startRedis(undefined, redis.port);
+  await back.client.connect();
+  await everywhere('it is shared', during, 401);
+  await until('also with the one that knew nothing', async () =>
+    [...(await statuses(late, during)), ...(await statuses(late, before))].every((status) => status === 401),
+  );
+  await until('all say so', async () =>
+    (await Promise.all([one, two, late].map(view))).every(({ synced, waiting }) => synced && waiting === 0),
+  );
+  t.match(one.logs(), /has lost some/);
+});

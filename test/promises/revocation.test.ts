@@ -3,8 +3,8 @@ import { hash } from 'node:crypto';
 import { sign } from 'cookie-signature';
 import { SignJWT } from 'jose';
 import t from 'tap';
-import { startLimpet } from '../kit/limpet.ts';
-import { askPath, startNamedApp } from '../kit/named-app.ts';
+import { metric, startLimpet } from '../kit/limpet.ts';
+import { askPath, startNamedApp, until } from '../kit/named-app.ts';
 import { startRedis } from '../kit/redis-server.ts';
 
 const SECRET = 'the session secret of a test';
@@ -132,4 +132,47 @@ t.test('a user ends on all devices, and keeps out only when blocked', async (t) 
   t.same(await bearer(fresh), [200]);
   t.equal(await lift(id), 204);
   t.same([await site(phone), await site(laptop), await bearer(old)], [[200], [200], [200]]);
+});
+
+t.test('a leaked secret: a time ends all that was signed before it, whoever’s it is', async (t) => {
+  const leakedS = Math.floor(Date.now() / 1000) - 100;
+  const [forged, honest] = [await token('root', leakedS - 50), await token('ada', leakedS + 50)];
+  t.same([await bearer(forged), await bearer(honest)], [[200], [200]]);
+  const { id } = await revoke({ before: new Date(leakedS * 1000).toISOString() });
+  t.same([await bearer(forged), await bearer(honest)], [[401], [200]]);
+  t.equal(await lift(id), 204);
+});
+
+t.test('it runs out after its time', async (t) => {
+  const jwt = await token('short', Math.floor(Date.now() / 1000));
+  t.same(await bearer(jwt), [200]);
+  await revoke({ token: jwt, ttl: '1s' });
+  await until('it has run out', async () => (await bearer(jwt)).every((status) => status === 200));
+});
+
+t.test('a revoked session stays revoked while the store is away', async (t) => {
+  const gone = await login('gone');
+  t.same(await site(gone), [200]);
+  await revoke({ user: 'gone' });
+  t.same(await site(gone), [401]);
+  process.kill(redis.pid, 'SIGSTOP');
+  t.same(await site(gone), [401]);
+  process.kill(redis.pid, 'SIGCONT');
+  const fresh = await login('fresh');
+  await until('the store is back', async () => {
+    await askPath(limpet.port, '/site', { cookie: fresh.cookie });
+    return app.seen.at(-1)!.headers['limpet-session'] === 'valid';
+  });
+});
+
+t.test('log and metrics tell of it, and of no session', async (t) => {
+  const secretly = await login('dora');
+  await revoke({ session: secretly.id, reason: 'told' });
+  await until('the log says so', () => limpet.logs().includes('"reason":"told"'));
+  t.notMatch(limpet.logs(), secretly.id);
+  const listed = await (await api('')).text();
+  t.notMatch(listed, secretly.id);
+  t.ok((await metric(limpet, 'limpet_revocations_total', 'kind="session"')) >= 1);
+  t.ok((await metric(limpet, 'limpet_revocations')) >= 1);
+  t.equal(await metric(limpet, 'limpet_revocations_synced'), 1);
 });
