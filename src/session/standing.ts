@@ -36,6 +36,9 @@ export interface StandingOwner {
   awaitToken(standing: Standing, waiter: VerdictWaiter): boolean;
 }
 
+/** Texts shorter than this are never pieces of others, UTF-16 units (V8, `SlicedString::kMinLength`). */
+const SLICED_MIN = 13;
+
 /** What a revocation can name beside the credential. */
 export type StandingFacts = Omit<RevocationSubject, 'key'>;
 
@@ -128,9 +131,17 @@ export class CheckFlight {
 
 /** What a finding says that revocations can name. */
 export function factsOf(finding: Finding, session: string | null): StandingFacts {
-  const user = finding.user === null ? null : String(finding.user);
+  const user = finding.user === null ? null : ownText(String(finding.user));
+  const id = finding.session ?? session;
   const { tokenId = null, issuedAtS = null } = finding;
-  return { session: finding.session ?? session, user, tokenId, issuedAtS };
+  return { session: id === null ? null : ownText(id), user, tokenId, issuedAtS };
+}
+
+/** The same text in memory of its own: as a piece of a `Cookie` field it would keep the whole of that for as long as it is remembered. */
+function ownText(text: string): string {
+  if (text.length < SLICED_MIN) return text;
+  const encoding = /[^\0-\xff]/.test(text) ? 'utf16le' : 'latin1';
+  return Buffer.from(text, encoding).toString(encoding);
 }
 
 /** Whether the lines tell all of it, so that nothing more need be remembered. */
