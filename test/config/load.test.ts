@@ -89,6 +89,7 @@ t.test('the shortest config has every default', async (t) => {
       },
     ],
     sessions: [],
+    signing: null,
     revocation: null,
     pools: [
       {
