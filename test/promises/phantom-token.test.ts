@@ -1,11 +1,12 @@
 // The token that an app is given in place of a session, end to end: an Express app that trusts nothing but what it verifies.
+import { createHmac } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { sign } from 'cookie-signature';
 import express from 'express';
-import { createRemoteJWKSet, jwtVerify } from 'jose';
+import { createRemoteJWKSet, jwtVerify, SignJWT } from 'jose';
 import t from 'tap';
 import { startLimpet } from '../kit/limpet.ts';
-import { askPath, calm, type Told, until } from '../kit/named-app.ts';
+import { askPath, calm, cookieOf, startNamedApp, type Told, until } from '../kit/named-app.ts';
 import { freePort } from '../kit/ports.ts';
 import { RawClient } from '../kit/raw-client.ts';
 import { startRedis } from '../kit/redis-server.ts';
@@ -89,6 +90,12 @@ const sessions = {
     pass: { token: { field: 'Authorization', jwt: { ...jwt, audience: ['api', 'shop'] } } },
   },
   kept: { ...block, exempt: '/kept/logout', pass: { token: { jwt, withhold: true } } },
+  outer: {
+    verify: { jwt: { algorithms: ['HS256'] } },
+    secrets: [SECRET],
+    exempt: '/outer/login',
+    pass: { token: { jwt, withhold: true } },
+  },
   signed: {
     verify: 'cookie-session',
     cookie: 'app',
@@ -97,10 +104,16 @@ const sessions = {
     pass: { token: { jwt, withhold: true } },
   },
 };
+const marked = await startNamedApp('marked', t);
 const config = {
   workers: 2,
   pools: {
     app: { upstreams: [`http://127.0.0.1:${port}`], health: calm },
+    marked: {
+      upstreams: [marked.url],
+      health: calm,
+      affinity: { cookie: { mode: 'prefix', of: 'cart', secrets: [SECRET] } },
+    },
     api: { upstreams: [`http://127.0.0.1:${bearerPort}`], health: calm },
   },
   sessions,
@@ -111,6 +124,8 @@ const config = {
     { path: '/bearer', pool: 'api', session: 'bearer' },
     { path: '/kept', pool: 'app', session: 'kept' },
     { path: '/signed', pool: 'app', session: 'signed' },
+    { path: '/outer', pool: 'app', session: 'outer' },
+    { path: '/marked', pool: 'marked', session: 'kept' },
     { path: '= /keys', jwks: true },
   ],
 };
@@ -181,6 +196,37 @@ t.test('what was withheld does not reach the app, and all else does', async (t) 
   const out = await ask('/kept/logout', `theme=dark; ${cookie}`);
   t.equal(out.headers.cookie, `theme=dark; ${cookie}`, 'where the app logs people out it sees its cookie');
   t.equal(out.user, '10');
+});
+
+t.test('what belongs to a session goes with it, and so does a bearer token', async (t) => {
+  const value = Buffer.from('{"id":"eve"}').toString('base64');
+  const signature = createHmac('sha1', SECRET).update(`app=${value}`).digest('base64url');
+  const told = await ask('/signed/x', `a=1; app=${value}; app.sig=${signature}; APP=x; b=2`);
+  t.equal(told.user, 'eve');
+  t.equal(told.headers.cookie, 'a=1; b=2');
+  const outer = await new SignJWT({ sub: 'mallory' })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setExpirationTime('1h')
+    .sign(Buffer.from(SECRET));
+  const swapped = await ask('/outer/x', 'a=1', { authorization: `Bearer ${outer}` });
+  t.equal(swapped.user, 'mallory');
+  t.equal(swapped.headers.authorization, undefined);
+  t.equal(swapped.headers.cookie, 'a=1');
+  const login = await ask('/outer/login', '', { authorization: 'Bearer x' });
+  t.equal(login.headers.authorization, 'Bearer x');
+});
+
+t.test('affinity takes its marks off what is left', async (t) => {
+  marked.answer = (request, response) => {
+    response.setHeader('Set-Cookie', 'cart=7');
+    response.end(JSON.stringify({ headers: request.headers }));
+  };
+  const cookie = await login({ passport: { user: 12 } });
+  const first = await ask('/marked/x', cookie);
+  const cart = cookieOf(first, 'cart');
+  t.not(cart, 'cart=7', 'it is marked');
+  const second = await ask('/marked/x', `a=1; ${cookie}; ${cart}; b=2`);
+  t.equal(second.headers.cookie, 'a=1; cart=7; b=2');
 });
 
 t.test('a thousand requests of one session are signed for once in each worker', async (t) => {
