@@ -1,14 +1,11 @@
 // PostgreSQL that tells of changes by the trigger that the docs give, with a real server.
-import { readFileSync } from 'node:fs';
 import pg from 'pg';
 import t from 'tap';
 import type { Query } from '../../../src/session/store.ts';
 import { ChangeLog } from '../../kit/change-log.ts';
+import { PUSH_FUNCTION, PUSH_TRIGGERS } from '../../kit/push-sql.ts';
 import { openTestStore, until } from '../../kit/store-drill.ts';
 import { type StoreServer, startPostgres } from '../../kit/store-servers.ts';
-
-const DOCS = readFileSync(new URL('../../../docs/sessions/push.md', import.meta.url), 'utf8');
-const [FUNCTION = '', TRIGGERS = ''] = Array.from(DOCS.matchAll(/```sql\n(.*?)```/gs), ([, sql]) => sql);
 
 let server: StoreServer;
 let url = '';
@@ -33,8 +30,8 @@ t.before(async () => {
     CREATE TABLE other (sid varchar PRIMARY KEY, sess json);
     CREATE USER limpet PASSWORD 'secret';
     GRANT SELECT ON session, other TO limpet;`);
-  await app.query(FUNCTION);
-  await app.query(TRIGGERS);
+  await app.query(PUSH_FUNCTION);
+  await app.query(PUSH_TRIGGERS);
 });
 t.teardown(() => app.end());
 

@@ -1,4 +1,5 @@
 // Redis that tells of changes, with real servers that are stopped, killed, emptied, locked and talked over.
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { Cluster, Redis } from 'ioredis';
 import t from 'tap';
@@ -128,6 +129,22 @@ t.test(
     t.equal(off.log.losses.length, 1, 'which is told once');
   },
 );
+
+t.test('the user that the docs give may read and be told, and nothing more', async (t) => {
+  const docs = readFileSync(new URL('../../../docs/sessions/push.md', import.meta.url), 'utf8');
+  const words = /^ *ACL SETUSER (.*)$/m.exec(docs)![1]!.split(' ');
+  const { port } = await startRedis(t);
+  const app = writer(t, port);
+  await app.call('ACL', 'SETUSER', ...words);
+  await app.set('sess:a', 'x');
+  const { store, log } = await watched(t, `redis://limpet:PASSWORD@127.0.0.1:${port}`);
+  await until(() => log.up);
+  await tells(store, log, 'sess:a', () => app.del('sess:a'));
+  t.same(log.losses, []);
+  const own = writer(t, port, { username: 'limpet', password: 'PASSWORD' });
+  await t.rejects(own.set('sess:a', 'x'), /NOPERM/);
+  await t.rejects(own.get('other'), /NOPERM/);
+});
 
 t.test('two servers behind one address are seen to be two', async (t) => {
   const ports = [(await startRedis(t)).port, (await startRedis(t)).port];
