@@ -230,7 +230,7 @@ t.test('a token’s sockets are closed at its end', async (t) => {
       .setProtectedHeader({ alg: 'HS256' })
       .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
       .sign(key);
-  const brief = await openSocket('/token/ws', { authorization: `Bearer ${await token(3)}` });
+  const brief = await openSocket('/token/ws', { authorization: `Bearer ${await token(4)}` });
   const long = await openSocket('/token/ws', { authorization: `Bearer ${await token(600)}` });
   t.same(await brief.closed, [4401, 'session ended']);
   t.equal(await long.echo('on'), 'on');

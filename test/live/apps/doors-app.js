@@ -35,11 +35,7 @@ app.get('/login', (request, response, next) => {
   });
 });
 app.get('/logout', (request, response) => {
-  request.session.destroy(() => {
-    // In two parts, as a page that is rendered while it is sent.
-    response.write('good');
-    setImmediate(() => response.end('bye'));
-  });
+  request.session.destroy(() => response.send('goodbye'));
 });
 app.get('/events', (_request, response) => {
   response.set('Content-Type', 'text/event-stream').flushHeaders();
