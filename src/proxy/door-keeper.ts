@@ -8,8 +8,8 @@ import { type CloseReason, type Door, type DoorDesk, OPEN } from './door.ts';
 const ROUND_TICKS = 3;
 /** Verdicts that doors wait for at one time; further doors wait for a free place. */
 const WAITING_MAX = 256;
-/** Of each tick so much may go into asking, ms: requests of others come between. */
-const ASKING_MS = 4;
+/** Of each tick so much may go into asking and closing, ms, which is half of it: requests of others come between. */
+const ASKING_MS = 10;
 
 export interface DoorKeeperInput {
   readonly revocations: Revocations;
