@@ -84,13 +84,13 @@ export class StoreProxy {
     }
     const questions = new WordCount(QUESTION);
     const answers = new WordCount(ANSWER);
-    client.on('data', (bytes) => {
+    client.on('data', (bytes: Buffer) => {
       this.inFlight += questions.of(bytes);
       this.onLookup();
       store.write(bytes);
     });
     let lastMs = 0;
-    store.on('data', (bytes) => {
+    store.on('data', (bytes: Buffer) => {
       const pass = (): void => {
         const many = answers.of(bytes);
         if (client.destroyed) return;

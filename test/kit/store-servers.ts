@@ -54,11 +54,12 @@ export function redisTls(files: Certificates, port: number): string[] {
   return [...own, ...others, ...alone, '--tls-replication', 'yes', '--tls-cluster', 'yes'];
 }
 
-/** `files`: it speaks TLS alone, with clients and with the master. */
+/** `files`: it speaks TLS alone, with clients and with the master. `settings`: more lines of its config, about the master `shop`. */
 export async function startSentinel(
   owner: Owner,
   master: number,
   files: Certificates | null = null,
+  settings: readonly string[] = [],
 ): Promise<StoreServer> {
   const port = await freePort();
   const folder = tempFolder(owner);
@@ -70,7 +71,7 @@ export async function startSentinel(
         `tls-cert-file ${files.certificate}\ntls-key-file ${files.key}\n`;
   writeFileSync(
     config,
-    `port ${files === null ? port : 0}\n${tls}bind 127.0.0.1\ndir ${folder}\nsentinel monitor shop 127.0.0.1 ${master} 1\n`,
+    `port ${files === null ? port : 0}\n${tls}bind 127.0.0.1\ndir ${folder}\nsentinel monitor shop 127.0.0.1 ${master} 1\n${settings.map((line) => `${line}\n`).join('')}`,
   );
   const child = new Child('redis-server', [config, '--sentinel'], { owner });
   await child.wrote(/\+monitor/);

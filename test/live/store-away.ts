@@ -18,15 +18,12 @@ export interface AwayWorld {
   user(name: string, cookie: string): KeptUser;
 }
 
-/**
- * Starts the app and Limpet. `appStore`: the store as the app reaches it; `store`: as Limpet does. Hosts: `members` lets the app decide
- * about those who cannot be judged, `strict` answers 503.
- */
+/** Starts the app and Limpet. `appStore`: the store as the app reaches it; `store`: as Limpet does. `blocks`: what is special of each host. */
 export async function startAwayWorld(
   t: Test,
   appStore: string,
-  store: object | string,
-  cache: object,
+  store: string,
+  blocks: Readonly<Record<string, object>>,
 ): Promise<AwayWorld> {
   const port = await freePort();
   const app = new Child(pinnedNode, [appFile('node-app.js'), 'express-redis', `${port}`, appStore, SECRET], {
@@ -39,15 +36,13 @@ export async function startAwayWorld(
     user: 'userId',
     store,
     exempt: ['/login', '/free'],
-    cache,
   };
   const limpet = await startLimpet(
     {
       workers: 2,
       upstreams: [`http://127.0.0.1:${port}`],
-      // biome-ignore lint/suspicious/noThenProperty: a key of the config's contract, which nobody awaits.
-      sessions: { members: block, strict: { ...block, outage: { then: 503, readyz: true } } },
-      routes: ['members', 'strict'].map((host) => ({ host, pool: 'default', session: host })),
+      sessions: Object.fromEntries(Object.entries(blocks).map(([host, own]) => [host, { ...block, ...own }])),
+      routes: Object.keys(blocks).map((host) => ({ host, pool: 'default', session: host })),
       log: { access: false, format: 'json' },
     },
     { owner: t },
@@ -65,10 +60,10 @@ export async function startAwayWorld(
   };
 }
 
-/** Users who are logged in and known to Limpet, and who go on asking from now on. */
-export async function steadyUsers(world: AwayWorld, many: number): Promise<KeptUser[]> {
+/** Users who are logged in and known to Limpet, and who go on asking this host from now on. */
+export async function steadyUsers(world: AwayWorld, many: number, host: string): Promise<KeptUser[]> {
   const users = await Promise.all(Array.from({ length: many }, (_, i) => world.login(`steady-${i}`)));
-  for (const each of users) each.keepAsking();
+  for (const each of users) each.keepAsking('/told', host);
   await allTold(users, 'valid');
   return users;
 }
