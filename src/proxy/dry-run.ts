@@ -92,7 +92,9 @@ class DryExchange extends Exchange {
   #check(guard: SessionGuard, head: RequestHead): Promise<boolean> {
     return new Promise((resolve) => {
       this.#tell = resolve;
-      const result = this.session.begin(guard, head, this.client!, this.homing.clientAddress);
+      const { clientAddress } = this.homing;
+      const cookies = this.homing.unmarked(head.fields);
+      const result = this.session.begin(guard, head, this.client!, clientAddress, cookies);
       if (result !== CHECK.waits) this.onChecked(result === CHECK.passed);
     });
   }

@@ -84,7 +84,9 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
 
   /** Checks the session before anything is asked of an upstream. */
   #check(guard: SessionGuard, head: RequestHead): void {
-    const checked = this.session.begin(guard, head, this.client!, this.homing.clientAddress);
+    const { clientAddress } = this.homing;
+    const cookies = this.homing.unmarked(head.fields);
+    const checked = this.session.begin(guard, head, this.client!, clientAddress, cookies);
     this.continuity.read(this.pool!, head.fields, this.session.memo);
     if (checked === CHECK.waits) this.#state = STATE.checking;
     else this.onChecked(checked === CHECK.passed);

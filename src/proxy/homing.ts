@@ -198,6 +198,17 @@ export class Homing implements CookieWriter {
     }
   }
 
+  /** The request's cookies as the app has set them, where one of them carries a mark of ours; null: as they came. */
+  unmarked(fields: HeadFields): string | null {
+    if (!this.#unmarks) return null;
+    const { writers } = this.#plane;
+    const out = writers.take();
+    this.#writeUnmarked(out, fields);
+    const text = latin1Text(out.bytes, 0, out.length);
+    writers.give(out);
+    return text;
+  }
+
   /** The upstream for this request, or null. `avoid`: tried already, or full. */
   place(avoid: Avoid): Upstream | null {
     const pool = this.#pool!;

@@ -71,21 +71,33 @@ export class SessionCheck implements VerdictWaiter {
     this.#owner = owner;
   }
 
-  /** Checks the request in `head`, whose offsets are used up before this returns. */
-  begin(guard: SessionGuard, head: RequestHead, client: ExchangeClient, address: string): number {
+  /**
+   * Checks the request in `head`, whose offsets are used up before this returns. `cookies`: as the app has set them, where they came
+   * otherwise; null: as they came.
+   */
+  begin(
+    guard: SessionGuard,
+    head: RequestHead,
+    client: ExchangeClient,
+    address: string,
+    cookies: string | null = null,
+  ): number {
     const { fields } = head;
     this.#guard = guard;
     if (isPreflight(head)) {
       this.lines = UNCHECKED;
       return CHECK.passed;
     }
+    // What the connection remembers are fields as they came.
     let standing: Standing | null =
-      client.sessionMemo?.find(guard, fields, this.#plane.deadlines.nowMs) ?? null;
+      cookies === null
+        ? (client.sessionMemo?.find(guard, fields, this.#plane.deadlines.nowMs) ?? null)
+        : null;
     if (standing !== null) {
       standing.verifier.countAgain(standing);
       this.memo = client.sessionMemo;
     } else {
-      this.#source = sourceOf(fields, address);
+      this.#source = sourceOf(fields, address, cookies);
       this.seen = guard.sequence;
       standing = guard.check(this.#source, this);
       if (standing === null) {
@@ -93,7 +105,7 @@ export class SessionCheck implements VerdictWaiter {
         this.#noteAsked(head);
         return CHECK.waits;
       }
-      if (guard.memorable) {
+      if (guard.memorable && cookies === null) {
         client.sessionMemo ??= new SessionMemo();
         client.sessionMemo.keep(guard, fields, standing);
         this.memo = client.sessionMemo;
@@ -218,9 +230,9 @@ export function isExempt(guard: SessionGuard, head: RequestHead): boolean {
 }
 
 /** What formats read, as texts of their own: the request's bytes are gone when a verdict comes later. */
-function sourceOf(fields: HeadFields, address: string): CredentialSource {
+function sourceOf(fields: HeadFields, address: string, cookies: string | null): CredentialSource {
   return {
-    cookies: fields.seen[FIELD.cookie]! === 0 ? '' : joined(fields),
+    cookies: cookies ?? (fields.seen[FIELD.cookie]! === 0 ? '' : joined(fields)),
     // Several lines are a message that two servers would read differently: none of them counts.
     authorization: fields.seen[FIELD.authorization]! === 1 ? firstValue(fields, FIELD.authorization) : null,
     userAgent: fields.seen[FIELD.userAgent]! === 0 ? null : firstValue(fields, FIELD.userAgent),
