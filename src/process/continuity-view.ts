@@ -61,7 +61,7 @@ export function judge(
   if (changed < ENOUGH_CHANGES && resets.moved < ENOUGH_RESETS) {
     const so =
       changed === 0 ? 'no session has changed its instance' : `${format(resets.moved)} ${lost} in ${changes}`;
-    const sentence = `not enough changes seen yet (${so}): drain an instance or run \`limpet drill\` to make some${without}`;
+    const sentence = `not enough changes seen yet (${so}): take an instance out (maintenance) or run \`limpet drill\` to make some${without}`;
     return { finding: 'unclear', sentence };
   }
   if (resets.moved === 0)

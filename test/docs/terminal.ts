@@ -61,7 +61,7 @@ export class Terminal {
     const scratch = dirname(folder);
     this.#steps = join(scratch, 'steps');
     mkdirSync(this.#steps);
-    const shims = makeShims(scratch, checkout);
+    const shims = makeShims(scratch, checkout, ports.get('9090') ?? '9090');
     writeFileSync(join(this.#steps, 'driver'), DRIVER);
     const npm = join(scratch, 'npm');
     const path = [join(npm, 'bin'), dirname(pinnedNode), process.env.PATH].join(delimiter);
@@ -154,12 +154,14 @@ export class Terminal {
 }
 
 /** `limpet` is the program under test; `npm ci` is what the tests themselves begin with, and would take their modules away. */
-function makeShims(folder: string, checkout: boolean): string {
+function makeShims(folder: string, checkout: boolean, adminPort: string): string {
   const shims = join(folder, 'shims');
   mkdirSync(shims);
   const shim = (name: string, text: string): void =>
     writeFileSync(join(shims, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-  if (!checkout) shim('limpet', `exec "${pinnedNode}" "${join(ROOT, 'src/main.ts')}" "$@"`);
+  // Commands that ask the admin side find it where it is by default, which is a free port here, as `write` tells the configs.
+  const asks = `[ "$1" = sessions ] && set -- "$@" --admin http://127.0.0.1:${adminPort}`;
+  if (!checkout) shim('limpet', `${asks}\nexec "${pinnedNode}" "${join(ROOT, 'src/main.ts')}" "$@"`);
   shim('npm', '[ "$1" = ci ] && exit 0\nexport PATH="$PATH_WITHOUT_SHIMS"\nexec npm "$@"');
   return shims;
 }

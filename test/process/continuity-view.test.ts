@@ -41,7 +41,7 @@ t.test('too few changes say nothing, and how to make some', async (t) => {
   t.match(judged(0, 0), {
     finding: 'unclear',
     sentence:
-      'not enough changes seen yet (no session has changed its instance): drain an instance or run `limpet drill` to make some',
+      'not enough changes seen yet (no session has changed its instance): take an instance out (maintenance) or run `limpet drill` to make some',
   });
   t.match(judged(1, 0).sentence, /\(0 sessions were lost in 1 change of instance\)/);
   t.match(judged(7, 2), {
