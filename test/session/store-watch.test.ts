@@ -396,10 +396,10 @@ t.test('a great many verdicts fall back to their ttl in pieces, and all of them'
     watch.keep(standing);
   }
   watch.vouches(false, 'cut');
-  t.equal(shortened.size, 20_000, 'the first at once');
-  timers.advance(1);
+  t.equal(shortened.size, 5000, 'the first at once');
+  timers.advance(0);
   t.equal(shortened.size, 50_000);
-  t.equal(lossMs, clock.nowMs() - 1, 'from the same moment on');
+  t.equal(lossMs, clock.nowMs(), 'from the same moment on');
   t.end();
 });
 
