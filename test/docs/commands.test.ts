@@ -27,6 +27,7 @@ const PAGES: Readonly<Record<string, number>> = {
   // An engine and a cluster are not at hand; test/packaging shows what can be shown without.
   'docs/running-in-containers.md': 5,
   'docs/threat-model.md': 0,
+  'docs/revocation.md': 0,
 };
 
 /** Pages whose commands put load on for seconds or minutes, and the tests of the programs that they start. */
