@@ -90,7 +90,7 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
       learned: [],
       trails: [],
       revocations: null,
-    connectionsMax: 1,
+      connectionsMax: 1,
       refusingMax: 1,
       shared: true,
     },

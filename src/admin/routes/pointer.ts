@@ -8,11 +8,10 @@ GET   /readyz                          200 while it serves, else 503 and why
 GET   /metrics                         Prometheus
 GET   /.well-known/jwks.json           public keys of the tokens that apps are given
 GET   /api/v1/status                   version, generation, workers, listeners, totals
-GET   /api/v1/sessions                 the session blocks: verdicts, cache, store
-GET   /api/v1/sessions/continuity      which pools lose sessions when another instance answers
 GET   /api/v1/sessions                 every session block: verdicts, cache, store
 POST  /api/v1/revocations              {"session": ID}, {"token": TOKEN}, {"user": ID, "block": BOOL} or {"before": TIME, "user": ID};
                                        "reason" and "ttl" go with each. GET lists, DELETE /api/v1/revocations/ID lifts
+GET   /api/v1/sessions/continuity      which pools lose sessions when another instance answers
 GET   /api/v1/upstreams                every upstream: wanted, observed, why, load, users
 PATCH /api/v1/upstreams/POOL/NAME      {"wanted": "ready" | "drain" | "maintenance", "weight": NUMBER}
 
