@@ -1,4 +1,4 @@
-// What the probes listener promises: Kubernetes and Prometheus get what they need, and nobody gets more.
+// What the probes listener promises: Kubernetes and Prometheus get what they need, apps the keys of their tokens, and nobody gets more.
 import t from 'tap';
 import { listenOn } from '../../src/admin/app.ts';
 import { buildProbes } from '../../src/admin/probes.ts';
@@ -23,6 +23,11 @@ t.test('liveness, readiness and metrics are answered to any name, and nothing el
   });
   t.equal(patch.status, 404);
   t.same(view.changes, []);
+  t.equal((await fetch(`${url}/.well-known/jwks.json`)).status, 404, 'without tokens there are no keys');
+  view.published = { text: '{"keys":[]}', maxAgeS: 60 };
+  const keys = await fetch(`${url}/.well-known/jwks.json`);
+  t.equal(keys.headers.get('cache-control'), 'public, max-age=60');
+  t.equal(await keys.text(), '{"keys":[]}');
   view.readiness = { ok: false, why: 'no worker is listening yet' };
   const waiting = await fetch(`${url}/readyz`);
   t.equal(waiting.status, 503);

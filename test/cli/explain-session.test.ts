@@ -23,6 +23,7 @@ sessions:
     exempt: [/login]
     onFail: { redirect: "/login?next={path}" }
     pass: { fields: { X-Plan: account.plan } }
+  given: { verify: cookie-session, cookie: app.sess, secrets: ["${SECRET}"], user: account.id, pass: { token: { jwt: { audience: shop }, withhold: true } } }
   open: { verify: cookie-session, cookie: app.sess, secrets: ["${SECRET}"], user: account.id, require: nothing }
   stored: { verify: opaque, cookie: sid, user: id, store: "redis://:hunter2@127.0.0.1:1/0" }
   strict:
@@ -37,6 +38,7 @@ pools:
     upstreams: [{ name: a, url: http://127.0.0.1:3002 }, { name: b, url: http://127.0.0.1:3003 }]
     affinity: { session: user }
 routes:
+  - { path: /given, pool: default, session: given }
   - { path: /homes, pool: homes, session: open }
   - { path: /, pool: default, session: members }
   - { path: /stored, pool: default, session: stored }
@@ -71,6 +73,15 @@ function cookie(session: object): string {
   const signature = createHmac('sha1', SECRET).update(`app.sess=${value}`).digest('base64url');
   return `Cookie: app.sess=${value}; app.sess.sig=${signature}`;
 }
+
+t.test('a token in place of a session is told by its field, and what is withheld', async (t) => {
+  const { code, told, words, out } = await explain('/given', cookie({ account: { id: 4711 } }));
+  t.equal(code, 0);
+  t.match(words, 'the app is told Limpet-Session, Limpet-User, Limpet-Token');
+  const fields = told.steps.filter(({ step }) => step === 'fields').map(({ text }) => text);
+  t.match(fields.join(), /removed: Cookie/);
+  t.notMatch(out, /eyJ/, 'and never by its value');
+});
 
 t.test('who is known passes, and it is said what the app is told, but no value', async (t) => {
   const { code, told, words, out } = await explain('/x', cookie({ account: { id: 4711, plan: 'platinum' } }));
