@@ -1,58 +1,16 @@
 // Revocations in a real Redis: nothing is lost by a trimmed stream, an emptied Redis or garbage in it, and pages give each once.
 import t from 'tap';
-import { systemClock } from '../../../src/base/clock.ts';
-import { systemRandom } from '../../../src/base/random.ts';
-import { systemTimers } from '../../../src/base/timers.ts';
 import { digestOf } from '../../../src/session/revocation/digest-words.ts';
-import { type Order, OrderReader } from '../../../src/session/revocation/order.ts';
 import { namesOf } from '../../../src/session/revocation/record.ts';
 import { RedisKeeper } from '../../../src/session/revocation/redis-keeper.ts';
-import { RevocationRegistry } from '../../../src/session/revocation/registry.ts';
-import { SharedRevocations } from '../../../src/session/revocation/shared-revocations.ts';
-import { parseStoreUrl } from '../../../src/session/stores/store-url.ts';
 import { until } from '../../kit/named-app.ts';
 import { startRedis } from '../../kit/redis-server.ts';
+import { session, specOf, startReplica } from './replica.ts';
 
 const redis = await startRedis();
 await redis.client.connect();
 
-const spec = {
-  url: parseStoreUrl(redis.url),
-  tls: null,
-  replicas: false,
-  deadlineMs: 750,
-  concurrency: 1,
-  folder: '',
-  clock: systemClock,
-  random: systemRandom(),
-};
-
-/** A replica without its workers. */
-async function replica(prefix: string) {
-  const entries = 1000;
-  const memory = RevocationRegistry.allocate(entries);
-  const dropped: string[] = [];
-  let lost = 0;
-  const registry: RevocationRegistry = new RevocationRegistry({
-    memory,
-    ttlMs: 600_000,
-    keeper: new RedisKeeper({ prefix, entries, spec }),
-    reader: new OrderReader([]),
-    clock: systemClock,
-    timers: systemTimers,
-    onDropped: (why) => dropped.push(why),
-    onLost: () => lost++,
-  });
-  await registry.start();
-  t.teardown(() => registry.close());
-  const seen = new SharedRevocations(memory, systemClock.wallMs, (key, timeMs) =>
-    registry.shareLogin(key, timeMs),
-  );
-  const revoke = (order: Order) => registry.revoke({ order, ttlMs: null, reason: 'why not', by: 'test' });
-  const ends = (session: string): boolean => seen.revokesCredential(digestOf(session), null);
-  return { registry, seen, revoke, ends, dropped, lost: () => lost };
-}
-const session = (name: string): Order => ({ kind: 'session', session: name });
+const replica = (prefix: string) => startReplica(redis.url, prefix, t);
 const subject = (key: string) => ({ key, session: null, user: 'ada', tokenId: null, issuedAtS: null });
 
 t.test('what one orders the other has, and one that comes later too', async (t) => {
@@ -158,7 +116,7 @@ t.test('what has run out is dropped from Redis, pages give each once', async (t)
   } while (after !== null);
   t.equal(seen.length, 60);
   t.equal(new Set(seen).size, 60);
-  const keeper = new RedisKeeper({ prefix: 'pages', entries: 10, spec });
+  const keeper = new RedisKeeper({ prefix: 'pages', entries: 10, spec: specOf(redis.url) });
   t.teardown(() => keeper.close());
   await until('it is connected', async () => {
     await keeper.purge(Math.floor(Date.now() / 1000) + 10_000);
