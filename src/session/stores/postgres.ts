@@ -1,4 +1,5 @@
 // Sessions in a table of PostgreSQL: one prepared statement for each shape of question, on connections that can only read.
+import { Socket } from 'node:net';
 import type { Client, CustomTypesConfig, Pool, PoolClient, PoolConfig, QueryArrayResult } from 'pg';
 import {
   type Query,
@@ -97,7 +98,13 @@ class PostgresStore implements StoreDriver {
       const tools = {
         channel,
         random: spec.random,
-        client: () => new driver.Client({ ...config, application_name: 'limpet-push' }),
+        // A server that hangs would hold the process back at its end.
+        client: () =>
+          new driver.Client({
+            ...config,
+            application_name: 'limpet-push',
+            stream: () => new Socket().unref(),
+          }),
         beat: (on: string) => this.#beat(on),
         wordOf,
       };

@@ -6,8 +6,15 @@ import t from 'tap';
 import type { StoreGate } from '../../../src/session/stores/gate.ts';
 import { ChangeLog } from '../../kit/change-log.ts';
 import type { Owner } from '../../kit/child.ts';
+import { freePort } from '../../kit/ports.ts';
 import { openTestStore, tcpServer, until, value } from '../../kit/store-drill.ts';
-import { startRedis, startSentinel } from '../../kit/store-servers.ts';
+import {
+  makeCertificates,
+  redisTls,
+  startRedis,
+  startSentinel,
+  tempFolder,
+} from '../../kit/store-servers.ts';
 
 function writer(t: Owner, port: number, options: object = {}): Redis {
   const client = new Redis({ port, host: '127.0.0.1', ...options });
@@ -144,6 +151,20 @@ t.test('the user that the docs give may read and be told, and nothing more', asy
   const own = writer(t, port, { username: 'limpet', password: 'PASSWORD' });
   await t.rejects(own.set('sess:a', 'x'), /NOPERM/);
   await t.rejects(own.get('other'), /NOPERM/);
+});
+
+t.test('changes come by TLS where look-ups do', async (t) => {
+  const files = makeCertificates(tempFolder(t));
+  const port = await freePort();
+  await startRedis(t, redisTls(files, port), port);
+  const ca = readFileSync(files.ca, 'utf8');
+  const app = writer(t, port, { tls: { ca } });
+  const tls = { ca, verify: true, serverName: 'store.test' };
+  const store = await openTestStore(t, `rediss://127.0.0.1:${port}`, { tls, deadlineMs: 1000 });
+  const log = new ChangeLog();
+  store.watch!(log);
+  await until(() => log.up);
+  await tells(store, log, 'a', () => app.set('a', 'x'));
 });
 
 t.test('two servers behind one address are seen to be two', async (t) => {
