@@ -302,9 +302,32 @@ export class SessionVerifier implements StandingOwner {
       return true;
     // Nobody could tell whose session was shown, or a remember-me cookie was, which is the user's from before.
     if (!isKnown && (before !== null || known !== null)) return true;
-    this.#revocations.noteLogin(keyOf(after.identity));
+    const givenKey = keyOf(after.identity);
+    if (!this.#mayBeEnded(after, givenKey)) return true;
+    this.#revocations.noteLogin(givenKey);
     if (after.alias !== undefined) this.#revocations.noteLogin(keyOf(after.alias));
     return true;
+  }
+
+  /**
+   * Whether a revocation would end what has just been given out. Told at once where it is all in the cookie, so that visitors are not noted;
+   * what the store has of it may not be written yet.
+   */
+  #mayBeEnded(given: Pending, key: string): boolean {
+    const { store, wallMs } = this.#input;
+    if (store !== null) return true;
+    try {
+      const found = given.check(NO_STORE, wallMs() / 1000);
+      if (found instanceof Promise) {
+        found.catch((error: unknown) => this.#failed(error));
+        return true;
+      }
+      const facts = factsOf(found, given.session ?? null);
+      return found.data !== null && this.#revocations.revokes({ key, ...facts });
+    } catch (error) {
+      this.#failed(error);
+      return true;
+    }
   }
 
   /** The credential in a request; null: there is none that could be checked. */

@@ -192,8 +192,23 @@ t.test('what nobody could judge, and what a remember-me cookie brought, is no lo
   t.same(revocations.noted, []);
 });
 
+t.test('where the cookie holds all, only those are noted whom a revocation would end', async (t) => {
+  const { verifier, revocations, format } = setup();
+  revocations.revoke('ann');
+  const nobodyYet = verifier.check(source(''), nobody)!;
+  for (const given of ['nobody-1', 'gone-1', 'bob-1'])
+    t.equal(verifier.noteGiven(source(`sid=${given}`), source(''), nobodyYet), true);
+  t.same(revocations.noted, []);
+  verifier.noteGiven(source('sid=ann-1'), source(''), nobodyYet);
+  t.equal(revocations.noted.length, 2);
+  format.find = async () => genuine('bob', {});
+  verifier.noteGiven(source('sid=bob-2'), source(''), nobodyYet);
+  t.equal(revocations.noted.length, 4, 'but for those that take time to be judged');
+  await settled();
+});
+
 t.test('beside another block, a session that nobody knows of is none that could be followed', async (t) => {
-  const { verifier, revocations } = setup();
+  const { verifier, revocations } = setup({}, undefined, true);
   const other = setup({ name: 'api', cookie: 'key' }, revocations);
   revocations.revoke('ann');
   const standing = other.verifier.check(source('key=bob-1'), nobody)!;
