@@ -24,12 +24,12 @@ export const TRAIL = {
   denied: 1 << 23,
   /** It stands in place of another one: whether that was a loss is known when it is checked. */
   pending: 1 << 24,
-  /** That other one came from elsewhere. */
-  pendingMoved: 1 << 25,
 } as const;
 
 /** All that a mark says of the session before it. */
-export const PENDING = TRAIL.pending | TRAIL.pendingMoved | (PLACE << FROM_SHIFT);
+export const PENDING = TRAIL.pending | (PLACE << FROM_SHIFT);
+/** All that a mark says of places. */
+export const PLACES = PLACE | (PLACE << FROM_SHIFT);
 
 /** The whole of a pool in one worker. The table is shared by all workers. */
 export class SessionTrails {

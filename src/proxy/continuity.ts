@@ -3,7 +3,15 @@ import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { PATH_FOR } from '../pool/login-paths.ts';
 import type { Pool } from '../pool/pool.ts';
-import { fromOf, markAt, PENDING, placeOf, type SessionTrails, TRAIL } from '../pool/session-trails.ts';
+import {
+  fromOf,
+  markAt,
+  PENDING,
+  PLACES,
+  placeOf,
+  type SessionTrails,
+  TRAIL,
+} from '../pool/session-trails.ts';
 import type { Standing } from '../session/standing.ts';
 import { VERDICT_NAMES } from '../session/verdict.ts';
 import type { Upstream } from '../upstream/upstream.ts';
@@ -12,6 +20,7 @@ import { FIELD } from '../wire/fields.ts';
 import type { HeadFields } from '../wire/head-fields.ts';
 import { METHOD } from '../wire/request-method.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
+import { GIVEN, GivenSession } from './given-session.ts';
 import type { Plane } from './plane.ts';
 import { INSTANCE } from './plane-metrics.ts';
 import type { RequestMark } from './request-writer.ts';
@@ -23,9 +32,6 @@ const INVALID = VERDICT_NAMES.indexOf('invalid');
 /** Shared by a thread's exchanges: a walk over cookies never spans two calls. */
 const cursor = new CookieCursor();
 
-/** What an answer does to the session cookie. */
-const SETS = { nothing: 0, same: 1, other: 2, gone: 3 } as const;
-
 /** What the watch is told of the request that was answered. */
 export interface Answered {
   readonly plan: RoutePlan | null;
@@ -34,7 +40,8 @@ export interface Answered {
   readonly requestHead: ByteWriter | null;
   readonly mark: RequestMark;
   readonly session: { readonly standing: Standing | null };
-  readonly homing: { placeBefore(upstream: Upstream): number };
+  /** `withholds`: the app is not shown the session. */
+  readonly homing: { readonly withholds: boolean; placeBefore(upstream: Upstream): number };
 }
 
 /** The watch over one exchange; part of it, and reused with it. docs/from-sticky-to-stateless.md has its rules in words. */
@@ -46,11 +53,13 @@ export class ContinuityWatch {
   #shown = false;
   #hi = 0;
   #lo = 0;
-  /** The key of what the answer sets in its place. */
-  #newHi = 0;
-  #newLo = 0;
-  #newStart = 0;
-  #newEnd = 0;
+  /** What the answer does to it. */
+  readonly #given = new GivenSession();
+  /** Of the answer that is looked at. */
+  #upstream: Upstream | null = null;
+  #head: ResponseHead | null = null;
+  #to: Answered | null = null;
+  #nowS = 0;
 
   constructor(plane: Plane) {
     this.#plane = plane;
@@ -98,174 +107,148 @@ export class ContinuityWatch {
   /** The head of the answer is there. */
   answered(upstream: Upstream, head: ResponseHead, to: Answered): void {
     const trails = this.#trails;
-    if (trails === null) return;
-    const sets = head.fields.first[FIELD.setCookie]! < 0 ? SETS.nothing : this.#readSet(trails, head.fields);
-    const place = upstream.spec.position + 1;
-    const nowS = Math.floor(this.#plane.deadlines.nowMs / 1000);
+    // An app that is not shown the session does not lose it.
+    if (trails === null || to.homing.withholds) return;
+    this.#upstream = upstream;
+    this.#head = head;
+    this.#to = to;
+    this.#nowS = Math.floor(this.#plane.deadlines.nowMs / 1000);
+    this.#given.read(trails, head.fields, this.#shown, this.#hi, this.#lo, this.#plane.clock.wallMs());
     const verdict = verdictOf(to.session.standing, trails);
-    const good = isGood(verdict);
-    const kept = this.#shown ? trails.table.recall(this.#hi, this.#lo, nowS) : 0;
-    if ((kept & TRAIL.pending) !== 0 && (good || verdict === INVALID)) this.#judgeBefore(kept, verdict, nowS);
+    const good = verdict === VALID || verdict === ANONYMOUS;
+    const kept = this.#shown ? trails.table.recall(this.#hi, this.#lo, this.#nowS) : 0;
+    if ((kept & TRAIL.pending) !== 0 && (good || verdict === INVALID)) this.#judgeBefore(kept, verdict);
     if (good || (kept !== 0 && (kept & TRAIL.over) === 0 && verdict !== INVALID)) {
       const flags = good ? (verdict === VALID ? TRAIL.login : 0) : kept & (TRAIL.login | PENDING);
-      this.#follow(trails, kept, flags | (kept & TRAIL.denied), sets, nowS, upstream, head, to);
-      return;
-    }
-    // What was shown is no session, or is one no more: what is set now is somebody's new one.
-    if (sets === SETS.other || (sets === SETS.same && this.#newEnd > this.#newStart)) {
-      const login = this.#isLogin(trails, head, to) ? TRAIL.login : 0;
-      trails.table.settle(this.#newHi, this.#newLo, markAt(place, login), nowS);
+      this.#follow(trails, kept, flags | (kept & TRAIL.denied), good);
+    } else if (this.#given.kind === GIVEN.other || this.#given.kind === GIVEN.same) {
+      // What was shown is no session, or is one no more: what is given now is somebody's new one.
+      this.#settleGiven(this.#isLogin() ? TRAIL.login : 0);
     }
   }
 
-  /** A good session was shown: who answered it last, and what the answer does to it. */
-  #follow(
-    trails: SessionTrails,
-    kept: number,
-    flags: number,
-    sets: number,
-    nowS: number,
-    upstream: Upstream,
-    head: ResponseHead,
-    to: Answered,
-  ): void {
+  /** A good session was shown: who answered it last, and what the answer does to it. `flags`: what is known of it now. */
+  #follow(trails: SessionTrails, kept: number, flags: number, good: boolean): void {
     const { metrics } = this.#plane;
     const pool = this.#pool!;
+    const upstream = this.#upstream!;
     const place = upstream.spec.position + 1;
-    const good = isGood(verdictOf(to.session.standing, trails));
     // Without a mark, affinity may know where its user was.
-    const from = kept === 0 ? to.homing.placeBefore(upstream) : placeOf(kept);
+    const from = kept === 0 ? this.#to!.homing.placeBefore(upstream) : placeOf(kept);
     const moved = from !== 0 && from !== place;
     if ((kept & TRAIL.shown) === 0) metrics.sessionSeen(pool);
     // Who was sent to log in and has not done so shows nothing more, unless his session is known to be good.
     const lost = (kept & TRAIL.denied) !== 0 && !good;
     if (!lost) metrics.instance(pool, from === 0 ? INSTANCE.first : moved ? INSTANCE.changed : INSTANCE.kept);
     let mark = markAt(place, flags | TRAIL.shown);
-    const { status } = head;
-    const asks = status === 401 || (status >= 302 && status <= 307);
-    if (sets >= SETS.other || asks || !isSafe(to.method)) {
-      const purpose = purposeOf(trails, to);
-      const isApp = isSafe(to.method) && purpose === PATH_FOR.app;
-      const denies = asks && trails.paths.asksForLogin(status, locationOf(head.fields));
-      const fresh = sets === SETS.other && !this.#isSame(trails, to, head);
-      if (purpose === PATH_FOR.logout || sets === SETS.gone) {
-        mark |= TRAIL.over;
-        if (sets === SETS.other) this.#settleNew(markAt(place, 0), nowS);
-      } else if (sets === SETS.other && !fresh) {
-        if (this.#isLogin(trails, head, to)) mark = (mark | TRAIL.login) & ~TRAIL.denied;
-        this.#settleNew(mark, nowS);
-      } else if (fresh && !isApp) {
-        const login = this.#isLogin(trails, head, to) ? TRAIL.login : 0;
-        this.#settleNew(markAt(place, TRAIL.shown | login), nowS);
-        mark |= TRAIL.over;
-      } else if (isApp && denies && (mark & TRAIL.login) !== 0 && (mark & TRAIL.denied) === 0) {
-        metrics.sessionReset(pool, nameAt(pool, from), upstream.name, moved);
-        mark |= TRAIL.denied;
-        if (fresh) {
-          this.#settleNew(markAt(place, 0), nowS);
-          mark |= TRAIL.over;
-        }
-      } else if (fresh) {
-        this.#freshId(place, from, moved, good, lost, nowS, upstream);
-        mark |= TRAIL.over;
-      } else if (this.#isLogin(trails, head, to)) {
-        mark = (mark | TRAIL.login) & ~TRAIL.denied;
-      }
-    }
-    if (mark !== kept) trails.table.settle(this.#hi, this.#lo, mark, nowS);
+    const isSafe = isRead(this.#to!.method);
+    if (this.#given.kind >= GIVEN.other || !isSafe || mayAsk(this.#head!.status))
+      mark = this.#judge(trails, mark, from, isSafe, good, lost);
+    if (mark !== kept) trails.table.settle(this.#hi, this.#lo, mark, this.#nowS);
   }
 
-  /** Another id in place of a good one, in an answer that had no reason for it: a loss, unless a check tells that the new one is as good. */
-  #freshId(
-    place: number,
+  /** What an answer that may have ended the session makes of its mark. Counts a loss. */
+  #judge(
+    trails: SessionTrails,
+    mark: number,
     from: number,
-    moved: boolean,
+    isSafe: boolean,
     good: boolean,
     lost: boolean,
-    nowS: number,
-    upstream: Upstream,
-  ): void {
-    if (good) {
-      const flags = TRAIL.pending | (moved ? TRAIL.pendingMoved : 0);
-      this.#settleNew(markAt(place, flags, from), nowS);
-      return;
+  ): number {
+    const { kind } = this.#given;
+    const purpose = this.#purpose();
+    if (purpose === PATH_FOR.logout || kind === GIVEN.gone) {
+      if (kind === GIVEN.other) this.#settleGiven(0);
+      return mark | TRAIL.over;
     }
-    if (!lost) this.#plane.metrics.sessionReset(this.#pool!, nameAt(this.#pool!, from), upstream.name, moved);
-    this.#settleNew(markAt(place, 0), nowS);
+    const isApp = isSafe && purpose === PATH_FOR.app;
+    const loggedIn = this.#isLogin();
+    if (kind === GIVEN.other && !this.#isSame(trails)) {
+      const denies = isApp && this.#denies(trails, mark);
+      if (!isApp) this.#settleGiven(TRAIL.shown | (loggedIn ? TRAIL.login : 0));
+      // For no reason that can be seen: whether the new one is as good is known when it is shown and checked.
+      else if (good && !denies) this.#settleGiven(TRAIL.pending, from);
+      else {
+        this.#settleGiven(0);
+        if (!lost) this.#count(from, placeOf(mark));
+      }
+      return mark | TRAIL.over;
+    }
+    if (loggedIn) mark = (mark | TRAIL.login) & ~TRAIL.denied;
+    if (kind === GIVEN.other) this.#settleGiven(mark & ~PLACES, fromOf(mark));
+    if (!isApp || !this.#denies(trails, mark)) return mark;
+    this.#count(from, placeOf(mark));
+    return mark | TRAIL.denied;
+  }
+
+  /** A user who was logged in is sent to log in, which was not counted yet. */
+  #denies(trails: SessionTrails, mark: number): boolean {
+    if ((mark & TRAIL.login) === 0 || (mark & TRAIL.denied) !== 0) return false;
+    const { status, fields } = this.#head!;
+    return trails.paths.asksForLogin(status, locationOf(fields));
+  }
+
+  #count(from: number, to: number): void {
+    const pool = this.#pool!;
+    const moved = from !== 0 && from !== to;
+    this.#plane.metrics.sessionReset(pool, nameAt(pool, from), nameAt(pool, to), moved);
   }
 
   /** A session that was given in place of another is shown and checked: a login or a new id for the same user is no loss. */
-  #judgeBefore(mark: number, verdict: number, nowS: number): void {
+  #judgeBefore(mark: number, verdict: number): void {
     if (verdict === VALID) return;
-    const pool = this.#pool!;
-    const moved = (mark & TRAIL.pendingMoved) !== 0;
+    const place = placeOf(mark);
     if (verdict === INVALID)
-      this.#trails!.table.settle(this.#hi, this.#lo, markAt(placeOf(mark), TRAIL.over), nowS);
-    this.#plane.metrics.sessionReset(pool, nameAt(pool, fromOf(mark)), nameAt(pool, placeOf(mark)), moved);
+      this.#trails!.table.settle(this.#hi, this.#lo, markAt(place, TRAIL.over), this.#nowS);
+    this.#count(fromOf(mark), place);
   }
 
-  #settleNew(mark: number, nowS: number): void {
-    this.#trails!.table.settle(this.#newHi, this.#newLo, mark, nowS);
+  #settleGiven(flags: number, from = 0): void {
+    const { hi, lo } = this.#given;
+    const mark = markAt(this.#upstream!.spec.position + 1, flags, from);
+    this.#trails!.table.settle(hi, lo, mark, this.#nowS);
   }
 
-  /** What the answer does to the session cookie (SETS); its last `Set-Cookie` of that name counts, as in browsers. */
-  #readSet(trails: SessionTrails, fields: HeadFields): number {
-    const { bytes, id, valueStart, valueEnd, count, first } = fields;
-    let sets: number = SETS.nothing;
-    for (let i = first[FIELD.setCookie]!; i < count; i++) {
-      if (id[i] !== FIELD.setCookie) continue;
-      const end = valueEnd[i]!;
-      let pairEnd = valueStart[i]!;
-      while (pairEnd < end && bytes[pairEnd] !== 0x3b) pairEnd++;
-      if (!cursor.find(bytes, valueStart[i]!, pairEnd, trails.cookieName)) continue;
-      this.#newStart = cursor.valueStart;
-      this.#newEnd = cursor.valueEnd;
-      if (
-        cursor.valueEnd === cursor.valueStart ||
-        isDeletion(bytes, pairEnd, end, this.#plane.clock.wallMs())
-      ) {
-        sets = SETS.gone;
-        continue;
-      }
-      trails.keyOf(bytes, cursor.valueStart, cursor.valueEnd);
-      this.#newHi = trails.table.keyHi;
-      this.#newLo = trails.table.keyLo;
-      const same = this.#shown && this.#newHi === this.#hi && this.#newLo === this.#lo;
-      sets = same ? SETS.same : SETS.other;
-    }
-    return sets;
-  }
-
-  /** Whether the value that is set stands for the session that was shown, though it reads otherwise. */
-  #isSame(trails: SessionTrails, { plan, requestHead }: Answered, head: ResponseHead): boolean {
+  /** Whether what is given stands for the session that was shown, though it reads otherwise. */
+  #isSame(trails: SessionTrails): boolean {
     if (trails.options.holds === 'session') return true;
+    const { plan, requestHead } = this.#to!;
     const verifier = plan?.session?.verifiers.find(({ cookie }) => cookie === trails.options.cookie);
     if (verifier === undefined || requestHead === null) return false;
     const shown = shownValue(requestHead, trails.cookieName);
     const before = shown === null ? null : verifier.identityOf(shown);
     if (before === null) return false;
-    return before === verifier.identityOf(latin1Text(head.fields.bytes, this.#newStart, this.#newEnd));
+    const { start, end } = this.#given;
+    return before === verifier.identityOf(latin1Text(this.#head!.fields.bytes, start, end));
   }
 
   /** Whether this is the answer to a login that worked: it leads on, and not back to the login; or it gives a session at once. */
-  #isLogin(trails: SessionTrails, head: ResponseHead, to: Answered): boolean {
-    const { status } = head;
-    if (status < 200 || status >= 400 || purposeOf(trails, to) !== PATH_FOR.login) return false;
-    const sets = head.fields.first[FIELD.setCookie]! >= 0 && this.#newEnd > this.#newStart;
-    if (isSafe(to.method)) return sets && status >= 300 && leadsOn(trails, head);
-    return status < 300 ? sets : leadsOn(trails, head);
+  #isLogin(): boolean {
+    const { status, fields } = this.#head!;
+    if (status < 200 || status >= 400 || this.#purpose() !== PATH_FOR.login) return false;
+    const gives = this.#given.kind === GIVEN.same || this.#given.kind === GIVEN.other;
+    if (status < 300) return gives && !isRead(this.#to!.method);
+    const location = locationOf(fields);
+    const leadsOn = location !== '' && !this.#trails!.paths.asksForLogin(302, location);
+    return leadsOn && (gives || !isRead(this.#to!.method));
+  }
+
+  /** What the path that was asked for is for (PATH_FOR). */
+  #purpose(): number {
+    const { requestHead, mark } = this.#to!;
+    if (requestHead === null) return PATH_FOR.app;
+    const line = latin1Text(requestHead.bytes, 0, mark.targetEnd);
+    return this.#trails!.paths.purposeOf(line.slice(line.indexOf(' ') + 1));
   }
 
   reset(): void {
     this.#pool = null;
     this.#trails = null;
-    this.#newStart = 0;
-    this.#newEnd = 0;
+    this.#upstream = null;
+    this.#head = null;
+    this.#to = null;
   }
-}
-
-function isGood(verdict: number): boolean {
-  return verdict === VALID || verdict === ANONYMOUS;
 }
 
 /** Number of the verdict on the cookie that is watched; −1: nobody judged it. */
@@ -273,19 +256,13 @@ function verdictOf(standing: Standing | null, trails: SessionTrails): number {
   return standing !== null && standing.verifier.cookie === trails.options.cookie ? standing.verdict : -1;
 }
 
-function isSafe(method: number): boolean {
+function isRead(method: number): boolean {
   return method === METHOD.GET || method === METHOD.HEAD;
 }
 
-function leadsOn(trails: SessionTrails, head: ResponseHead): boolean {
-  const location = locationOf(head.fields);
-  return location !== '' && !trails.paths.asksForLogin(302, location);
-}
-
-function purposeOf(trails: SessionTrails, { requestHead, mark }: Answered): number {
-  if (requestHead === null) return PATH_FOR.app;
-  const line = latin1Text(requestHead.bytes, 0, mark.targetEnd);
-  return trails.paths.purposeOf(line.slice(line.indexOf(' ') + 1));
+/** Whether an answer with this status may send its user to log in. */
+function mayAsk(status: number): boolean {
+  return status === 401 || status === 302 || status === 303 || status === 307;
 }
 
 function locationOf(fields: HeadFields): string {
@@ -303,15 +280,6 @@ function shownValue(head: ByteWriter, name: Uint8Array): string | null {
   return cursor.find(head.bytes, start, end, name)
     ? latin1Text(head.bytes, cursor.valueStart, cursor.valueEnd)
     : null;
-}
-
-/** Whether the attributes of a `Set-Cookie` in `bytes[start, end)` take the cookie away. */
-function isDeletion(bytes: Uint8Array, start: number, end: number, wallMs: number): boolean {
-  const attributes = latin1Text(bytes, start, end);
-  if (/;\s*max-age\s*=\s*(-\d+|0+)\s*(;|$)/i.test(attributes)) return true;
-  const expires = /;\s*expires\s*=\s*([^;]+)/i.exec(attributes)?.[1];
-  if (expires === undefined || /;\s*max-age\s*=/i.test(attributes)) return false;
-  return Date.parse(expires.replace(/(\d)-([a-z]{3})-(\d)/i, '$1 $2 $3')) <= wallMs;
 }
 
 /** The name of the upstream at `place`; empty: not known. */

@@ -2,7 +2,16 @@
 import t from 'tap';
 import { LearnedTable } from '../../src/affinity/learned.ts';
 import { latin1Bytes } from '../../src/base/byte-writer.ts';
+import type { Pool } from '../../src/pool/pool.ts';
 import { markAt, placeOf, SessionTrails, TRAIL } from '../../src/pool/session-trails.ts';
+import { ContinuityWatch } from '../../src/proxy/continuity.ts';
+import type { Plane } from '../../src/proxy/plane.ts';
+import { INSTANCE } from '../../src/proxy/plane-metrics.ts';
+import { SessionMemo } from '../../src/proxy/session-memo.ts';
+import type { Upstream } from '../../src/upstream/upstream.ts';
+import { RequestHead } from '../../src/wire/request-head.ts';
+import { METHOD } from '../../src/wire/request-method.ts';
+import { ResponseHead } from '../../src/wire/response-head.ts';
 import { bytesPerCall, NOISE_BYTES } from './bytes-per-call.ts';
 
 const options = { cookie: 'sid', holds: 'id', login: [], ignore: [], entries: 1000, idleMs: 60_000 } as const;
@@ -45,3 +54,59 @@ t.test('a session is found, and followed, without allocation', async (t) => {
   t.equal(wrong, 0);
   t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
 });
+
+t.test(
+  'an answer that changes nothing costs no allocation, with the session remembered by the connection or read anew',
+  async (t) => {
+    const counted = [0, 0, 0];
+    // All that the watch asks of the plane, the pool and the upstreams.
+    const plane = {
+      deadlines: { nowMs: 5000 },
+      clock: { wallMs: () => 0 },
+      metrics: {
+        sessionSeen: () => {},
+        instance: (_pool: Pool, result: number) => {
+          counted[result]!++;
+        },
+        sessionReset: () => t.fail('nothing is lost'),
+      },
+    } as unknown as Plane;
+    const pool = { spec: { trails }, upstreams: [] } as unknown as Pool;
+    const upstreams = [0, 1].map((position) => ({ spec: { position }, name: 'a' }) as unknown as Upstream);
+    const limits = { requestLineBytes: 8192, headBytes: 32_768, fields: 100, strictTarget: false };
+    const request = new RequestHead(limits);
+    const sid = `s%3A${'d'.repeat(32)}.${'e'.repeat(43)}`;
+    const asked = latin1Bytes(`GET /x HTTP/1.1\r\nHost: x\r\nCookie: theme=dark; sid=${sid}\r\n\r\n`);
+    request.parse(asked, 0, asked.length);
+    const answer = new ResponseHead({ responseHeadBytes: 8192, fields: 100 });
+    const head = (text: string): void => {
+      const bytes = latin1Bytes(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n${text}\r\n`);
+      answer.parse(bytes, 0, bytes.length, false);
+    };
+    const to = {
+      plan: null,
+      method: METHOD.GET,
+      requestHead: null,
+      mark: { idStart: 0, idEnd: 0, targetEnd: 0, hostStart: 0, hostEnd: 0, upgradeStart: 0, upgradeEnd: 0 },
+      session: { standing: null },
+      homing: { withholds: false, placeBefore: () => 0 },
+    };
+    const watch = new ContinuityWatch(plane);
+    // The app gives the session out.
+    head(`Set-Cookie: sid=${sid}; Path=/\r\n`);
+    watch.read(pool, request.fields, null);
+    watch.answered(upstreams[0]!, answer, to);
+    head('Content-Type: text/plain\r\n');
+    for (const memo of [new SessionMemo(), null]) {
+      const bytes = bytesPerCall((i) => {
+        watch.read(pool, request.fields, memo);
+        watch.answered(upstreams[(i >> 3) & 1]!, answer, to);
+        watch.reset();
+      });
+      t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
+    }
+    t.ok(counted[INSTANCE.kept]! > 6 * counted[INSTANCE.changed]!);
+    t.ok(counted[INSTANCE.changed]! > 10_000, 'and changes are seen');
+    t.equal(counted[INSTANCE.first], 0);
+  },
+);
