@@ -102,16 +102,16 @@ export class StoreWatch implements StoreListener {
   /** A verdict is remembered: from now on changes of what it rests on are its own. */
   keep(standing: Standing): void {
     for (let at = standing.tracked; at !== null; at = at.next) {
-      const other = this.#byKey.get(at.query.key);
+      const other = this.#byKey.get(at.key);
       if (other !== undefined && other !== standing) this.#in.memory.end(other);
-      this.#byKey.set(at.query.key, standing);
+      this.#byKey.set(at.key, standing);
     }
   }
 
   /** A verdict is no longer remembered. */
   forget(standing: Standing): void {
     for (let at = standing.tracked; at !== null; at = at.next) {
-      if (this.#byKey.get(at.query.key) === standing) this.#byKey.delete(at.query.key);
+      if (this.#byKey.get(at.key) === standing) this.#byKey.delete(at.key);
     }
     this.#waiting.delete(standing);
   }
@@ -197,7 +197,7 @@ export class StoreWatch implements StoreListener {
     let same = true;
     try {
       for (let at = standing.tracked; at !== null && same; at = at.next)
-        same = printOf(await reader.get(at.query)) === at.print;
+        same = printOf(await reader.get(at)) === at.print;
     } catch {
       // It stays in doubt: when it has run out the next request asks the store, and no outage lengthens it.
       onPush(PUSH.failed);

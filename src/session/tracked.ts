@@ -3,9 +3,10 @@ import { hash, randomBytes } from 'node:crypto';
 import type { Query, StoredValue, StoreReader } from './store.ts';
 import type { Finding } from './verdict.ts';
 
-/** One value that a verdict rests on. */
-export interface Tracked {
-  readonly query: Query;
+/** One value that a verdict rests on, and the question for it in one: a million of them are remembered. */
+export type Tracked = Query & TrackedRest;
+
+interface TrackedRest {
   /** Stands for what was read, but for the time that the store itself drops it. */
   readonly print: number;
   /** When the session ends by what stands in it, unix s; null: it does not say. The store's own time moves when the app touches it. */
@@ -68,8 +69,13 @@ export class TrackingReader implements StoreReader {
   /** What was read; null: nothing was. `ownEndS`: when the session ends by what stands in it, as the check found. */
   tracked(remembered: string, ownEndS: number | null): Tracked | null {
     let next: Tracked | null = null;
-    for (const { query, stored } of this.#seen)
-      next = { query, print: printOf(stored), ownEndS, remembered, next };
+    for (const { query, stored } of this.#seen) {
+      const print = printOf(stored);
+      next =
+        query.kind === 'value'
+          ? { kind: 'value', key: query.key, print, ownEndS, remembered, next }
+          : { ...query, print, ownEndS, remembered, next };
+    }
     return next;
   }
 }
@@ -81,12 +87,15 @@ export function earlier(a: number | null, b: number | null): number | null {
 /** So that nobody can look for another value with the same print. */
 const SALT = randomBytes(16);
 
-/** 48 bits that differ, as good as always, when the app would find something else; 0: nothing is there. */
+/**
+ * 32 bits, which take no room of their own, that differ when the app would find something else, but for one change in 4 thousand million;
+ * 0: nothing is there.
+ */
 export function printOf(stored: StoredValue | null): number {
   if (stored === null) return 0;
   let text = `${stored.flags} ${stored.cells.size}`;
   for (const [name, cell] of stored.cells)
     text += `\0${name}\0${cell instanceof Uint8Array ? Buffer.from(cell).toString('latin1') : `${typeof cell} ${cell}`}`;
-  const digest = hash('sha256', Buffer.concat([SALT, stored.bytes, Buffer.from(text)]), 'hex');
-  return Number.parseInt(digest.slice(0, 12), 16) + 1;
+  const bytes = Buffer.concat([SALT, stored.bytes, Buffer.from(text)]);
+  return hash('sha256', bytes, 'buffer').readInt32LE() || 1;
 }

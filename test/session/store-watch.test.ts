@@ -391,8 +391,14 @@ t.test('a great many verdicts fall back to their ttl in pieces, and all of them'
   const { verifier } = setup();
   for (let i = 0; i < 50_000; i++) {
     const standing = new Standing(verifier, 0, 'expired', HOUR_MS, '');
-    const query = { kind: 'value', key: `s${i}` } as const;
-    standing.tracked = { query, print: 1, ownEndS: null, remembered: `s${i}`, next: null };
+    standing.tracked = {
+      kind: 'value',
+      key: `s${i}`,
+      print: 1,
+      ownEndS: null,
+      remembered: `s${i}`,
+      next: null,
+    };
     watch.keep(standing);
   }
   watch.vouches(false, 'cut');
