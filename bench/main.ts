@@ -16,6 +16,7 @@ import { nginx } from './peer-nginx.ts';
 import { fastifyHttpProxy, nodeHttpProxy } from './peer-node.ts';
 import type { Peer } from './peers.ts';
 import { changesSince, type Report, tableOf } from './report.ts';
+import { revocations } from './revocations.ts';
 import { sessionChecks } from './session-checks.ts';
 import { sessionFigures } from './session-figures.ts';
 import { sessionTokens } from './session-tokens.ts';
@@ -25,7 +26,7 @@ import { smallRequests } from './small-requests.ts';
 const USAGE = `npm run bench -- [SCENARIO…] [options]
   SCENARIO           small, small-log, rate, post, chunked, connect, pipelined, download, upload, websocket, events, idle,
                      upstreams, routes, workers, failover (kill, hang, slow), session, session-truth,
-                     session-tokens, session-figures; default: all
+                     session-tokens, session-figures, revocations; default: all
   --only A,B         the same
   --peers A,B        nginx, haproxy, caddy, http-proxy, fastify-proxy, limpet, or NAME=FILE for another build of Limpet by its main file
   --rounds N         measurements of each peer, taken in turn (5; with --quick 2)
@@ -96,6 +97,7 @@ const SCENARIOS: Readonly<Record<string, (run: BenchRun) => Promise<Report>>> = 
   'session-truth': sessionTruth,
   'session-tokens': sessionTokens,
   'session-figures': sessionFigures,
+  revocations,
 };
 const FAILOVER = ['kill', 'hang', 'slow'];
 
