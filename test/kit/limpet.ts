@@ -12,6 +12,9 @@ export const pinnedNode = fileURLToPath(new URL('../../node_modules/.bin/node', 
 /** The program under test; `LIMPET_TEST_MAIN` names another build, such as dist/main.js. */
 const main = process.env.LIMPET_TEST_MAIN ?? fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
+/** Longest that a start may take: its workers read all of the source anew, on a machine that may be starved, ms. */
+const START_MS = 60_000;
+
 export interface LimpetOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** More arguments after `run -c FILE`. */
@@ -66,7 +69,7 @@ export async function startLimpet(
     owner,
     ...(options.env ? { env: options.env } : {}),
   });
-  await child.wrote(/^limpet: listening on .*$/m);
+  await child.wrote(/^limpet: listening on .*$/m, START_MS);
   return {
     url: `http://127.0.0.1:${port}`,
     port,
