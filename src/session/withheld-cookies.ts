@@ -4,6 +4,7 @@ import type { KeptCookies } from '../wire/cookies.ts';
 import { CarriedCookies } from './carried-cookies.ts';
 
 const STAR = 0x2a;
+const EQUALS = 0x3d;
 /** Bytes that some parser reads as something else than part of a name: `"`, `%`, `,`, `[`, `]` and controls. */
 const ODD = Uint8Array.from({ length: 256 }, (_, byte) =>
   byte < 0x20 || [0x22, 0x25, 0x2c, 0x5b, 0x5d].includes(byte) ? 1 : 0,
@@ -21,7 +22,9 @@ export class WithheldCookies implements KeptCookies {
   }
 
   /** Hot: allocates nothing for what is written plainly. */
-  keeps(bytes: Uint8Array, start: number, nameEnd: number, end: number): boolean {
+  keeps(bytes: Uint8Array, start: number, named: number, end: number): boolean {
+    // Without `=` some parsers take all of it for a name.
+    const nameEnd = named === start && bytes[start] !== EQUALS ? end : named;
     for (let i = start; i < end; i++) {
       const byte = bytes[i]!;
       // Of values only the comma matters, behind which older parsers see another pair.

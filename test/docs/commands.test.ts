@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { loadConfigText } from '../../src/config/load.ts';
-import { environmentFor, wholeConfig } from '../kit/shown-config.ts';
+import { environmentFor, fileFor, wholeConfig } from '../kit/shown-config.ts';
 import { readPage, type ShownCommands, type Step } from './page.ts';
 import { Terminal } from './terminal.ts';
 
@@ -19,6 +19,8 @@ const PAGES: Readonly<Record<string, number>> = {
   'docs/first-day.md': 0,
   // One installs from the registry.
   'docs/socket-io.md': 1,
+  // One installs from the registry.
+  'docs/phantom-token.md': 1,
   'docs/zero-loss-deploys.md': 0,
   'docs/choosing-a-balancer.md': 0,
   'docs/why-was-my-request-refused.md': 0,
@@ -104,7 +106,7 @@ function checkConfig(t: Test, page: string, step: Step): void {
     wholeConfig(text),
     join(ROOT, 'limpet.yaml'),
     environmentFor(text),
-    () => '',
+    fileFor,
   );
   const errors = problems.filter(({ severity }) => severity === 'error');
   t.same(errors, [], `${page}:${step.line}: a config that Limpet takes`);

@@ -1,4 +1,5 @@
 // Configs as pages show them: often a part only, with secrets from an environment that is not there.
+import { generateKeyPairSync } from 'node:crypto';
 import { parse, stringify } from 'yaml';
 
 /** Keys of a form that formats insist on; all others are texts that are long enough for each of them. */
@@ -14,6 +15,13 @@ const SHAPED: Readonly<Record<string, string>> = {
 export function environmentFor(text: string): Record<string, string> {
   const names = Array.from(text.matchAll(/\$\{([A-Z0-9_]+)\}/g), (match) => match[1]!);
   return Object.fromEntries(names.map((name) => [name, SHAPED[name] ?? `made-up-${name}-`.padEnd(64, 'x')]));
+}
+
+/** What stands in a file that a config names: a key where that is what it is for. */
+export function fileFor(path: string): string {
+  if (!path.endsWith('signing.pem')) return '';
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
 }
 
 type Block = Readonly<Record<string, unknown>>;
