@@ -1,10 +1,10 @@
 // One session block at work in one worker: verdicts remembered for a while, one check in flight per session, and no way to crash.
-import { hash } from 'node:crypto';
 import type { Timers } from '../base/timers.ts';
 import { isAmbiguous } from './cookie-profiles.ts';
 import type { CredentialSource, Pending, SessionFormat } from './format.ts';
 import { Grace } from './grace.ts';
 import { type HomeKeys, type HomesWanted, homeKeys, homeOfCookies } from './home-keys.ts';
+import { keyOf, LoginNoter } from './login-noter.ts';
 import type { SessionOptions } from './options.ts';
 import { passedLines } from './passed-fields.ts';
 import { type PhantomToken, TokenMaker } from './phantom/phantom-token.ts';
@@ -113,6 +113,7 @@ export class SessionVerifier implements StandingOwner {
   readonly #watch: StoreWatch | null;
   /** Null: the app is given no tokens. */
   readonly #tokens: TokenMaker | null;
+  readonly #logins: LoginNoter;
   readonly #flights = new Map<string, CheckFlight>();
   /** Verdicts that say nothing but themselves, made once. */
   readonly #plain = new Map<Reason, Standing>();
@@ -140,6 +141,15 @@ export class SessionVerifier implements StandingOwner {
         ? null
         : new Grace({ graceMs: options.outage.graceMs, ttlMs: options.cache.ttlMs, nowMs, wallMs });
     this.#watch = this.#memory === null ? null : this.#watchStore(this.#memory);
+    this.#logins = new LoginNoter({
+      owner: this,
+      revocations: this.#revocations,
+      storeless: input.store === null,
+      wallMs,
+      read: (source) => this.#readQuietly(source),
+      remembered: (key) => this.#memory?.get(key) ?? null,
+      failed: (error) => this.#failed(error),
+    });
     this.#tokens = this.#tokenMaker();
   }
 
@@ -240,7 +250,7 @@ export class SessionVerifier implements StandingOwner {
     try {
       read = format.read(source, wallS);
       if (!('check' in read)) return this.#settle(read, SOURCE.token);
-      const key = keyOf(read.identity);
+      const key = keyOf(read);
       const kept = this.#memory?.get(key) ?? null;
       if (kept !== null && kept.untilMs > this.#input.nowMs()) {
         const standing = this.#compared(kept, key);
@@ -284,50 +294,9 @@ export class SessionVerifier implements StandingOwner {
     }
   }
 
-  /**
-   * An answer gives out what `given` holds to a request that showed `shown` and whose verdict was `standing`. Notes it as a login, unless it
-   * is the session that was shown, or one that need not come from a login. False: the session that was shown was revoked meanwhile, so that
-   * whatever is given in its place ends with it.
-   */
+  /** `LoginNoter.note`. */
   noteGiven(given: CredentialSource, shown: CredentialSource, standing: Standing): boolean {
-    // A revoked session was withheld: the app did not see it, so that what it gives is not its successor.
-    const before = standing.reason === 'revoked' ? null : this.#readQuietly(shown);
-    const key = before === null ? '' : keyOf(before.identity);
-    const known = standing.verifier === this ? standing : (this.#memory?.get(key) ?? null);
-    const isKnown = known !== null && known.verdict !== UNKNOWN;
-    if (before !== null && isKnown && known.verdict !== INVALID)
-      if (this.#revocations.revokes(known.subject(key))) return false;
-    const after = this.#readQuietly(given);
-    if (after === null || after.identity === before?.identity || after.identity === before?.alias)
-      return true;
-    // Nobody could tell whose session was shown, or a remember-me cookie was, which is the user's from before.
-    if (!isKnown && (before !== null || known !== null)) return true;
-    const givenKey = keyOf(after.identity);
-    if (!this.#mayBeEnded(after, givenKey)) return true;
-    this.#revocations.noteLogin(givenKey);
-    if (after.alias !== undefined) this.#revocations.noteLogin(keyOf(after.alias));
-    return true;
-  }
-
-  /**
-   * Whether a revocation would end what has just been given out. Told at once where it is all in the cookie, so that visitors are not noted;
-   * what the store has of it may not be written yet.
-   */
-  #mayBeEnded(given: Pending, key: string): boolean {
-    const { store, wallMs } = this.#input;
-    if (store !== null) return true;
-    try {
-      const found = given.check(NO_STORE, wallMs() / 1000);
-      if (found instanceof Promise) {
-        found.catch((error: unknown) => this.#failed(error));
-        return true;
-      }
-      const facts = factsOf(found, given.session ?? null);
-      return found.data !== null && this.#revocations.revokes({ key, ...facts });
-    } catch (error) {
-      this.#failed(error);
-      return true;
-    }
+    return this.#logins.note(given, shown, standing);
   }
 
   /** The credential in a request; null: there is none that could be checked. */
@@ -344,7 +313,7 @@ export class SessionVerifier implements StandingOwner {
   /** What a verdict on this is remembered by; null: there is nothing that could be checked. */
   keyOf(source: CredentialSource): string | null {
     const read = this.#readQuietly(source);
-    return read === null ? null : keyOf(read.identity);
+    return read === null ? null : keyOf(read);
   }
 
   /** Whether no revocation ends a verdict that stands otherwise. `key`: what it is remembered by. */
@@ -583,11 +552,6 @@ export class SessionVerifier implements StandingOwner {
     // Put together from pieces it would be a tree of them: larger to keep, and slower to write with every request.
     return Buffer.from(lines, 'latin1').toString('latin1');
   }
-}
-
-/** What a verdict is remembered by, one character a byte. */
-function keyOf(identity: string): string {
-  return hash('sha256', identity, 'latin1');
 }
 
 /** Whether a session was found at all: a service may say no more of one than its user. */
