@@ -77,6 +77,13 @@ export function resolveSigning(
     });
     return null;
   }
+  if (read.admin === false && !routes.some(({ action }) => action.kind === 'jwks'))
+    warn(
+      draft,
+      'admin',
+      'without the admin API nobody can read the keys that tokens are verified with',
+      'a route with jwks: true',
+    );
   if (!named) {
     const at = places.has('signing') ? 'signing' : tokenPlace(draft);
     warn(

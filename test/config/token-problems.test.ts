@@ -151,6 +151,13 @@ for (const [what, token, rest, expected] of [
   });
 }
 
+t.test('keys that nobody can read are warned of', async (t) => {
+  const rest = 'signing: { keys: { file: signing.pem } }\nadmin: false\n';
+  t.match(told(pass('jwt: { audience: a }'), rest).join(), /^warning admin: .*nobody can read the keys/);
+  const routes = 'routes: [{ path: /, pool: default, session: default }, { path: = /keys, jwks: true }]';
+  t.same(told(pass('jwt: { audience: a }'), rest + routes), []);
+});
+
 t.test('what signs with every request is warned of', async (t) => {
   t.match(told(`  cache: false\n${pass('jwt: { audience: shop }')}`), [
     /^warning session.cache: where nothing is remembered, a token is signed for every request/,
