@@ -4,10 +4,13 @@ import type { Test } from 'tap';
 import { Child } from '../kit/child.ts';
 import { type Asked, KeptUser } from '../kit/kept-users.ts';
 import { pinnedNode, type RunningLimpet, startLimpet } from '../kit/limpet.ts';
-import { askPath, until } from '../kit/named-app.ts';
+import { askPath } from '../kit/named-app.ts';
 import { freePort } from '../kit/ports.ts';
+import { until } from '../kit/store-drill.ts';
 import { appFile } from './session-drill.ts';
 
+/** A store that is elected anew on a starved machine takes its time, ms. */
+const PATIENCE_MS = 30_000;
 const SECRET = 'the secret of sessions that outlive an outage';
 
 export interface AwayWorld {
@@ -72,8 +75,9 @@ export async function steadyUsers(world: AwayWorld, many: number, host: string):
 export async function allTold(users: readonly KeptUser[], verdict: string): Promise<void> {
   // The one that is under way may have begun before.
   const from = users.map(({ asked }) => asked.length + 1);
-  await until(`all are told ${verdict}`, () =>
-    users.every(({ asked }, i) => asked.slice(from[i]).some((each) => each.verdict === verdict)),
+  await until(
+    () => users.every(({ asked }, i) => asked.slice(from[i]).some((each) => each.verdict === verdict)),
+    PATIENCE_MS,
   );
 }
 
