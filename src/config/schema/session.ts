@@ -230,7 +230,7 @@ export const session = block(
         {
           ttl: leaf(
             'duration',
-            'How long a verdict holds, and never beyond the end of the session. A logout in the app counts here after so long.',
+            'How long a verdict holds, and never beyond the end of the session. A logout in the app counts here after so long, or at once where the store tells of changes.',
             { default: '30s', min: 1, max: DAY },
           ),
           entries: leaf('count', 'Most verdicts, per worker; the longest unused is forgotten first.', {
