@@ -200,6 +200,12 @@ t.test(
     await user.ask('/fresh-id');
     t.equal((await user.ask('/account')).json.user, 'ann');
     t.match(await viewOf('checked'), { ...FREE, cookie: 'sid' });
+    const { sessions: before } = (await viewOf('checked'))!;
+    const spelt = user.cookies.get('sid');
+    await user.ask('/respell');
+    t.not(user.cookies.get('sid'), spelt);
+    t.equal((await user.ask('/account')).json.user, 'ann');
+    t.match(await viewOf('checked'), { ...FREE, sessions: before }, 'another spelling is the same session');
     await user.ask('/mix-up');
     const sum = async (): Promise<number> => {
       const { resets } = (await viewOf('checked'))!;

@@ -65,6 +65,12 @@ app.get('/by-mail', (request, response) => enter(request, 'ann', () => response.
 app.get('/fresh-id', (request, response) =>
   enter(request, request.session.user, () => response.json({ app: name })),
 );
+// The same session, spelt in another way, as frameworks do that encrypt their cookie anew each time.
+app.get('/respell', (request, response) => {
+  const value = /(?:^|; )sid=([^;]*)/.exec(request.headers.cookie ?? '')?.[1] ?? '';
+  response.setHeader('set-cookie', `sid=${decodeURIComponent(value)}; Path=/`);
+  response.json({ app: name });
+});
 // A fault of the app's own: the user's session is gone, and he has a guest's.
 app.get('/mix-up', (request, response) =>
   request.session.regenerate(() => {
