@@ -1,13 +1,14 @@
 // What a million revocations cost: memory, the start that reads them, and how soon an order is in force in every worker of two Limpets.
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT } from 'jose';
-import type { Owner } from '../test/kit/child.ts';
-import { type RunningLimpet, startLimpet } from '../test/kit/limpet.ts';
-import { startNamedApp } from '../test/kit/named-app.ts';
-import { type BenchRun, scratchFolder } from './bench-run.ts';
+import { NODE, saysOnStderr, startProcess, stopProcess } from '../test/kit/load-process.ts';
+import { freePort } from '../test/kit/ports.ts';
+import { type BenchRun, scratchFolder, startUpstreams } from './bench-run.ts';
+import { LIMPET_MAIN } from './peer-limpet.ts';
 import { type Measurement, type Report, rowsOf } from './report.ts';
 import { loadRevocations, REVOCATION_DB } from './revocation-load.ts';
 import { startSessions } from './session-peers.ts';
@@ -22,28 +23,13 @@ const SETTLE_MS = 5000;
 
 export async function revocations(run: BenchRun): Promise<Report> {
   const { dir, sweep } = scratchFolder();
-  const ends: (() => unknown)[] = [];
-  const owner: Owner = { teardown: (end) => ends.unshift(end) };
   const redis = await startSessions(run.loadCore, dir);
+  const upstreams = await startUpstreams(run, 1);
   try {
     await loadRevocations(redis.port, REVOCATIONS);
-    const app = await startNamedApp('app', owner);
+    const url = `redis://127.0.0.1:${redis.port}/${REVOCATION_DB}`;
     const start = (prefix: string): Promise<RunningLimpet> =>
-      startLimpet(
-        {
-          workers: 2,
-          upstreams: [app.url],
-          // The app is in this process, which stands still whenever this does.
-          health: false,
-          session: {
-            verify: { jwt: { algorithms: ['HS256'] } },
-            secrets: [KEY],
-            user: 'sub',
-            revocation: { url: `redis://127.0.0.1:${redis.port}/${REVOCATION_DB}`, prefix },
-          },
-        },
-        { owner },
-      );
+      startLimpet(dir, upstreams.ports[0]!, { url, prefix, entries: '1100k' });
     const rounds: Measurement[] = [];
     for (let round = 0; round < run.rounds; round++) {
       const none = await costOf(() => start('nobody'));
@@ -77,10 +63,42 @@ export async function revocations(run: BenchRun): Promise<Report> {
       rows: rowsOf(new Map([['limpet', rounds]]), ''),
     };
   } finally {
-    for (const end of ends) await end();
+    await stopProcess(upstreams.child);
     await redis.stop();
     sweep();
   }
+}
+
+interface RunningLimpet {
+  readonly port: number;
+  readonly adminUrl: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+async function startLimpet(dir: string, upstream: number, revocation: object): Promise<RunningLimpet> {
+  const port = await freePort();
+  const adminPort = await freePort();
+  const file = join(dir, `${port}.yaml`);
+  const config = {
+    listen: `127.0.0.1:${port}`,
+    workers: 2,
+    upstreams: [`http://127.0.0.1:${upstream}`],
+    session: { verify: { jwt: { algorithms: ['HS256'] } }, secrets: [KEY], user: 'sub', revocation },
+    admin: { bind: `127.0.0.1:${adminPort}` },
+    log: { level: 'warn', access: false },
+  };
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify(config));
+  const child = startProcess(NODE, [LIMPET_MAIN, 'run', '-c', file], { core: null, cwd: dir });
+  const stop = (): Promise<void> => stopProcess(child);
+  try {
+    await saysOnStderr(child, 'limpet: listening on', 60_000);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { port, adminUrl: `http://127.0.0.1:${adminPort}`, pid: child.pid ?? -1, stop };
 }
 
 /** How long a start takes, and what is resident when it has settled. */
