@@ -239,8 +239,14 @@ export class ControlPlane {
     this.resolver.stop();
     await Promise.all(this.#apps.map((app) => app.close()));
     await this.crew.end();
-    await this.switch?.registry.close();
+    await this.#closeSwitch();
     await this.sink.close(LOG_CLOSE_MS);
+  }
+
+  async #closeSwitch(): Promise<void> {
+    const waiting = this.switch?.registry.state.waiting ?? 0;
+    if (waiting > 0) this.log.error({ waiting }, 'revocations that could not be shared are lost: order them again');
+    await this.switch?.registry.close();
   }
 
   async #openAdmin(): Promise<void> {
