@@ -217,10 +217,10 @@ export class ContinuityWatch {
     const verifier = plan?.session?.verifiers.find(({ cookie }) => cookie === trails.options.cookie);
     if (verifier === undefined || requestHead === null) return false;
     const shown = shownValue(requestHead, trails.cookieName);
-    const before = shown === null ? null : verifier.identityOf(shown);
+    const before = shown === null ? null : verifier.credentials.identityOf(shown);
     if (before === null) return false;
     const { start, end } = this.#given;
-    return before === verifier.identityOf(latin1Text(this.#head!.fields.bytes, start, end));
+    return before === verifier.credentials.identityOf(latin1Text(this.#head!.fields.bytes, start, end));
   }
 
   /** Whether this is the answer to a login that worked: it leads on, and not back to the login; or it gives a session at once. */

@@ -166,7 +166,7 @@ export class SessionCheck implements VerdictWaiter {
     const { verifiers } = this.#guard!;
     // Of several blocks each has a word in it.
     if (verifiers.length > 1) return false;
-    this.#key ??= verifiers[0]!.keyOf(this.shown(client, address));
+    this.#key ??= verifiers[0]!.credentials.keyOf(this.shown(client, address));
     return this.#key !== null && verifiers[0]!.confirms(standing, this.#key);
   }
 

@@ -73,7 +73,7 @@ export class SessionHoming {
     const cookies = givenCookies(head);
     let learned = false;
     for (const verifier of guard.verifiers) {
-      const given = verifier.givenHome(cookies);
+      const given = verifier.credentials.givenHome(cookies);
       if (given === null) continue;
       const { sessionHi, sessionLo } = given;
       // The same one, set again to make it last longer.

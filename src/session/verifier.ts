@@ -1,14 +1,10 @@
 // One session block at work in one worker: verdicts remembered for a while, one check in flight per session, and no way to crash.
-import type { Timers } from '../base/timers.ts';
 import { isAmbiguous } from './cookie-profiles.ts';
-import type { CredentialSource, Pending, SessionFormat } from './format.ts';
+import { CredentialReader } from './credential-reader.ts';
+import type { CredentialSource, Pending } from './format.ts';
 import { Grace } from './grace.ts';
-import { type HomeKeys, type HomesWanted, homeKeys, homeOfCookies } from './home-keys.ts';
 import { keyOf, LoginNoter } from './login-noter.ts';
-import type { SessionOptions } from './options.ts';
-import { passedLines } from './passed-fields.ts';
-import { type PhantomToken, TokenMaker } from './phantom/phantom-token.ts';
-import type { TokenSigner } from './phantom/token-signer.ts';
+import type { TokenMaker } from './phantom/phantom-token.ts';
 import { SessionPolicy } from './policy.ts';
 import { NO_REVOCATIONS, type Revocations } from './revocations.ts';
 import { RevokedOrNot } from './revoked-or-not.ts';
@@ -17,18 +13,19 @@ import {
   CheckFlight,
   ENDED_MS,
   factsOf,
-  Standing,
+  type Standing,
   type StandingFacts,
   type StandingOwner,
   type VerdictWaiter,
-  verdictNumber,
   WANTED,
 } from './standing.ts';
-import { NO_STORE, StoreFault, type WatchableStore } from './store.ts';
-import { StoreWatch } from './store-watch.ts';
+import { isOfSomebody, StandingMaker } from './standing-maker.ts';
+import { NO_STORE, StoreFault } from './store.ts';
+import type { StoreWatch } from './store-watch.ts';
 import type { TrackingReader } from './tracked.ts';
-import { AWAY_REASONS, type Finding, REVOKED, type Reason, unknown, VERDICT_NAMES } from './verdict.ts';
+import { AWAY_REASONS, type Finding, REVOKED, unknown, VERDICT_NAMES } from './verdict.ts';
 import { VerdictMemory } from './verdict-memory.ts';
+import { tokenMakerOf, type VerifierInput, watchStore } from './verifier-input.ts';
 
 /** Where a verdict came from, by number: remembered, from the store, or from the cookie or token alone. */
 export const SOURCE_NAMES = ['cache', 'store', 'token'] as const;
@@ -37,43 +34,11 @@ const SOURCE = { cache: 0, store: 1, token: 2 } as const;
 const INVALID = VERDICT_NAMES.indexOf('invalid');
 const UNKNOWN = VERDICT_NAMES.indexOf('unknown');
 
-/** In place of `seen`: no sequence has it. */
-const NEVER_SEEN = -1;
-
 /** Checks in flight at once, per session block and worker; more are `unknown` at once. */
 const FLIGHTS_MAX = 10_000;
 
 /** Where no verdict is remembered, what stays open is asked for again this often, ms. */
 const UNREMEMBERED_AGAIN_MS = 1000;
-
-/** What a verifier is made of. */
-export interface VerifierInput {
-  readonly options: SessionOptions;
-  readonly format: SessionFormat;
-  readonly store: WatchableStore | null;
-  readonly revocations?: Revocations;
-  /** Signs the tokens that the app is given; left out: it is given none. */
-  readonly signer?: Pick<TokenSigner, 'sign'>;
-  /** Left out: no pool behind it asks where a session lives. */
-  readonly homes?: HomesWanted;
-  readonly timers: Timers;
-  /** Monotonic ms. */
-  readonly nowMs: () => number;
-  /** Wall clock, ms: what expiry is judged by. */
-  readonly wallMs: () => number;
-  /** Told of every check: numbers of the verdict and its source. Hot. */
-  readonly onChecked: (verdict: number, source: number) => void;
-  /** A token was signed. */
-  readonly onSigned?: () => void;
-  /** An old verdict stood in for a store that is away. */
-  readonly onStale?: () => void;
-  /** Told what became of a change that the store told (PUSH). */
-  readonly onPush?: (result: number) => void;
-  /** Told when the store begins or ceases to tell of changes. */
-  readonly onVouch?: (up: boolean, why: string | null) => void;
-  /** Told of a check that threw what it should not: a fault of ours. */
-  readonly onBug: (session: string, error: unknown) => void;
-}
 
 /** A check that was begun, and all that its end needs. */
 interface Check {
@@ -105,7 +70,10 @@ export class SessionVerifier implements StandingOwner {
   readonly carriers: readonly string[];
   /** Whether a connection may remember its last verdict by `Cookie` and `Authorization` alone. */
   readonly memorable: boolean;
+  /** What requests and answers show, read without a verdict. */
+  readonly credentials: CredentialReader;
   readonly #input: VerifierInput;
+  readonly #make: StandingMaker;
   readonly #revocations: Revocations;
   readonly #memory: VerdictMemory | null;
   /** Null where nothing is remembered. */
@@ -115,8 +83,6 @@ export class SessionVerifier implements StandingOwner {
   readonly #tokens: TokenMaker | null;
   readonly #logins: LoginNoter;
   readonly #flights = new Map<string, CheckFlight>();
-  /** Verdicts that say nothing but themselves, made once. */
-  readonly #plain = new Map<Reason, Standing>();
 
   constructor(input: VerifierInput) {
     const { options, format, nowMs, wallMs } = input;
@@ -133,55 +99,26 @@ export class SessionVerifier implements StandingOwner {
     this.authorization = format.readsAuthorization ?? false;
     this.carriers = [options.cookie, ...(format.alsoReads ?? [])];
     this.memorable = !(format.looksAround ?? false);
+    this.credentials = new CredentialReader(input);
     this.#input = input;
+    this.#make = new StandingMaker(this, input);
     this.#revocations = input.revocations ?? NO_REVOCATIONS;
     this.#memory = options.cache === null ? null : new VerdictMemory({ ...options.cache, nowMs, wallMs });
     this.#grace =
       options.cache === null
         ? null
         : new Grace({ graceMs: options.outage.graceMs, ttlMs: options.cache.ttlMs, nowMs, wallMs });
-    this.#watch = this.#memory === null ? null : this.#watchStore(this.#memory);
+    this.#watch = watchStore(input, this.#memory);
     this.#logins = new LoginNoter({
       owner: this,
       revocations: this.#revocations,
       storeless: input.store === null,
       wallMs,
-      read: (source) => this.#readQuietly(source),
+      read: (source) => this.credentials.read(source),
       remembered: (key) => this.#memory?.get(key) ?? null,
       failed: (error) => this.#failed(error),
     });
-    this.#tokens = this.#tokenMaker();
-  }
-
-  #tokenMaker(): TokenMaker | null {
-    const { options, signer, nowMs, wallMs, onSigned, onBug } = this.#input;
-    const { token } = options.pass;
-    if (token === undefined || signer === undefined) return null;
-    return new TokenMaker({
-      options: token,
-      signer,
-      nowMs,
-      wallMs,
-      onSigned: onSigned ?? (() => {}),
-      onBug: (error) => onBug(this.name, error),
-    });
-  }
-
-  #watchStore(memory: VerdictMemory): StoreWatch | null {
-    const { store, options, timers, nowMs, onPush, onVouch } = this.#input;
-    if (store === null || store.watch === null || options.cache?.push !== true) return null;
-    const watch = new StoreWatch({
-      store,
-      memory,
-      timers,
-      nowMs,
-      readings: Math.max(1, (options.store?.concurrency ?? 1) >> 1),
-      onPush: onPush ?? (() => {}),
-      onVouch: onVouch ?? (() => {}),
-    });
-    memory.watch = watch;
-    store.watch(watch);
-    return watch;
+    this.#tokens = tokenMakerOf(input);
   }
 
   /** Verdicts that are remembered now. */
@@ -239,7 +176,7 @@ export class SessionVerifier implements StandingOwner {
     const ambiguous = unknown('credential.ambiguous');
     if (this.#revocations.sequence === 0) return this.#settle(ambiguous, SOURCE.token);
     // Who was revoked does not get by with a cookie that is written in an odd way: it is judged as the framework would read it.
-    const standing = new RevokedOrNot(waiter, () => this.#once(ambiguous, null));
+    const standing = new RevokedOrNot(waiter, () => this.#make.once(ambiguous, null));
     return standing.of(this.#check(source, standing));
   }
 
@@ -279,41 +216,9 @@ export class SessionVerifier implements StandingOwner {
     }
   }
 
-  /**
-   * What the home of a session is found by that an app has just given out: `cookies` are those that it set, as a browser would send them.
-   * Null: they hold no session, or no pool asks.
-   */
-  givenHome(cookies: string): HomeKeys | null {
-    const { format, store, homes, wallMs } = this.#input;
-    if (homes === undefined) return null;
-    try {
-      return homeOfCookies(format, store === null, cookies, wallMs() / 1000, homes);
-    } catch (error) {
-      this.#input.onBug(this.name, error);
-      return null;
-    }
-  }
-
   /** `LoginNoter.note`. */
   noteGiven(given: CredentialSource, shown: CredentialSource, standing: Standing): boolean {
     return this.#logins.note(given, shown, standing);
-  }
-
-  /** The credential in a request; null: there is none that could be checked. */
-  #readQuietly(source: CredentialSource): Pending | null {
-    try {
-      const read = this.#input.format.read(source, this.#input.wallMs() / 1000);
-      return 'check' in read ? read : null;
-    } catch (error) {
-      this.#failed(error);
-      return null;
-    }
-  }
-
-  /** What a verdict on this is remembered by; null: there is nothing that could be checked. */
-  keyOf(source: CredentialSource): string | null {
-    const read = this.#readQuietly(source);
-    return read === null ? null : keyOf(read);
   }
 
   /** Whether no revocation ends a verdict that stands otherwise. `key`: what it is remembered by. */
@@ -322,19 +227,6 @@ export class SessionVerifier implements StandingOwner {
     if (standing.reason === 'revoked' || this.#revocations.revokes(standing.subject(key))) return false;
     standing.seen = sequence;
     return true;
-  }
-
-  /** What stands for the session that the cookie would show with this value: the same for every spelling of it. Null: it shows none. */
-  identityOf(value: string): string | null {
-    const cookies = `${this.cookie}=${value}`;
-    try {
-      const source = { cookies, authorization: null, userAgent: null, clientAddress: '' };
-      const read = this.#input.format.read(source, this.#input.wallMs() / 1000);
-      return 'check' in read ? (read.session ?? read.identity) : null;
-    } catch (error) {
-      this.#failed(error);
-      return null;
-    }
   }
 
   /** A remembered verdict as the revocations leave it; null: the revocation that ended it was lifted, so that it must be asked anew. */
@@ -355,9 +247,7 @@ export class SessionVerifier implements StandingOwner {
 
   /** Remembers that somebody ended it: an outage must not bring it back. */
   #revoke(key: string, facts: StandingFacts): Standing {
-    const standing = new Standing(this, INVALID, 'revoked', Number.MAX_SAFE_INTEGER, this.#lines(REVOKED));
-    standing.seen = NEVER_SEEN;
-    standing.facts = facts;
+    const standing = this.#make.revoked(facts);
     const kept = this.#memory?.get(key);
     if (kept !== undefined) kept.untilMs = ENDED_MS;
     this.#memory?.set(key, standing);
@@ -424,7 +314,7 @@ export class SessionVerifier implements StandingOwner {
   }
 
   #settle(finding: Finding, source: number): Standing {
-    const standing = this.#once(finding, null);
+    const standing = this.#make.once(finding, null);
     this.#count(finding, standing, source);
     return standing;
   }
@@ -439,15 +329,10 @@ export class SessionVerifier implements StandingOwner {
   /** Too many checks are under way for another. */
   #busy(key: string, session: string | null, kept: Standing | null): Standing {
     const finding = unknown('store.busy');
-    const home = kept?.home ?? this.#home(key, session, null);
-    const standing = this.#stale(finding, kept, key) ?? this.#once(finding, home);
+    const home = kept?.home ?? this.#make.home(key, session, null);
+    const standing = this.#stale(finding, kept, key) ?? this.#make.once(finding, home);
     this.#count(finding, standing, SOURCE.store);
     return standing;
-  }
-
-  #home(key: string, session: string | null, user: Finding['user']): HomeKeys | null {
-    const { homes } = this.#input;
-    return homes === undefined ? null : homeKeys(key, session, user, homes);
   }
 
   /**
@@ -465,30 +350,26 @@ export class SessionVerifier implements StandingOwner {
     if (isOfSomebody(finding) && this.#revocations.revokes({ key: check.key, ...facts }))
       return this.#revoke(check.key, facts);
     // With a store the cookie stays as it is, and is known before it is checked. Without one it changes with what it holds.
-    const home = this.#home(check.key, store === null ? facts.session : check.session, finding.user);
+    const home = this.#make.home(check.key, store === null ? facts.session : check.session, finding.user);
     // Who it was when that was known: an outage moves nobody.
     if (finding.verdict === 'unknown')
-      return this.#stale(finding, check.kept, check.key) ?? this.#once(finding, check.kept?.home ?? home);
+      return (
+        this.#stale(finding, check.kept, check.key) ?? this.#make.once(finding, check.kept?.home ?? home)
+      );
     const memory = this.#memory;
     const token =
       this.#tokens?.tokenFor(finding, facts.session ?? check.key, check.kept?.token ?? null) ?? null;
     if (memory === null || (finding.verdict !== 'valid' && store !== null)) {
       // It was logged out: an outage must not bring it back.
       if (check.kept !== null) memory?.refute(check.key, check.kept);
-      const once = this.#once(finding, home, token);
+      const once = this.#make.once(finding, home, token);
       // What holds nothing of a session is the same for all, and says nothing of one.
       if (isOfSomebody(finding)) once.facts = facts;
       return once;
     }
     const tracked = this.#trackedBy(check, found);
     const untilMs = memory.untilMs(finding.endsAtS, tracked !== null && this.#isVouched(check));
-    const standing = new Standing(
-      this,
-      verdictNumber(finding),
-      finding.reason,
-      untilMs,
-      this.#lines(finding),
-    );
+    const standing = this.#make.make(finding, untilMs);
     standing.seen = sequence;
     standing.heldS = Math.floor(this.#input.nowMs() / 1000);
     if (finding.endsAtS !== null) standing.endsS = Math.floor(finding.endsAtS);
@@ -524,37 +405,4 @@ export class SessionVerifier implements StandingOwner {
     if (standing !== kept || kept.reason === 'revoked') return standing;
     return this.#grace?.covers(kept) === true ? kept.asStale() : null;
   }
-
-  /** For one request. What holds nothing of a session is the same for all. */
-  #once(finding: Finding, home: HomeKeys | null, token: PhantomToken | null = null): Standing {
-    if (isOfSomebody(finding) || home !== null) {
-      const single = this.#single(finding);
-      single.home = home;
-      single.token = token;
-      if (finding.endsAtS !== null) single.endsS = Math.floor(finding.endsAtS);
-      return single;
-    }
-    let standing = this.#plain.get(finding.reason);
-    if (standing === undefined || VERDICT_NAMES[standing.verdict] !== finding.verdict) {
-      standing = this.#single(finding);
-      this.#plain.set(finding.reason, standing);
-    }
-    return standing;
-  }
-
-  #single(finding: Finding): Standing {
-    return new Standing(this, verdictNumber(finding), finding.reason, 0, this.#lines(finding));
-  }
-
-  #lines(finding: Finding): string {
-    const { pass } = this.#input.options;
-    const lines = passedLines(finding, pass.user, pass.fields);
-    // Put together from pieces it would be a tree of them: larger to keep, and slower to write with every request.
-    return Buffer.from(lines, 'latin1').toString('latin1');
-  }
-}
-
-/** Whether a session was found at all: a service may say no more of one than its user. */
-function isOfSomebody(finding: Finding): boolean {
-  return finding.data !== null || finding.user !== null;
 }

@@ -116,12 +116,12 @@ t.test('another worker and another spelling find the same key', async (t) => {
 t.test('what an answer sets has the key that it will be asked with', async (t) => {
   const store = new Store();
   const { verifier, check, bugs } = setup(express(), store);
-  const given = verifier.givenHome(`theme=dark; ${cookie('new')}; a=b`)!;
+  const given = verifier.credentials.givenHome(`theme=dark; ${cookie('new')}; a=b`)!;
   store.values.set('sess:new', { userId: 1 });
   const asked = (await check(cookie('new'))).home!;
   t.same([given.sessionHi, given.sessionLo], [asked.sessionHi, asked.sessionLo]);
   for (const none of ['', 'theme=dark', 'connect.sid=', 'connect.sid=s%3Aforged.signature'])
-    t.equal(verifier.givenHome(none), null, none);
+    t.equal(verifier.credentials.givenHome(none), null, none);
   t.same(bugs, []);
 });
 
@@ -158,7 +158,7 @@ t.test('where no pool asks, nothing is kept', async (t) => {
   store.values.set('sess:one', { userId: 1 });
   const { verifier, check } = setup(express(), store, null);
   for (const id of ['one', 'two']) t.equal((await check(cookie(id))).home, null);
-  t.equal(verifier.givenHome(cookie('one')), null);
+  t.equal(verifier.credentials.givenHome(cookie('one')), null);
 });
 
 t.test('where pools ask for sessions alone, users are not looked at', async (t) => {
@@ -188,7 +188,7 @@ t.test('a cookie that changes with what it holds has one home, where there is an
   const first = (await check('connect.sid=id.one')).home;
   const second = (await check('connect.sid=id.two')).home;
   t.same(first, second);
-  const given = verifier.givenHome('connect.sid=id.three');
+  const given = verifier.credentials.givenHome('connect.sid=id.three');
   t.same([given?.sessionHi, given?.sessionLo], [first?.sessionHi, first?.sessionLo]);
   const bare = setup(inCookie(false), null);
   const changed = [await bare.check('connect.sid=id.one'), await bare.check('connect.sid=id.two')];
@@ -206,7 +206,7 @@ t.test(
       },
     };
     const { verifier, bugs } = setup(broken, null);
-    t.equal(verifier.givenHome('a=b'), null);
+    t.equal(verifier.credentials.givenHome('a=b'), null);
     t.match(bugs, [{ message: 'a bug' }]);
   },
 );
