@@ -245,7 +245,8 @@ export class ControlPlane {
 
   async #closeSwitch(): Promise<void> {
     const waiting = this.switch?.registry.state.waiting ?? 0;
-    if (waiting > 0) this.log.error({ waiting }, 'revocations that could not be shared are lost: order them again');
+    if (waiting > 0)
+      this.log.error({ waiting }, 'revocations that could not be shared are lost: order them again');
     await this.switch?.registry.close();
   }
 
