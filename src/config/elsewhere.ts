@@ -8,7 +8,10 @@ export function belongsTo(key: string): string | null {
   const places: string[] = [];
   collect(asSchema(configSchema), '', key, places);
   const nearFirst = places.sort((a, b) => a.length - b.length).slice(0, 2);
-  return nearFirst.length === 0 ? null : `\`${key}\` is known as ${nearFirst.join(' or ')}`;
+  if (nearFirst.length === 0) return null;
+  return nearFirst[0] === key
+    ? `\`${key}\` stands at the top of the config`
+    : `\`${key}\` is known as ${nearFirst.join(' or ')}`;
 }
 
 function collect(schema: KeySchema, path: string, key: string, places: string[]): void {

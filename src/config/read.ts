@@ -18,6 +18,8 @@ import { isWrong, quote, type Reading, unquoted } from './units.ts';
 const NOTHING = undefined;
 /** Ends the path of a default while it is read, so that it is taken for no written key. */
 const DEFAULT = '\0';
+/** Keys of a block that are named beside the place where an unknown one belongs. */
+const KEYS_BESIDE_MAX = 8;
 /** Deeper than any schema; only a document whose aliases bite their own tail gets there. */
 const DEPTH_MAX = 32;
 
@@ -197,11 +199,21 @@ export class DocumentReader {
     // Whatever else takes a scalar, `false` is off where there is an off.
     const first = fitting.find((shape) => shape['x-limpet'].kind === 'off') ?? fitting[0];
     if (first === undefined) return this.#mismatch(schema, node, real, path);
-    const value = this.read(first, node, path, depth + 1);
+    const value =
+      first['x-limpet'].kind === 'choice'
+        ? this.#choice(first, node, real, path, shapes.flatMap(switchWords))
+        : this.read(first, node, path, depth + 1);
     return value === NOTHING ? this.fallback(schema, path) : value;
   }
 
-  #choice(schema: KeySchema, node: Node | null, real: Node, path: string): unknown {
+  /** `others`: what could stand here beside the words of the choice. */
+  #choice(
+    schema: KeySchema,
+    node: Node | null,
+    real: Node,
+    path: string,
+    others: readonly string[] = [],
+  ): unknown {
     const words = schema.enum ?? [];
     const text = isScalar(real) ? this.#written(real).text : null;
     if (text === null) return this.#mismatch(schema, node, real, path);
@@ -209,14 +221,8 @@ export class DocumentReader {
     const refused = schema['x-limpet'].refused?.[text];
     if (refused !== undefined) return this.#wrong(schema, node, path, refused.wrong, refused.right);
     const likely = nearest(text, words);
-    const right = likely ?? words.join(', ');
-    return this.#wrong(
-      schema,
-      node,
-      path,
-      `${this.#shown(real, text)} is not one of ${words.join(', ')}`,
-      right,
-    );
+    const all = [...words, ...others].join(', ');
+    return this.#wrong(schema, node, path, `${this.#shown(real, text)} is not one of ${all}`, likely ?? all);
   }
 
   #leaf(schema: KeySchema, kind: Leaf, node: Node | null, real: Node, path: string): unknown {
@@ -264,7 +270,10 @@ export class DocumentReader {
     const belongs = likely === null && !this.#findings.full ? this.#elsewhere(name) : null;
     // What was meant is not missing too.
     if (likely !== null) this.places.markUnread(path === '' ? likely : `${path}.${likely}`);
-    const hint = likely ?? belongs ?? `one of ${Object.keys(properties).join(', ')}`;
+    const known = Object.keys(properties);
+    // A word that is known elsewhere may have been meant for this place all the same, as `listen` for `bind`.
+    const here = known.length > KEYS_BESIDE_MAX ? '' : `; here it is one of ${known.join(', ')}`;
+    const hint = likely ?? (belongs === null ? `one of ${known.join(', ')}` : `${belongs}${here}`);
     this.#findings.error(key, path, `unknown key ${quote(name)}`, hint);
   }
 
@@ -317,6 +326,13 @@ export class DocumentReader {
   #place(path: string, key: Node, value: Node): void {
     this.places.set(path, this.#source.spanOf(key), this.#source.spanOf(value));
   }
+}
+
+/** `true` and `false` where a shape takes them. */
+function switchWords(shape: KeySchema): string[] {
+  const { kind } = shape['x-limpet'];
+  if (kind === 'flag') return ['true', 'false'];
+  return kind === 'off' ? ['false'] : [];
 }
 
 /** Whether what stands there may be a secret, whatever the key is called. */

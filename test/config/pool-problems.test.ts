@@ -118,7 +118,7 @@ problemTable({
   ],
   'affinity by a session of nobody': [
     'listen: 1\nupstreams: [http://a:1]\nsession: { verify: cookie-session, secrets: "${SECRET}", user: id }\naffinity: { session: nobody }\n',
-    ['4:22 error affinity.session: "nobody" is not one of user >> user'],
+    ['4:22 error affinity.session: "nobody" is not one of user, true, false >> user, true, false'],
   ],
   'affinity of two kinds': [
     'listen: 1\nupstreams: [http://a:1]\naffinity: { cookie: { secrets: "${SECRET}" }, learned: { cookie: a } }\n',
