@@ -26,8 +26,11 @@ export interface Pending {
   readonly identity: string;
   /** The id that the framework gave the session, where that is not the identity itself: what an operator revokes it by. */
   readonly session?: string;
-  /** The identity that the same session has where a remember-me cookie comes beside it, or no longer does; left out: it has but one. */
-  readonly alias?: string;
+  /**
+   * The identity that the same session has where a remember-me cookie comes beside it, or no longer does, or that its holder can give it;
+   * left out or undefined: it has but one.
+   */
+  readonly alias?: string | undefined;
   /**
    * Checks it. Without a store the finding comes at once; otherwise later. Never throws for what a client sent or a store holds:
    * that is a finding. Throws StoreFault only by passing on what `stores` threw; whoever called makes `unknown` of it.

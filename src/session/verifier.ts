@@ -197,7 +197,8 @@ export class SessionVerifier implements StandingOwner {
         }
       }
       const session = read.session ?? null;
-      if (this.#revocations.revokesCredential(key, session)) return this.#settle(REVOKED, SOURCE.cache);
+      if (this.#revocations.revokesCredential(key, session) || this.#isAliasRevoked(read))
+        return this.#settle(REVOKED, SOURCE.cache);
       const flight = this.#flights.get(key);
       if (flight !== undefined) {
         flight.join(waiter);
@@ -227,6 +228,15 @@ export class SessionVerifier implements StandingOwner {
     if (standing.reason === 'revoked' || this.#revocations.revokes(standing.subject(key))) return false;
     standing.seen = sequence;
     return true;
+  }
+
+  /** Whether the same session was revoked as it is shown in its other way: an order that names a digest says nothing of that. */
+  #isAliasRevoked(read: Pending): boolean {
+    if (this.#revocations.sequence === 0) return false;
+    const { alias } = read;
+    return (
+      alias !== undefined && this.#revocations.revokesCredential(keyOf({ ...read, identity: alias }), null)
+    );
   }
 
   /** A remembered verdict as the revocations leave it; null: the revocation that ended it was lifted, so that it must be asked anew. */

@@ -59,6 +59,7 @@ class FakeRevocations implements Revocations {
   sequence = 0;
   notesLogins = false;
   readonly users = new Set<string>();
+  readonly named = new Set<string>();
   readonly noted: string[] = [];
 
   revoke(user: string): void {
@@ -67,8 +68,8 @@ class FakeRevocations implements Revocations {
     this.notesLogins = true;
   }
 
-  revokesCredential(): boolean {
-    return false;
+  revokesCredential(key: string): boolean {
+    return this.named.has(key);
   }
 
   revokes({ user, key }: RevocationSubject): boolean {
@@ -113,6 +114,14 @@ class Waiter implements VerdictWaiter {
   }
 }
 const nobody = new Waiter();
+t.test('what is named as it is shown in one way is refused in its other way too', async (t) => {
+  const { verifier, revocations } = setup();
+  revocations.named.add(verifier.keyOf(source('sid=ann-1'))!);
+  revocations.sequence++;
+  for (const cookies of ['sid=ann-1', 'sid=ann-1; remember=1'])
+    t.equal(verifier.check(source(cookies), nobody)!.reason, 'revoked', cookies);
+  t.equal(verifier.check(source('sid=ann-2; remember=1'), nobody)!.reason, 'user.known');
+});
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 t.test(

@@ -2,6 +2,7 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import { compactVerify, errors } from 'jose';
 import { cookieValue } from '../cookie-profiles.ts';
+import { ecdsaTwin } from '../crypto/ecdsa-twin.ts';
 import type { JwsAlgorithm } from '../crypto/jws-algorithms.ts';
 import { sameBytes } from '../crypto/macs.ts';
 import type { FoundKeys, KeysChange } from '../crypto/public-keys.ts';
@@ -93,7 +94,16 @@ class Jwt implements SessionFormat {
     if (token === null) return invalid('credential.malformed');
     // The last character of a signature has bits that nobody reads: all its spellings are one token.
     const identity = `${token.signed}.${token.signature.toString('base64url')}`;
-    return { identity, check: (_stores: StoreReader, nowS: number) => this.#check(token, nowS) };
+    const check = (_stores: StoreReader, nowS: number) => this.#check(token, nowS);
+    if (this.#keys.keys === null) return { identity, check };
+    return {
+      identity,
+      // Not before somebody asks: where it is remembered nobody does.
+      get alias() {
+        return twinOf(token);
+      },
+      check,
+    };
   }
 
   #token(cookies: string, authorization: string | null): string | null {
@@ -154,6 +164,13 @@ class Jwt implements SessionFormat {
     const tokenId = claimsTokenId(claims);
     return tokenId === null ? found : { ...found, tokenId };
   }
+}
+
+/** The same token with the other signature that its holder can make of the one it has; undefined: there is none. */
+function twinOf({ header, signed, signature }: CompactToken): string | undefined {
+  const alg = readHeader(header)?.alg;
+  const twin = typeof alg === 'string' ? ecdsaTwin(alg, signature) : null;
+  return twin === null ? undefined : `${signed}.${twin.toString('base64url')}`;
 }
 
 async function isSignedBy(key: KeyObject, algorithm: string, { text }: CompactToken): Promise<boolean> {

@@ -3,8 +3,9 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { FormatProblem, type SessionFormat } from '../../../src/session/format.ts';
+import { FormatProblem, type Pending, type SessionFormat } from '../../../src/session/format.ts';
 import { NO_STORE } from '../../../src/session/store.ts';
+import type { Finding } from '../../../src/session/verdict.ts';
 import { buildFormat } from '../../vectors/judge.ts';
 import { find, identity, NOW_S, request, spoiled } from './python-kit.ts';
 import {
@@ -138,6 +139,29 @@ t.test('all spellings of a signature are one session, another payload is another
   t.equal(await bearer(shared(), other), 'valid string user-17');
   t.not(identity(block, `access_token=${good}`), identity(block, `access_token=${hmacToken({ sub: 'b' })}`));
 });
+
+t.test(
+  'the second signature that whoever holds an ECDSA token can make of its first is the same session',
+  async (t) => {
+    const format = byKey(ec);
+    const read = (token: string): Pending | Finding =>
+      format.read(request('', { authorization: `Bearer ${token}` }), NOW_S);
+    for (let tries = 0; tries < 8; tries++) {
+      const token = signedToken(CLAIMS, { alg: 'ES256' }, ec.privateKey);
+      const pending = read(token);
+      t.ok('check' in pending && typeof pending.alias === 'string');
+      const { identity: first, alias: second = '' } = pending as Pending; // just seen
+      t.equal(first, token);
+      t.not(second, token);
+      t.equal(await bearer(format, second), 'valid string user-17', 'it verifies too');
+      t.match(read(second), { identity: second, alias: first });
+    }
+    t.equal((read(signedToken(CLAIMS, { alg: 'EdDSA' }, ed.privateKey)) as Pending).alias, undefined);
+    const [signed] = signedToken(CLAIMS, { alg: 'ES256' }, ec.privateKey).split(/\.(?=[^.]*$)/);
+    for (const bytes of [Buffer.alloc(64), Buffer.alloc(64, 0xff), Buffer.alloc(63, 1), Buffer.alloc(1, 1)])
+      t.match(read(`${signed}.${bytes.toString('base64url')}`), { alias: undefined });
+  },
+);
 
 t.test('no algorithm but those of the config is accepted, whatever the header says', async (t) => {
   const bare = `${part({ alg: 'none' })}.${part(CLAIMS)}`;

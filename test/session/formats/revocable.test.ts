@@ -79,6 +79,8 @@ async function look(t: Test, one: Case): Promise<void> {
     t.match(id, /^[\w-]{20,64}$/);
     seen.add(`${name} id`);
   }
+  // A token that is signed by ECDSA has two signatures: jwt.test.ts.
+  if (verify === 'jwt') return;
   t.equal(pending.alias === undefined, !/^[-r]/.test(pending.identity) || isPlainId(verify), one.what);
   if (pending.alias !== undefined) t.equal(pending.alias.slice(1), pending.identity.slice(1));
 }
