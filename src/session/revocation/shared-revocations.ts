@@ -15,6 +15,9 @@ export interface SwitchMemory {
 /** How often it is looked again where the table was written meanwhile; what is missed then is announced in a moment. */
 const LOOKS_MAX = 4;
 
+/** How far the clock of an app or issuer may be ahead of ours, s: what was issued later than that was issued at no time that counts. */
+const AHEAD_MAX_S = 60;
+
 export class SharedRevocations implements Revocations {
   readonly #table: RevocationTable;
   readonly #notes: LoginNotes;
@@ -90,7 +93,7 @@ export class SharedRevocations implements Revocations {
       for (let step = table.find(words, 0); step > 0; step = table.find(words, step)) {
         if (table.kind === ROW.named || table.untilS <= nowS) continue;
         if (table.kind === ROW.block) return true;
-        const order = issueOrder(issuedAtS, table.timeMs);
+        const order = issueOrder(issuedAtS, table.timeMs, nowS);
         if (order < 0) return true;
         if (order === 0 && table.timeMs > unlessNotedMs) unlessNotedMs = table.timeMs;
       }
@@ -101,9 +104,12 @@ export class SharedRevocations implements Revocations {
   }
 }
 
-/** −1: issued before that time; 1: after it; 0: it cannot be told, since it does not say or says only the second. */
-function issueOrder(issuedAtS: number | null, timeMs: number): number {
-  if (issuedAtS === null) return 0;
+/**
+ * −1: issued before that time; 1: after it; 0: it cannot be told, since it does not say, says only the second, or says a time to come (as one
+ * in milliseconds does).
+ */
+function issueOrder(issuedAtS: number | null, timeMs: number, nowS: number): number {
+  if (issuedAtS === null || !(issuedAtS <= nowS + AHEAD_MAX_S)) return 0;
   if (!Number.isInteger(issuedAtS)) return issuedAtS * 1000 < timeMs ? -1 : 1;
   const timeS = Math.floor(timeMs / 1000);
   if (issuedAtS === timeS) return timeMs === timeS * 1000 ? 1 : 0;

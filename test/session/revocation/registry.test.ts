@@ -67,6 +67,9 @@ t.test('a user is ended by what was issued before, to the millisecond where that
   t.ok(at(1_700_000_000.4));
   t.notOk(at(1_700_000_000.6));
   t.ok(at(null));
+  t.notOk(at(1_700_000_060), 'a clock may be a minute ahead');
+  for (const none of [1_700_000_061, 1_700_000_000_000, Number.NaN, Number.POSITIVE_INFINITY])
+    t.ok(at(none), `${none} is no time that it can have been issued at`);
   t.notOk(seen.revokes(subject({ user: 'bob' })));
   t.notOk(seen.revokes(subject({ user: null })));
 });
