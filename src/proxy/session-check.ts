@@ -49,7 +49,10 @@ export class SessionCheck implements VerdictWaiter {
   seen = 0;
   /** The path needs no session, so that a verdict which would refuse does not. */
   exempt = false;
-  /** Whose credentials are kept from the app, since somebody revoked what was shown, and the request goes on as a visitor's; null: nobody's. */
+  /**
+   * Whose credentials are kept from the app, since somebody revoked what was shown, or nobody has checked it, and the request goes on as a
+   * visitor's; null: nobody's.
+   */
   withheld: SessionGuard | null = null;
   /** Path and query that were asked for, for a redirect; empty until somebody is refused or waits. */
   target = '';
@@ -86,6 +89,8 @@ export class SessionCheck implements VerdictWaiter {
     this.#guard = guard;
     if (isPreflight(head)) {
       this.lines = UNCHECKED;
+      // Browsers show none with it. What somebody else shows, revoked or not, would reach the app unchecked and might come back renewed.
+      if (fields.seen[FIELD.cookie]! + fields.seen[FIELD.authorization]! > 0) this.withheld = guard;
       return CHECK.passed;
     }
     // What the connection remembers are fields as they came.

@@ -162,6 +162,9 @@ t.test('exempt paths and preflights need no session, and cannot be feigned', asy
   const preflight = { origin: 'https://a.example', 'access-control-request-method': 'PUT' };
   t.equal((await ask('/visitor/x', '', preflight, 'OPTIONS')).status, 200);
   t.equal(seen()['limpet-session'], 'unknown', 'it was not checked');
+  const shown = `other=1; ${await login({ userId: 9 })}`;
+  t.equal((await ask('/visitor/x', shown, preflight, 'OPTIONS')).status, 200);
+  t.equal(seen().cookie, 'other=1', 'so the app is not shown what a browser would not send with it');
   t.equal((await ask('/visitor/x', '', { origin: 'https://a.example' }, 'OPTIONS')).status, 401);
   const cookie = await login({ userId: 9 });
   t.equal((await ask('/login/in', cookie)).status, 200);
