@@ -161,6 +161,8 @@ function readOrder(body: Body): Order | Refusal {
   }
   if (block !== undefined && (user === undefined || before !== undefined))
     return new Refusal('revocation.block', '"block" keeps a user out, so it goes with "user" alone');
+  if (typeof user === 'number' && !Number.isSafeInteger(user))
+    return new Refusal('revocation.user', '"user" is a number that is not exact any more: write it as text');
   if (user !== undefined && /\p{Cc}/u.test(String(user)))
     return new Refusal('revocation.user', '"user" must be one line, without control characters');
   if (session !== undefined) return { kind: 'session', session };

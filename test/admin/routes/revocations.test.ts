@@ -71,6 +71,7 @@ t.test('what is wrong is refused by name, and nothing is ordered', async (t) => 
     [{ user: 1.5 }, 'body.invalid', '"user" must be a string or an integer'],
     [{ user: '' }, 'body.invalid', /fewer than 1/],
     [{ user: 'a\nb' }, 'revocation.user', /control characters/],
+    [{ user: 2 ** 53 }, 'revocation.user', /write it as text/],
     [{ user: 'a', block: 'yes' }, 'body.invalid', '"block" must be a boolean'],
     [{ session: 'a', block: true }, 'revocation.block', /goes with "user" alone/],
     [
