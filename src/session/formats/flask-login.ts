@@ -81,6 +81,8 @@ class FlaskLogin implements SessionFormat {
     return {
       // Lengths keep the parts apart.
       identity: `${session.length} ${session} ${remember?.length ?? -1} ${remember ?? ''} ${around}`,
+      // What else comes beside it, junk too, makes another identity of the same session.
+      session: session === '' ? (remember ?? '') : session,
       check: (_stores, nowS) => this.#check(signed, remember, around, nowS),
     };
   }
@@ -120,7 +122,9 @@ class FlaskLogin implements SessionFormat {
     if (!sameText(hmac('sha512', this.#rememberKey, id).toString('hex'), cookie.slice(bar + 1)))
       return otherwise;
     const user = asUserId(id.toString('utf8'));
-    return user === null ? otherwise : genuine(user, otherwise.data ?? { _user_id: user });
+    return user === null
+      ? otherwise
+      : { ...genuine(user, otherwise.data ?? { _user_id: user }), session: cookie };
   }
 }
 

@@ -1,8 +1,8 @@
 // What holds of Flask-Login: whom a session binds, and what a remember-me cookie is worth.
 import { createHash, createHmac } from 'node:crypto';
 import t from 'tap';
-import type { Configured } from '../../vectors/judge.ts';
-import { find, flaskCookie, identity, request, spoiled } from './python-kit.ts';
+import { buildFormat, type Configured } from '../../vectors/judge.ts';
+import { find, flaskCookie, identity, NOW_S, request, spoiled } from './python-kit.ts';
 
 const block: Configured = { verify: 'flask-login', secrets: ['key'] };
 const strong: Configured = { ...block, options: { protection: 'strong' } };
@@ -48,6 +48,23 @@ t.test('a remember-me cookie logs in where no session does', async (t) => {
     user: '7',
   });
   t.match(await find(block, `session=bad; remember_token=${remember('7')}`), { verdict: 'valid', user: '7' });
+});
+
+t.test('a session goes by one name, and a remember-me cookie too, whatever comes beside it', async (t) => {
+  const name = async (cookies: string, configured = block): Promise<string | undefined> => {
+    const read = buildFormat(configured).read(request(cookies), NOW_S);
+    const found = await find(configured, cookies);
+    return found.session ?? ('check' in read ? read.session : undefined);
+  };
+  const session = cookie({ _user_id: '5', _id: bound });
+  const token = `remember_token=${remember('7')}`;
+  const [one, other] = [await name(session), await name(token)];
+  t.ok(one !== undefined && other === remember('7'));
+  for (const beside of [token, 'remember_token=junk', 'remember_token='])
+    t.equal(await name(`${session}; ${beside}`), one, beside);
+  t.equal(await name(session, strong), one, 'as an order reads it, which knows no address');
+  for (const beside of ['session=bad', 'session=a.b.c', cookie({ cart: 1 }), cookie({ cart: 2 })])
+    t.equal(await name(`${beside}; ${token}`), other, beside);
 });
 
 t.test(
