@@ -52,6 +52,7 @@ export class LoginNoter {
     const isKnown = known !== null && known.verdict !== UNKNOWN;
     if (before !== null && isKnown && known.verdict !== INVALID)
       if (revocations.revokes(known.subject(key))) return false;
+    if (!revocations.notesLogins) return true;
     const after = read(given);
     if (after === null || after.identity === before?.identity || after.identity === before?.alias)
       return true;

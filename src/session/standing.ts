@@ -56,6 +56,8 @@ export class Standing {
   seen = 0;
   /** When it was last known to be true, monotonic s; −1: it is in doubt, so that no outage may lengthen it. */
   heldS = -1;
+  /** When it was last read together with its end, monotonic s. */
+  endReadS = -1;
   /** When the session itself ends, unix s; −1: not known. */
   endsS = -1;
   /** What the app is given in place of the session; null: nothing. */

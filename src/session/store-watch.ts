@@ -1,7 +1,7 @@
 // Pushed truth: the store tells what changed, and a remembered verdict stands only as long as what it was read from.
 import type { Timers } from '../base/timers.ts';
 import { ENDED_MS, type Standing } from './standing.ts';
-import type { StoreListener, StoreReader } from './store.ts';
+import type { StoreListener, StoreReader, WatchableStore } from './store.ts';
 import { printOf, TrackingReader } from './tracked.ts';
 
 /** What became of a change that the store told, by number: the verdict still holds; it ended; nobody here uses it; too many; the store failed; no such message is known. */
@@ -11,7 +11,9 @@ export const PUSH = { confirmed: 0, ended: 1, unneeded: 2, dropped: 3, failed: 4
 /** How long a verdict stands whose value was touched, ms: by then it is read again, or waits for the next request that wants it. */
 const DOUBT_MS = 50;
 /** From one reading to the next, ms: an app touches a session with every answer, and one reading does for all that come meanwhile. */
-const GATHER_MS = 20;
+const GATHER_MS = 30;
+/** Values that are asked for in one question. */
+const TOGETHER_MAX = 64;
 /** Verdicts that wait to be read again; what comes on top is read when it is next wanted. */
 const WAITING_MAX = 10_000;
 /** Keys that are being read by checks at this moment, for which a change is listened for. */
@@ -23,6 +25,8 @@ const SHORTENED_AT_ONCE = 5000;
 export interface WatchedMemory {
   /** What it was read from has not changed. `endsAtS`: when the store drops it, unix s; null: not known. `vouched`: of each later change it is told. */
   confirm(standing: Standing, endsAtS: number | null, vouched: boolean): void;
+  /** The same, where its end was not read with it: it stands for a moment, and not beyond the end that is known. */
+  confirmBriefly(standing: Standing): void;
   /** It is not true any more. */
   end(standing: Standing): void;
   /** Whether it is true is not looked after any more: the next request asks the store. */
@@ -34,7 +38,7 @@ export interface WatchedMemory {
 }
 
 export interface WatchTools {
-  readonly store: StoreReader;
+  readonly store: StoreReader & Pick<WatchableStore, 'together'>;
   readonly memory: WatchedMemory;
   readonly timers: Timers;
   readonly nowMs: () => number;
@@ -177,21 +181,64 @@ export class StoreWatch implements StoreListener {
   }
 
   #readOn(): void {
+    const { together } = this.#in.store;
+    let group: Standing[] = [];
     for (const standing of this.#waiting) {
-      if (this.#underWay >= this.#in.readings) return;
+      if (this.#underWay >= this.#in.readings) break;
       this.#waiting.delete(standing);
-      this.#underWay++;
-      void this.#readAgain(standing).then(() => {
-        this.#underWay--;
-        // Those that came meanwhile are gathered first.
-        if (!this.#timed) this.#readOn();
-      });
+      if (together === undefined || !this.#isBusy(standing)) {
+        this.#readOne(this.#readAgain(standing));
+      } else if (group.push(standing) === TOGETHER_MAX) {
+        this.#readOne(this.#readTogether(group, together));
+        group = [];
+      }
+    }
+    if (group.length > 0 && together !== undefined) this.#readOne(this.#readTogether(group, together));
+  }
+
+  #readOne(reading: Promise<void>): void {
+    this.#underWay++;
+    void reading.then(() => {
+      this.#underWay--;
+      // Those that came meanwhile are gathered first.
+      if (!this.#timed) this.#readOn();
+    });
+  }
+
+  /** Rests on one value, which was read with its end a moment ago: its app touches it with every answer. */
+  #isBusy({ tracked, endReadS }: Standing): boolean {
+    const one = tracked !== null && tracked.next === null && tracked.kind === 'value';
+    return one && endReadS >= Math.floor(this.#in.nowMs() / 1000) - 1;
+  }
+
+  /** Never rejects. */
+  async #readTogether(
+    standings: readonly Standing[],
+    together: NonNullable<WatchableStore['together']>,
+  ): Promise<void> {
+    const readers = standings.map(({ tracked }) => {
+      const reader = this.reader();
+      // Only what rests on one value comes here.
+      reader.expect(tracked!);
+      return reader;
+    });
+    try {
+      const values = await together(standings.map(({ tracked }) => tracked!.key));
+      for (const [i, standing] of standings.entries()) {
+        const same = printOf(values[i] ?? null) === standing.tracked!.print;
+        if (this.#judge(standing, readers[i]!, same)) this.#in.memory.confirmBriefly(standing);
+      }
+    } catch {
+      // As in `#readAgain`.
+      for (let i = 0; i < standings.length; i++) this.#in.onPush(PUSH.failed);
+    } finally {
+      for (const reader of readers) this.release(reader);
     }
   }
 
   /** Never rejects. */
   async #readAgain(standing: Standing): Promise<void> {
-    const { memory, onPush } = this.#in;
+    const { onPush } = this.#in;
     const { generation } = this;
     const reader = this.reader();
     let same = true;
@@ -205,11 +252,18 @@ export class StoreWatch implements StoreListener {
     } finally {
       this.release(reader);
     }
+    const vouched = this.vouching && generation === this.generation;
+    if (this.#judge(standing, reader, same)) this.#in.memory.confirm(standing, reader.endsAtS, vouched);
+  }
+
+  /** True: it is to be confirmed. */
+  #judge(standing: Standing, reader: TrackingReader, same: boolean): boolean {
+    const { memory, onPush } = this.#in;
     // Somebody else has ended it meanwhile, or let it go.
-    if (standing.untilMs <= 0) return;
+    if (standing.untilMs <= 0) return false;
     onPush(same ? PUSH.confirmed : PUSH.ended);
     if (!same) memory.end(standing);
     else if (reader.changed) this.doubt(standing);
-    else memory.confirm(standing, reader.endsAtS, this.vouching && generation === this.generation);
+    return same && !reader.changed;
   }
 }

@@ -66,6 +66,8 @@ export interface StoreListener {
 export interface WatchableStore extends StoreReader {
   /** Begins to tell `listener` of changes, for as long as the store is open; null where the store cannot. Told before the first look-up. */
   readonly watch: ((listener: StoreListener) => void) | null;
+  /** The whole values under several keys, asked for in one question, without the times at which the store drops them; left out: it cannot. */
+  readonly together?: (keys: readonly string[]) => Promise<readonly (StoredValue | null)[]>;
 }
 
 /** A store as a format sees it. */

@@ -49,6 +49,12 @@ export class TrackingReader implements StoreReader {
     return stored === null || stored.endsAtS === null ? stored : { ...stored, endsAtS: null };
   }
 
+  /** Notes that this will be read, by somebody else's question. */
+  expect(query: Query): void {
+    this.#seen.push({ query, stored: null });
+    this.#begun(query.key, this);
+  }
+
   get keys(): readonly string[] {
     return this.#seen.map(({ query }) => query.key);
   }
@@ -87,15 +93,26 @@ export function earlier(a: number | null, b: number | null): number | null {
 /** So that nobody can look for another value with the same print. */
 const SALT = randomBytes(16);
 
+/** Where the common case, a short value alone, is put behind the salt without memory of its own. */
+const SCRATCH_BYTES = 16 * 1024;
+const SCRATCH = Buffer.concat([SALT, Buffer.alloc(SCRATCH_BYTES)]);
+
 /**
  * 32 bits, which take no room of their own, that differ when the app would find something else, but for one change in 4 thousand million;
  * 0: nothing is there.
  */
 export function printOf(stored: StoredValue | null): number {
   if (stored === null) return 0;
+  if (stored.cells.size === 0 && stored.flags === 0 && stored.bytes.length <= SCRATCH_BYTES) {
+    SCRATCH.set(stored.bytes, SALT.length);
+    return firstWord(SCRATCH.subarray(0, SALT.length + stored.bytes.length));
+  }
   let text = `${stored.flags} ${stored.cells.size}`;
   for (const [name, cell] of stored.cells)
     text += `\0${name}\0${cell instanceof Uint8Array ? Buffer.from(cell).toString('latin1') : `${typeof cell} ${cell}`}`;
-  const bytes = Buffer.concat([SALT, stored.bytes, Buffer.from(text)]);
+  return firstWord(Buffer.concat([SALT, stored.bytes, Buffer.from(text)]));
+}
+
+function firstWord(bytes: Buffer): number {
   return hash('sha256', bytes, 'buffer').readInt32LE() || 1;
 }

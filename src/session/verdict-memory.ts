@@ -7,6 +7,9 @@ import { earlier } from './tracked.ts';
 /** Longest that a verdict stands whose store tells of every change, ms: what might have been missed is found by then. */
 export const VOUCHED_MS = 3_600_000;
 
+/** How long a verdict stands whose value was read again without its end, which may have been brought forward, ms. */
+const BRIEFLY_MS = 2000;
+
 export interface VerdictMemoryOptions {
   readonly ttlMs: number;
   readonly entries: number;
@@ -70,7 +73,15 @@ export class VerdictMemory implements WatchedMemory {
     const ends = earlier(tracked.ownEndS, endsAtS);
     standing.untilMs = this.untilMs(ends, vouched);
     standing.heldS = Math.floor(this.#options.nowMs() / 1000);
+    standing.endReadS = standing.heldS;
     standing.endsS = ends === null ? -1 : Math.floor(ends);
+  }
+
+  confirmBriefly(standing: Standing): void {
+    const nowMs = Math.floor(this.#options.nowMs());
+    const ends = standing.endsS < 0 ? null : standing.endsS;
+    standing.untilMs = Math.min(this.untilMs(ends, false), nowMs + BRIEFLY_MS);
+    standing.heldS = Math.floor(nowMs / 1000);
   }
 
   end(standing: Standing): void {

@@ -382,6 +382,7 @@ export class SessionVerifier implements StandingOwner {
     const standing = this.#make.make(finding, untilMs);
     standing.seen = sequence;
     standing.heldS = Math.floor(this.#input.nowMs() / 1000);
+    standing.endReadS = standing.heldS;
     if (finding.endsAtS !== null) standing.endsS = Math.floor(finding.endsAtS);
     standing.tracked = tracked;
     standing.home = home;

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
-import { StoreFault, type StoreListener, type StoreReader } from '../store.ts';
+import { type StoredValue, StoreFault, type StoreListener, type StoreReader } from '../store.ts';
 import type { StoreUrl } from './store-url.ts';
 
 /**
@@ -14,6 +14,8 @@ export interface StoreDriver extends StoreReader {
   ping(): Promise<void>;
   /** Begins to tell of changes, for as long as it is open; left out: this store cannot. Connections that break are made again. */
   watch?(listener: StoreListener): void;
+  /** `WatchableStore.together`. */
+  together?(keys: readonly string[]): Promise<readonly (StoredValue | null)[]>;
   /** Ends all connections; what is in flight is rejected. Never rejects. */
   close(): Promise<void>;
 }

@@ -47,6 +47,7 @@ const LATE = 'no answer within the deadline';
  */
 export class StoreGate implements WatchableStore {
   readonly watch: ((listener: StoreListener) => void) | null;
+  readonly together?: (keys: readonly string[]) => Promise<readonly (StoredValue | null)[]>;
   readonly counts: StoreCounts = {
     lookups: 0,
     shared: 0,
@@ -73,6 +74,7 @@ export class StoreGate implements WatchableStore {
   constructor(driver: StoreDriver, options: GateOptions, tools: PulseTools) {
     this.#driver = driver;
     this.watch = driver.watch === undefined ? null : (listener) => driver.watch?.(listener);
+    if (driver.together !== undefined) this.together = (keys) => this.#readTogether(driver, keys);
     this.#options = options;
     this.#places = new Places(options.concurrency);
     this.#tools = tools;
@@ -142,6 +144,29 @@ export class StoreGate implements WatchableStore {
     for (const flight of [...this.#flights.values()])
       this.#fault(flight, new StoreFault('down', 'the store was closed'));
     await this.#driver.close();
+  }
+
+  /** Takes one place, and never waits in line: who is read again has a verdict, and can do without for now. */
+  async #readTogether(
+    driver: StoreDriver,
+    keys: readonly string[],
+  ): Promise<readonly (StoredValue | null)[]> {
+    this.counts.lookups++;
+    if (this.#closed || !this.state.up) return this.#refuse('down', this.state.why ?? 'the store is down');
+    if (this.#inFlight >= this.#places.count) return this.#refuse('busy', 'no place is free');
+    this.#inFlight++;
+    try {
+      const values = await (driver.together?.(keys) ?? []);
+      this.counts.hits++;
+      return values;
+    } catch (error) {
+      const fault = faultOf(error, 'store');
+      this.counts.faults[fault.kind]++;
+      throw fault;
+    } finally {
+      this.#inFlight--;
+      this.#next();
+    }
   }
 
   #refuse(kind: StoreFaultKind, why: string): Promise<never> {

@@ -12,6 +12,8 @@ export class RedisBatch {
   readonly #single: Redis | null;
   /** The server knows GETRANGE, which never sends more than may be looked at. Some proxies and access lists know GET only. */
   #ranged = true;
+  /** And MGET. */
+  #together = true;
   #corked = false;
 
   constructor(client: Redis | Cluster) {
@@ -29,12 +31,27 @@ export class RedisBatch {
       try {
         return await Promise.all([value, ttl]);
       } catch (error) {
-        if (!(error instanceof Error) || !/^NOPERM|unknown command/i.test(error.message)) throw error;
+        if (!isForbidden(error)) throw error;
       }
       this.#ranged = false;
     }
     this.#cork();
     return Promise.all([this.#client.getBuffer(key), this.#client.pttl(key)]);
+  }
+
+  /** Several whole values; null where nothing is. */
+  async values(keys: readonly string[]): Promise<(Uint8Array | null)[]> {
+    if (this.#together) {
+      this.#cork();
+      try {
+        return await this.#client.mgetBuffer(...keys);
+      } catch (error) {
+        if (!isForbidden(error)) throw error;
+      }
+      this.#together = false;
+    }
+    const replies = await Promise.all(keys.map((key) => this.value(key)));
+    return replies.map(([value, ttl]) => (value instanceof Uint8Array && ttl !== -2 ? value : null));
   }
 
   /** All fields as an object, or those that are named as a list. */
@@ -55,4 +72,8 @@ export class RedisBatch {
       stream.uncork();
     });
   }
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof Error && /^NOPERM|unknown command/i.test(error.message);
 }

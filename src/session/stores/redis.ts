@@ -1,5 +1,5 @@
 // Sessions in Redis: alone, as a cluster or behind sentinels. Only reads, and never more of a value than may be looked at.
-import type { Cluster, Redis } from 'ioredis';
+import { Cluster, type Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.ts';
 import {
   type Query,
@@ -38,11 +38,14 @@ class RedisStore implements StoreDriver {
   /** A replica that was too slow is left alone until then, ms of the clock. */
   #restUntilMs = Number.NEGATIVE_INFINITY;
   readonly #watches: RedisWatch[] = [];
+  readonly together?: (keys: readonly string[]) => Promise<readonly (StoredValue | null)[]>;
 
   constructor(primary: RedisClient, replica: RedisClient | null, spec: DriverSpec) {
     this.#primary = primary;
     this.#replica = replica;
     this.#spec = spec;
+    // Asked of the primary, which has the newest; keys of a cluster are at several.
+    if (primary.isOne) this.together = (keys) => primary.together(keys);
   }
 
   async get(query: Query): Promise<StoredValue | null> {
@@ -136,6 +139,23 @@ class RedisClient {
       throw replyFault(error);
     }
     throw new StoreFault('malformed', 'Redis holds values and hashes only');
+  }
+
+  /** One server at a time, not a cluster. */
+  get isOne(): boolean {
+    return !(this.client instanceof Cluster);
+  }
+
+  /** Whole values: how long one may be is only known when it is there, but each of these was read before, and was not too long then. */
+  async together(keys: readonly string[]): Promise<readonly (StoredValue | null)[]> {
+    this.#mustBeReady();
+    try {
+      return (await this.#batch.values(keys)).map((value) =>
+        value === null ? null : { bytes: value, cells: NO_CELLS, flags: 0, mtimeS: null, endsAtS: null },
+      );
+    } catch (error) {
+      throw replyFault(error);
+    }
   }
 
   async ping(): Promise<void> {
