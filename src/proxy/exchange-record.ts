@@ -201,9 +201,10 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   protected answerEditor(upstream: Upstream, head: ResponseHead): AnswerEditor | null {
     const editor = this.homing.answerEditor(upstream, head);
     const guard = this.plan!.session;
-    const { standing } = this.session;
-    if (guard === null || standing === null) return editor;
-    if (head.fields.first[FIELD.setCookie]! < 0 || !guard.notesLogins) return editor;
+    const { standing, seen } = this.session;
+    if (guard === null || standing === null || head.fields.first[FIELD.setCookie]! < 0) return editor;
+    // Where no login matters, what was shown may have been revoked meanwhile all the same.
+    if (!guard.notesLogins && (seen > 0 ? seen : standing.seen) === guard.sequence) return editor;
     const shown = this.session.shown(this.client!, this.homing.clientAddress);
     return watchLogins(guard, standing, shown, head.fields, this.plane.clock.wallMs(), editor);
   }

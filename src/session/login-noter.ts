@@ -30,7 +30,7 @@ export interface LoginNoterInput {
   readonly failed: (error: unknown) => void;
 }
 
-/** One a verifier. Asked only while a revocation is in force that a login lifts, so not hot. */
+/** One a verifier. Asked only while a revocation is in force that a login lifts, or came while a request was on its way, so not hot. */
 export class LoginNoter {
   readonly #in: LoginNoterInput;
 

@@ -101,6 +101,18 @@ async function everywhere(sid: string): Promise<number[]> {
 const login = async (user: string, sid = ''): Promise<string> =>
   given(await ask(`/login?user=${user}`, sid, 'POST'));
 
+t.test('a token that is revoked while its request is on its way is not written anew either', async (t) => {
+  const [sid, other] = [await login('otto'), await login('otto')];
+  const answers = [ask('/slow-rotate', sid), ask('/slow-rotate', other)];
+  await until('the app has both', () => slow.length === 2);
+  await revoke({ token: sid });
+  for (const go of slow.splice(0)) go();
+  const [mine, others] = await Promise.all(answers);
+  t.equal(given(mine!), '');
+  t.equal(cookieOf(mine!, 'other'), 'other=1');
+  t.same(await everywhere(given(others!)), [200], 'another of the same user lives on');
+});
+
 t.test('his page is refused, the login shows its form, and a login works at once everywhere', async (t) => {
   const phone = await login('alice');
   const laptop = await login('alice');
