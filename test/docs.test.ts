@@ -1,15 +1,36 @@
-// The docs say what the code says: every fault has its row, every command of the README is one, every file that a page points to is there.
+// The docs say what the code says: every fault and metric has its row, every command of the README is one, every file that a page points to is there.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { errorDocs } from '../build/error-docs.ts';
+import { metricDocs } from '../build/metric-docs.ts';
+import { METRICS } from '../src/observe/names.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 t.test('docs/errors.md has every fault, as the code says it', async (t) => {
   t.equal(read('docs/errors.md'), errorDocs(), 'written anew by `node build/error-docs.ts`');
+});
+
+t.test('docs/metrics.md has every metric, and no page names one that is none', async (t) => {
+  t.equal(read('docs/metrics.md'), metricDocs(), 'written anew by `node build/metric-docs.ts`');
+  const pages = readdirSync(join(ROOT, 'docs'), { recursive: true })
+    .map((file) => `docs/${file.toString().replaceAll('\\', '/')}`)
+    .filter((file) => file.endsWith('.md'));
+  for (const page of ['README.md', 'CHANGELOG.md', ...pages]) {
+    for (const [, name = ''] of read(page).matchAll(
+      /\b(limpet_[a-z_]+_(?:total|seconds|up|open|synced|waiting|users|inflight))\b/g,
+    ))
+      t.ok(Object.hasOwn(METRICS, name), `${page}: ${name}`);
+  }
+});
+
+t.test('the list of pages has every page', async (t) => {
+  const list = read('docs/README.md');
+  for (const file of readdirSync(join(ROOT, 'docs')))
+    if (file.endsWith('.md') && file !== 'README.md') t.match(list, `](${file})`, file);
 });
 
 t.test('every link between pages leads somewhere', async (t) => {
