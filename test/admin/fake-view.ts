@@ -5,6 +5,7 @@ import type {
   ContinuityView,
   Readiness,
   SessionView,
+  StatusView,
   UpstreamChange,
   UpstreamView,
 } from '../../src/admin/view.ts';
@@ -33,7 +34,7 @@ export class FakeView implements AdminView {
     users: 4,
   }));
 
-  status() {
+  status(): StatusView {
     const totals = { requests: 10, failures: 0, refused: 0, retries: 0, inFlight: 0, connections: 1 };
     const listeners = [{ name: 'web', url: 'http://127.0.0.1:8080', connections: 1 }];
     return { version: '0.1.0', generation: 1, workers: 2, uptimeS: 12, listeners, totals, revocations: null };

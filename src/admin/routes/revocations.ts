@@ -92,7 +92,12 @@ export function addRevocationRoutes(app: FastifyInstance, view: AdminView, logge
           },
           'admin: revoked',
         );
-        return reply.code(201).send({ ...viewOf(revoked.record), ...toldOf(revoked) });
+        return reply
+          .code(201)
+          .send({
+            ...viewOf(revoked.record),
+            ...toldOf(revoked, view.status().revocations?.kept === 'process'),
+          });
       } catch (error) {
         return answerFault(reply, error);
       }
@@ -197,8 +202,11 @@ function viewOf({ id, letter, timeMs, untilS, atMs, by, user, reason }: Revocati
   };
 }
 
-/** What goes with a new one: whether it renewed an old one, who has it, how a token was understood, and what to know about it. */
-function toldOf({ record: { letter }, renewed, shared, understood }: Revoked): object {
+/**
+ * What goes with a new one: whether it renewed an old one, who has it, how a token was understood, and what to know about it.
+ * `alone`: it is kept in this process only.
+ */
+function toldOf({ record: { letter }, renewed, shared, understood }: Revoked, alone: boolean): object {
   const notes: string[] = [];
   if (letter === 's' || letter === 't')
     notes.push('It ends what bears this, now or later; whether there is such a one was not looked up.');
@@ -206,7 +214,11 @@ function toldOf({ record: { letter }, renewed, shared, understood }: Revoked): o
   else
     notes.push('What says no time of issue is ended too, unless its login went through a Limpet after this.');
   if (!shared)
-    notes.push('The Redis is away: other Limpets have this only when it is back, and a restart forgets it.');
+    notes.push('Redis is away: other Limpets have this only when it is back, and a restart forgets it.');
+  if (alone)
+    notes.push(
+      'It is kept in this Limpet alone: a restart forgets it, and others do not know it; see `revocation`.',
+    );
   return { renewed, shared, understood, note: notes.join(' ') };
 }
 

@@ -107,6 +107,8 @@ function databaseOf(text: string, label: string): number {
 export function replyWord(error: unknown): string {
   if (!(error instanceof Error)) return codeOf(error);
   if (/^(Connection is closed|Stream isn't writeable)/.test(error.message)) return 'not connected';
+  // ioredis tells so what was asked on a connection that broke.
+  if (error.name === 'MaxRetriesPerRequestError') return 'the connection was closed';
   if (error.name !== 'ReplyError') return codeOf(error);
   if (/DB index/i.test(error.message)) return 'there is no database of that number';
   if (/invalid password/i.test(error.message)) return 'WRONGPASS';

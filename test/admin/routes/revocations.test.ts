@@ -57,6 +57,18 @@ function make(fault: RevocationFaultKind | null = null, access: 'read' | 'full' 
   return { ask, orders, lines, view };
 }
 
+t.test('who orders is told where nobody else has it', async (t) => {
+  const { ask, view } = make();
+  const alone = /in this Limpet alone/;
+  t.notMatch((await ask('POST', '', { user: 'ada' })).json().note, alone);
+  const status = view.status();
+  for (const kept of ['process', 'redis'] as const) {
+    view.status = () => ({ ...status, revocations: { entries: 1, kept, synced: true, why: '', waiting: 0 } });
+    const { note } = (await ask('POST', '', { user: 'ada' })).json();
+    t.equal(alone.test(note), kept === 'process', kept);
+  }
+});
+
 t.test('what is wrong is refused by name, and nothing is ordered', async (t) => {
   const { ask, orders } = make();
   const what = 'say what to end by one of "session", "token", "user", or "before" with or without "user"';
