@@ -11,7 +11,7 @@ export const PUSH = { confirmed: 0, ended: 1, unneeded: 2, dropped: 3, failed: 4
 /** How long a verdict stands whose value was touched, ms: by then it is read again, or waits for the next request that wants it. */
 const DOUBT_MS = 50;
 /** From one reading to the next, ms: an app touches a session with every answer, and one reading does for all that come meanwhile. */
-const GATHER_MS = 30;
+const GATHER_MS = 40;
 /** Values that are asked for in one question. */
 const TOGETHER_MAX = 64;
 /** Verdicts that wait to be read again; what comes on top is read when it is next wanted. */
