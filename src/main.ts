@@ -2,6 +2,7 @@
 // The `limpet` command: takes the first word for a command, and leaves the rest to that command's own file.
 import { readFileSync } from 'node:fs';
 import type { Command, CommandIo } from './cli/command-io.ts';
+import { wrongOptions } from './cli/wrong-options.ts';
 import { nearest } from './config/nearest.ts';
 
 /** Longer than any token or cookie. */
@@ -65,10 +66,9 @@ async function main(argv: readonly string[], io: CommandIo): Promise<number> {
   try {
     return await command.run(rest, io);
   } catch (error) {
-    // parseArgs says by its codes that the options are wrong, which is no bug; whatever else is thrown is one.
-    if (!String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS_')) throw error;
-    const message = (error as Error).message.split('. ')[0];
-    io.stderr(`limpet ${word}: ${message}\n  would be right: see \`limpet ${word} --help\`\n`);
+    const wrong = wrongOptions(error);
+    if (wrong === null) throw error;
+    io.stderr(`limpet ${word}: ${wrong}\n  would be right: see \`limpet ${word} --help\`\n`);
     return 1;
   }
 }

@@ -2,6 +2,7 @@
 import { AskError } from '../admin/ask.ts';
 import { AdminClient } from '../admin/client.ts';
 import type { CommandIo } from './command-io.ts';
+import { wrongOptions } from './wrong-options.ts';
 
 /** Options of every such command, for parseArgs. */
 export const ADMIN_OPTIONS = {
@@ -38,11 +39,16 @@ export function adminOf(written: string | undefined, io: CommandIo): AdminClient
   return new AdminClient(url, io.env.LIMPET_ADMIN_TOKEN);
 }
 
-/** Runs the rest of a command; what the reader can mend is told, and comes to exit code 1. */
+/** Runs the rest of a command, which may be of two words; what the reader can mend is told, and comes to exit code 1. */
 export async function telling(name: string, io: CommandIo, run: () => Promise<number>): Promise<number> {
   try {
     return await run();
   } catch (error) {
+    const wrong = wrongOptions(error);
+    if (wrong !== null) {
+      io.stderr(`limpet ${name}: ${wrong}\n  would be right: see \`limpet ${name} --help\`\n`);
+      return 1;
+    }
     if (!(error instanceof AskError)) throw error;
     const hint = error.hint === '' ? '' : `  would be right: ${error.hint}\n`;
     io.stderr(`limpet ${name}: ${error.message}\n${hint}`);

@@ -12,7 +12,7 @@ ${ADMIN_HELP}
 Exit code: 0 lifted, 1 not.
 `;
 
-/** Runs the command; 0 or 1, the exit code. Throws what parseArgs throws for options it does not know. */
+/** Runs the command; 0 or 1, the exit code. */
 export function run(argv: string[], io: CommandIo): Promise<number> {
   return telling('sessions lift', io, async () => {
     const { values, positionals } = parseArgs({ args: argv, allowPositionals: true, options: ADMIN_OPTIONS });

@@ -27,7 +27,7 @@ interface Page {
   readonly next: string | null;
 }
 
-/** Runs the command; 0 or 1, the exit code. Throws what parseArgs throws for options it does not know. */
+/** Runs the command; 0 or 1, the exit code. */
 export function run(argv: string[], io: CommandIo): Promise<number> {
   return telling('sessions list', io, async () => {
     const { values } = parseArgs({ args: argv, options: { ...ADMIN_OPTIONS, limit: { type: 'string' } } });

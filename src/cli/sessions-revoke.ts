@@ -33,7 +33,7 @@ interface Told extends RevocationView {
   readonly understood?: readonly string[];
 }
 
-/** Runs the command; 0 or 1, the exit code. Throws what parseArgs throws for options it does not know. */
+/** Runs the command; 0 or 1, the exit code. */
 export function run(argv: string[], io: CommandIo): Promise<number> {
   return telling('sessions revoke', io, async () => {
     const { values } = parseArgs({

@@ -36,7 +36,7 @@ const WORDS: Readonly<Record<string, (argv: string[], io: CommandIo) => Promise<
   continuity,
 };
 
-/** Runs the command; 0 or 1, the exit code. Throws what parseArgs throws for options it does not know. */
+/** Runs the command; 0 or 1, the exit code. */
 export function run(argv: string[], io: CommandIo): Promise<number> {
   const [word = '', ...rest] = argv;
   const further = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
