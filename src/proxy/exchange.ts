@@ -210,6 +210,17 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
 
   /** Asks the upstream where the request was placed. */
   #ask(): void {
+    const stands = this.session.stillStands(this.client!, this.homing.clientAddress);
+    if (stands === CHECK.waits) {
+      this.#state = STATE.checking;
+      return;
+    }
+    if (stands === CHECK.refused) {
+      this.fail(this.session.fault);
+      return;
+    }
+    this.request.token = this.session.token;
+    this.request.tellSession(this.session.lines, this.session.withheld);
     if (this.session.renewsToken(this.attempts)) {
       this.#state = STATE.checking;
       return;

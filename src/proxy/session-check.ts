@@ -5,7 +5,7 @@ import { preflightMethod } from '../plan/cross-origin.ts';
 import type { CredentialSource } from '../session/format.ts';
 import type { SessionGuard } from '../session/guard.ts';
 import type { PhantomToken } from '../session/phantom/phantom-token.ts';
-import type { Standing, VerdictWaiter } from '../session/standing.ts';
+import { ENDED_MS, type Standing, type VerdictWaiter } from '../session/standing.ts';
 import { VERDICT_NAMES } from '../session/verdict.ts';
 import { FIELD } from '../wire/fields.ts';
 import type { HeadFields } from '../wire/head-fields.ts';
@@ -124,6 +124,24 @@ export class SessionCheck implements VerdictWaiter {
 
   onVerdict(standing: Standing): void {
     this.#owner.onChecked(this.#passes(standing));
+  }
+
+  /**
+   * A try is about to be made, perhaps long after the check: the body was waited for, a place, or another try. Whoever was revoked or logged
+   * out meanwhile is checked anew (CHECK). `client`, `address`: whose it is. Hot.
+   */
+  stillStands(client: ExchangeClient, address: string): number {
+    const { standing } = this;
+    if (standing === null) return CHECK.passed;
+    const guard = this.#guard!;
+    const { sequence } = guard;
+    const since = this.seen > 0 ? this.seen : standing.seen;
+    if (since === sequence && standing.untilMs !== ENDED_MS) return CHECK.passed;
+    this.seen = sequence;
+    if (standing.untilMs !== ENDED_MS && this.confirms(standing, client, address)) return CHECK.passed;
+    const now = guard.check(this.shown(client, address), this);
+    if (now === null) return CHECK.waits;
+    return this.#passes(now) ? CHECK.passed : CHECK.refused;
   }
 
   /** A try is about to be made: true where the token of the check would be too old by now, and a new one is waited for. */
