@@ -185,7 +185,12 @@ function checkPlain(draft: Draft, url: StoreUrl, tls: boolean, at: string): void
   if (tls || asksForTls(url)) return;
   const far = url.hosts.find(({ host }) => isFar(host));
   if (far === undefined) return;
-  warn(draft, at, `sessions cross the network to ${far.host} without TLS`, 'a URL that asks for TLS');
+  warn(
+    draft,
+    at,
+    `what is kept there crosses the network to ${far.host} without TLS`,
+    'a URL that asks for TLS',
+  );
 }
 
 function asksForTls({ tls, scheme, parameters, text }: StoreUrl): boolean {

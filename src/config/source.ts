@@ -8,6 +8,7 @@ import {
   isSeq,
   LineCounter,
   type Node,
+  type Pair,
   parseDocument,
   Scalar,
   visit,
@@ -135,7 +136,7 @@ export class Source {
         return undefined;
       },
       Pair: (_key, pair) => {
-        if (isScalar(pair.key) && isSensitiveKey(String(pair.key.value)))
+        if (isScalar(pair.key) && isSensitiveKey(String(pair.key.value)) && !isTokenBlock(pair))
           this.hideScalars(pair.value as Node | null);
       },
       Scalar: (key, node) => {
@@ -193,6 +194,11 @@ function plain(message: string): string {
   for (const [said, meant] of SAID) if (said.test(message)) return message.replace(said, meant);
   const first = message.split('\n')[0]!.replace(/[.:]$|: ".*$/, '');
   return first.charAt(0).toLowerCase() + first.slice(1);
+}
+
+/** `pass.token` says how a token is made, and holds none. */
+function isTokenBlock({ value }: Pair): boolean {
+  return isMap(value) && isMap(value.get('jwt'));
 }
 
 const SAID: readonly (readonly [said: RegExp, meant: string])[] = [

@@ -60,6 +60,13 @@ t.test('without a key one is made, which is said', async (t) => {
   });
 });
 
+t.test('what is wrong is shown, since nothing of it is a secret', async (t) => {
+  const { problems } = load(pass('field: X-Token, jwt: { audience: shop, ttl: 1s, secret: hushhush }'));
+  const lines = problems.map(({ excerpt }) => excerpt?.text ?? '').join('\n');
+  t.match(lines, /audience: shop, ttl: 1s/);
+  t.notMatch(lines, /hushhush/);
+});
+
 t.test('where no session has a token nothing is signed', async (t) => {
   t.equal(load('').config?.signing, null);
   t.match(told(''), [/^warning signing: no session block makes tokens/]);
