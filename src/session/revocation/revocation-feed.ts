@@ -200,8 +200,15 @@ export class RevocationFeed {
     this.#highest = Math.max(this.#highest, number);
     const core = readCore(fields.get('id') ?? '', fields.get('text') ?? '');
     if (core === null) listener.garbage();
-    else if (fields.has('gone')) listener.lifted(core);
+    else if (fields.has('gone')) this.#lifted(core);
     else listener.core(core);
+  }
+
+  /** What was ordered here since is on its way, and stays in force. */
+  #lifted(core: RevocationCore): void {
+    const { listener, unshared } = this.#in;
+    listener.lifted(core);
+    for (const own of unshared()) if (own.id === core.id) listener.core(own);
   }
 
   #logins([id, fields]: Entry): void {

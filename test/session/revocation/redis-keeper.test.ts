@@ -30,6 +30,27 @@ t.test('what one orders the other has, and one that comes later too', async (t) 
   t.notOk(other.ends('s2'), 'another prefix is another switch');
 });
 
+t.test(
+  'what was lifted a moment ago and is revoked again stays in force while that is on its way',
+  async (t) => {
+    const [one, two] = [await replica('again'), await replica('again')];
+    for (let i = 0; i < 30; i++) {
+      const { record } = await one.revoke(session('s'));
+      await (i % 2 === 0 ? one : two).registry.lift(record.id);
+      let shared = false;
+      const again = one.revoke(session('s')).then(() => {
+        shared = true;
+      });
+      while (!shared) {
+        if (!one.ends('s')) t.fail(`it was not in force in round ${i}`);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await again;
+    }
+    await until('the other has it', () => two.ends('s'));
+  },
+);
+
 t.test('a login that one saw is known to the other, and to one that comes later', async (t) => {
   const [one, two] = [await replica('logins'), await replica('logins')];
   await one.revoke({ kind: 'user', user: 'ada', block: false });
