@@ -116,6 +116,8 @@ export function whatOf({ kind, user, block, before }: RevocationView): string {
   const whose = user === null ? '' : `user ${shown(user)}`;
   if (kind === 'before')
     return `${whose === '' ? 'all' : `what ${whose} was`} issued before ${before ?? '?'}`;
-  if (kind === 'user') return block ? `${whose} (kept out)` : whose;
+  // A Redis that was empty is given back what the Limpets know, which is no names.
+  const who = whose === '' ? 'a user' : whose;
+  if (kind === 'user') return block ? `${who} (kept out)` : who;
   return `a ${kind}`;
 }

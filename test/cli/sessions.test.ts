@@ -196,8 +196,10 @@ t.test('revocations are listed page by page, and what they hold moves no cursor'
       before: '2026-01-01T00:00:00.000Z',
       reason: '',
     };
-    const last = { ...RECORD, id: 's-3', kind: 'session', user: null, reason: '' };
-    if (what.includes('after=')) return [200, { revocations: [last], next: null }];
+    const third = { ...RECORD, id: 's-3', kind: 'session', user: null, reason: '' };
+    // Given back to a Redis that had lost it: his name is not known any more.
+    const last = { ...RECORD, id: 'u-4', user: null, block: true, reason: '' };
+    if (what.includes('after=')) return [200, { revocations: [third, last], next: null }];
     return [200, { revocations: [first, second], next: 'p-2' }];
   });
   const { code, stdout } = await limpet(['list', ...at]);
@@ -207,6 +209,7 @@ t.test('revocations are listed page by page, and what they hold moves no cursor'
   t.match(lines[1], /^u-1 {2}user 42 .* ops {2}a\\u\{1b\}\[2Jb$/);
   t.match(lines[2], /^p-2 {2}all issued before 2026-01-01T00:00:00.000Z /);
   t.match(lines[3], /^s-3 {2}a session /);
+  t.match(lines[4], /^u-4 {2}a user \(kept out\) /);
   t.same(
     asked.map(({ what }) => what),
     ['GET /api/v1/revocations?limit=100', 'GET /api/v1/revocations?limit=98&after=p-2'],
