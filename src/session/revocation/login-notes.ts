@@ -6,6 +6,11 @@ const CELLS = 6;
 const TIME_S = 4;
 const MILLIS = 5;
 
+/** Stands above the milliseconds of a login that let a session live: somebody's who is known, where any visitor can be given a session. */
+const USED = 1 << 10;
+/** Makes every login that was used later than all that were not, ms. */
+const USED_MS = 2 ** 45;
+
 /** Rows that a key may live in. */
 const WINDOW = 16;
 /** Tries to write against other workers that want the same rows. */
@@ -24,7 +29,8 @@ export interface NotesMemory {
 }
 
 /**
- * Fixed in size: in a full window the oldest login gives way, which is counted, and whose session is then refused. The first word is a
+ * Fixed in size: in a full window a login gives way, which is counted, and whose session is then refused: the oldest of those that let nobody
+ * live yet, so that a flood of visitors' sessions logs nobody out, else the oldest. The first word is a
  * row's lock, as in the table of learned homes: a writer swaps BUSY in, writes the rest, and puts the word last; a reader believes a row
  * only when the word is the same before and after. A worker that dies between the two loses one row to all.
  */
@@ -83,6 +89,17 @@ export class LoginNotes {
     return foundMs;
   }
 
+  /** It has let a session live: it gives way later than those that have not. */
+  use(digest: DigestWords): void {
+    const cells = this.#cells;
+    for (let i = 0; i < WINDOW; i++) {
+      const at = this.#placeOf(digest, i);
+      // Where the row goes to another in this moment, that one stays longer than it need.
+      if (Atomics.load(cells, at) === digest.a && this.#isRest(at, digest))
+        Atomics.or(cells, at + MILLIS, USED);
+    }
+  }
+
   /** Notes that this was given out at `timeMs` (unix ms). Of two times the later one holds. */
   note(digest: DigestWords, timeMs: number): void {
     const wholeMs = Math.floor(timeMs);
@@ -101,7 +118,7 @@ export class LoginNotes {
     Atomics.add(this.#head, LOST, 1n);
   }
 
-  /** The row that it has, else an empty one, else the oldest; −1: all are being written. */
+  /** The row that it has, else an empty one, else the oldest of those that were not used, else the oldest; −1: all are being written. */
   #roomFor(digest: DigestWords): number {
     const cells = this.#cells;
     let best = -1;
@@ -111,7 +128,8 @@ export class LoginNotes {
       const a = Atomics.load(cells, at);
       if (a === digest.a && this.#isRest(at, digest)) return at;
       if (a === BUSY) continue;
-      const timeMs = a === EMPTY ? -1 : this.#timeAt(at);
+      const used = (Atomics.load(cells, at + MILLIS) & USED) === 0 ? 0 : USED_MS;
+      const timeMs = a === EMPTY ? -1 : this.#timeAt(at) + used;
       if (timeMs >= bestMs) continue;
       best = at;
       bestMs = timeMs;
@@ -143,7 +161,7 @@ export class LoginNotes {
 
   #timeAt(at: number): number {
     const cells = this.#cells;
-    return (Atomics.load(cells, at + TIME_S) >>> 0) * 1000 + Atomics.load(cells, at + MILLIS);
+    return (Atomics.load(cells, at + TIME_S) >>> 0) * 1000 + (Atomics.load(cells, at + MILLIS) & (USED - 1));
   }
 
   #isRest(at: number, { b, c, d }: DigestWords): boolean {

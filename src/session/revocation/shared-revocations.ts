@@ -99,8 +99,16 @@ export class SharedRevocations implements Revocations {
       }
       if (table.writes === writes) break;
     }
-    if (unlessNotedMs < 0 || this.#notes.find(this.#words.read(key)) >= unlessNotedMs) return false;
-    return session === null || this.#notes.find(this.#words.read(digestOf(session))) < unlessNotedMs;
+    if (unlessNotedMs < 0 || this.#isNoted(key, unlessNotedMs)) return false;
+    return session === null || !this.#isNoted(digestOf(session), unlessNotedMs);
+  }
+
+  /** Whether it was given out then or later, and so lives. */
+  #isNoted(digest: string, fromMs: number): boolean {
+    const words = this.#words.read(digest);
+    if (this.#notes.find(words) < fromMs) return false;
+    this.#notes.use(words);
+    return true;
   }
 }
 

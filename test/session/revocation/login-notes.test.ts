@@ -26,6 +26,21 @@ t.test('where there is no room the oldest gives way, and is counted', async (t) 
   for (let i = 0; i < 40; i++) t.equal(notes.find(of(`login ${i}`)), i < 24 ? -1 : NOW_MS + i, `login ${i}`);
 });
 
+t.test('a login that let somebody live outlasts a flood of visitors, and the time that it has', async (t) => {
+  const notes = new LoginNotes(LoginNotes.allocate(16));
+  for (let i = 0; i < 4; i++) notes.note(of(`user ${i}`), NOW_MS + i);
+  for (let i = 0; i < 3; i++) notes.use(of(`user ${i}`));
+  notes.use(of('nobody'));
+  for (let i = 0; i < 1000; i++) notes.note(of(`visitor ${i}`), NOW_MS + 10 + i);
+  for (let i = 0; i < 3; i++) t.equal(notes.find(of(`user ${i}`)), NOW_MS + i);
+  t.equal(notes.find(of('user 3')), -1);
+  for (let i = 0; i < 20; i++) {
+    notes.note(of(`user ${i}`), NOW_MS + 5000 + i);
+    notes.use(of(`user ${i}`));
+  }
+  for (let i = 0; i < 20; i++) t.equal(notes.find(of(`user ${i}`)), i < 4 ? -1 : NOW_MS + 5000 + i);
+});
+
 t.test('four threads at once lose nothing while there is room', async (t) => {
   const memory = LoginNotes.allocate(20_000);
   const root = new URL('../../../src/session/revocation/', import.meta.url).href;

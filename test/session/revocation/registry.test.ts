@@ -104,6 +104,19 @@ t.test(
   },
 );
 
+t.test('a flood of sessions for visitors does not log out who has logged in again', async (t) => {
+  const { clock, seen, revoke } = make(16);
+  await revoke(user('ada'));
+  const fresh = subject({ key: digestOf('fresh') });
+  seen.noteLogin(fresh.key);
+  t.notOk(seen.revokes(fresh));
+  for (let i = 0; i < 1000; i++) {
+    clock.advance(1);
+    seen.noteLogin(digestOf(`visitor ${i}`));
+  }
+  t.notOk(seen.revokes(fresh));
+});
+
 t.test('a time ends what was issued before it, of one user or of all', async (t) => {
   const { seen, revoke, registry } = make();
   const { record } = await revoke({ kind: 'before', beforeMs: 1_600_000_000_000, user: 'ada' });
