@@ -92,12 +92,10 @@ export function addRevocationRoutes(app: FastifyInstance, view: AdminView, logge
           },
           'admin: revoked',
         );
-        return reply
-          .code(201)
-          .send({
-            ...viewOf(revoked.record),
-            ...toldOf(revoked, view.status().revocations?.kept === 'process'),
-          });
+        return reply.code(201).send({
+          ...viewOf(revoked.record),
+          ...toldOf(revoked, view.status().revocations?.kept === 'process'),
+        });
       } catch (error) {
         return answerFault(reply, error);
       }
