@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findConfigFile, loadConfig } from '../config/load.ts';
 import { formatProblems } from '../config/print.ts';
-import { ControlPlane, StartError } from '../process/control-plane.ts';
+import { ControlPlane } from '../process/control-plane.ts';
+import { StartError } from '../process/starting.ts';
 import type { CommandIo } from './command-io.ts';
 
 export const HELP = `limpet run [-c FILE]

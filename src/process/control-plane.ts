@@ -1,5 +1,4 @@
 // The main thread put together: health, names, workers, log and admin side; it never touches a request.
-import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { listenOn } from '../admin/app.ts';
@@ -21,7 +20,6 @@ import { authorityOf } from '../plan/compile.ts';
 import { assignSlots, rowsOf, type SlottedUpstream } from '../plan/slots.ts';
 import { Resolver } from '../pool/resolver.ts';
 import type { FailureKind } from '../proxy/plane.ts';
-import type { KeysChange } from '../session/crypto/public-keys.ts';
 import { SigningKeys } from '../session/phantom/signing-keys.ts';
 import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
 import { canSharePorts, tryBind, urlOf } from './binding.ts';
@@ -30,7 +28,8 @@ import { ControlView } from './control-view.ts';
 import { BindError, Crew } from './crew.ts';
 import type { FromWorker } from './messages.ts';
 import { makeSwitch, type RevocationSwitch } from './revocation-switch.ts';
-import { StoreReports } from './store-reports.ts';
+import { bindSentence, StartError, withPorts, withSecrets } from './starting.ts';
+import { WorkerNews } from './worker-news.ts';
 
 /** The file that a worker runs, of the same kind as this one: TypeScript in development, else what was built. */
 const WORKER_ENTRY = new URL(
@@ -39,17 +38,10 @@ const WORKER_ENTRY = new URL(
 );
 /** A window of the user count. */
 const WINDOW_MS = 60_000;
-/** Moves that are told one by one in a second; the rest is in the metric. */
-const MOVES_TOLD_PER_S = 20;
 /** Failures after which the name is looked up again: whoever was made anew lives elsewhere. */
 const NOT_CONNECTED: ReadonlySet<FailureKind> = new Set(['unresolved', 'refused', 'unreachable', 'timeout']);
 /** Time for the log to be written at the end. */
 const LOG_CLOSE_MS = 1000;
-
-/** Why a start failed, for the reader; the exit code is 2. */
-export class StartError extends Error {
-  override name = 'StartError';
-}
 
 /** A process that runs: made by `start`, ended by `stop`. */
 export class ControlPlane {
@@ -67,18 +59,13 @@ export class ControlPlane {
   readonly switch: RevocationSwitch | null;
   /** Keys that the tokens of sessions are signed with; null: no session has any. */
   readonly signing: SigningKeys | null;
+  readonly news: WorkerNews;
   stopping = false;
   /** Clients that all workers together hold at most. */
   readonly #connectionsMax: number;
   readonly #apps: FastifyInstance[] = [];
   readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
   #windowTimer: NodeJS.Timeout | null = null;
-  readonly stores = new StoreReports();
-  /** Why stores do not tell of changes. */
-  readonly pushes = new StoreReports();
-  #bugToldAtMs = Number.NEGATIVE_INFINITY;
-  #movesToldAtMs = 0;
-  #movesTold = 0;
 
   private constructor(config: Config, workers: number, shared: boolean, signing: SigningKeys | null) {
     this.config = config;
@@ -86,6 +73,7 @@ export class ControlPlane {
     this.workers = workers;
     this.sink = new LogSink({ fd: 1, format: config.log.format, isTerminal: process.stdout.isTTY === true });
     this.log = makeLogger(config.log, this.sink);
+    this.news = new WorkerNews(this.log);
     this.slots = assignSlots(config);
     this.table = new UpstreamTable(UpstreamTable.allocate(rowsOf(config), workers));
     this.table.beginTurns(systemRandom());
@@ -136,8 +124,7 @@ export class ControlPlane {
       signing: () => this.signing?.state ?? null,
       onMessage: (worker, message, account) => this.#hear(worker, message, account),
       onDeath: (worker, why) => {
-        this.stores.forget(worker);
-        this.pushes.forget(worker);
+        this.news.forget(worker);
         this.shelf.own.values[this.shelf.own.counter('limpet_worker_restarts_total', {})]!++;
         this.log.error({ worker, why }, 'a worker died and is replaced');
       },
@@ -360,73 +347,25 @@ export class ControlPlane {
         this.board.reportSuspect(message.slot);
         return;
       case 'moved':
-        this.#tellMove(message.pool, message.from, message.to);
+        this.news.moved(message.pool, message.from, message.to);
         return;
       case 'store':
-        this.#tellStore(worker, message.session, message.up, message.why);
+        this.news.store(worker, message.session, message.up, message.why);
         return;
       case 'vouched':
-        this.#tellVouched(worker, message.session, message.up, message.why);
+        this.news.vouched(worker, message.session, message.up, message.why);
         return;
       case 'keys':
-        this.#tellKeys(worker, message.session, message);
+        this.news.keys(worker, message.session, message);
         return;
       case 'login':
         this.switch?.registry.shareLogin(message.key, message.timeMs);
         return;
       case 'bug':
-        this.#tellBug(worker, message.session, message.text);
+        this.news.bug(worker, message.session, message.text);
         return;
       default:
     }
-  }
-
-  #tellStore(worker: number, session: string, up: boolean, why: string | null): void {
-    this.stores.tell(worker, session, up, why ?? '');
-    if (up) this.log.info({ worker, session }, 'the store of sessions answers');
-    else
-      this.log.warn(
-        { worker, session, why },
-        'the store of sessions is away; verdicts of a while ago stand, the rest is unknown',
-      );
-  }
-
-  #tellVouched(worker: number, session: string, up: boolean, why: string | null): void {
-    this.pushes.tell(worker, session, up, why ?? '');
-    if (up) this.log.info({ worker, session }, 'the store of sessions tells of changes');
-    else
-      this.log.warn(
-        { worker, session, why },
-        'the store of sessions does not tell of changes; verdicts stand for their ttl until it does',
-      );
-  }
-
-  #tellKeys(worker: number, session: string, { up, why, kept }: KeysChange): void {
-    if (up) this.log.info({ worker, session }, 'the key set of tokens can be read again');
-    else if (kept)
-      this.log.warn({ worker, session, why }, 'the key set of tokens cannot be read; its old keys stand');
-    else
-      this.log.warn(
-        { worker, session, why },
-        'the key set of tokens cannot be read; its verdicts are unknown',
-      );
-  }
-
-  /** One line a second: who can bring a fault about could fill the log with it. */
-  #tellBug(worker: number, session: string, text: string): void {
-    const nowMs = systemClock.nowMs();
-    if (nowMs - this.#bugToldAtMs < 1000) return;
-    this.#bugToldAtMs = nowMs;
-    this.log.error({ worker, session, text }, 'the check of a session failed, which is a fault of Limpet');
-  }
-
-  #tellMove(pool: string, from: string, to: string): void {
-    const nowMs = systemClock.nowMs();
-    if (nowMs - this.#movesToldAtMs >= 1000) {
-      this.#movesToldAtMs = nowMs;
-      this.#movesTold = 0;
-    }
-    if (this.#movesTold++ < MOVES_TOLD_PER_S) this.log.info({ pool, from, to }, 'a user was moved');
   }
 
   #turnWindow(): void {
@@ -440,41 +379,4 @@ export class ControlPlane {
     for (const account of this.#accounts.values()) dropped += droppedLines(account);
     return dropped;
   }
-}
-
-/** The config with real ports in place of 0, after every address was found free. Throws a StartError naming the one that is not. */
-async function withPorts(config: Config): Promise<Config> {
-  const listeners = [];
-  for (const listener of config.listeners) {
-    const trial = await tryBind(listener.bind);
-    if (!trial.ok) throw new StartError(bindSentence(listener.bind, trial.code, trial.holder));
-    const { bind } = listener;
-    listeners.push(bind.kind === 'tcp' ? { ...listener, bind: { ...bind, port: trial.port } } : listener);
-  }
-  return { ...config, listeners };
-}
-
-function bindSentence(bind: Bind, code: string, holder: string | null): string {
-  const where = urlOf(bind);
-  if (code === 'EADDRINUSE') {
-    return `cannot listen on ${where}: it is in use${holder === null ? '' : ` by ${holder}`}`;
-  }
-  if (code === 'EACCES')
-    return `cannot listen on ${where}: not permitted (ports below 1024 need a privilege)`;
-  if (code === 'EADDRNOTAVAIL') return `cannot listen on ${where}: this machine has no such address`;
-  return `cannot listen on ${where}: ${code}`;
-}
-
-/** Secrets made for pools that have none: shared by the workers, gone with the process. */
-function withSecrets(config: Config): Config {
-  return {
-    ...config,
-    pools: config.pools.map((pool) => {
-      const cookie = pool.affinity?.cookie;
-      if (pool.affinity === null || cookie === null || cookie === undefined || cookie.secrets.length > 0)
-        return pool;
-      const secrets = [randomBytes(32).toString('base64url')];
-      return { ...pool, affinity: { ...pool.affinity, cookie: { ...cookie, secrets } } };
-    }),
-  };
 }

@@ -37,9 +37,8 @@ export interface ViewSource {
   readonly signing: { readonly published: PublishedKeys } | null;
   /** Null: no session is checked. */
   readonly switch: RevocationSwitch | null;
-  readonly stores: StoreReports;
-  /** Why a store does not tell of changes, by session block. */
-  readonly pushes: StoreReports;
+  /** For which workers stores are away, and why they do not tell of changes. */
+  readonly news: { readonly stores: StoreReports; readonly pushes: StoreReports };
 }
 
 /** One process's view of itself. */
@@ -97,13 +96,13 @@ export class ControlView implements AdminView {
   }
 
   sessions(): readonly SessionView[] {
-    const { config, shelf, stores } = this.#source;
+    const { config, shelf, news } = this.#source;
     const kept = this.revocations?.state ?? null;
     return config.sessions.map((session): SessionView => {
       const at = { session: session.name };
       const checks = (labels: Readonly<Record<string, string>>): number =>
         shelf.total('limpet_session_checks_total', { ...at, ...labels });
-      const why = stores.whyAway(session.name);
+      const why = news.stores.whyAway(session.name);
       return {
         name: session.name,
         verify: session.verify,
@@ -127,12 +126,12 @@ export class ControlView implements AdminView {
   }
 
   #push(session: string): SessionView['push'] {
-    const { shelf, workers, pushes } = this.#source;
+    const { shelf, workers, news } = this.#source;
     // Only a worker whose store can tell has the gauge.
     const told = shelf.sums('limpet_session_push_up').filter(({ labels }) => labels.session === session);
     if (told.length === 0) return null;
     const up = told.reduce((sum, { cells }) => sum + cells[0]!, 0) >= workers;
-    return { up, why: up ? '' : (pushes.whyAway(session) ?? '') };
+    return { up, why: up ? '' : (news.pushes.whyAway(session) ?? '') };
   }
 
   get revocations(): RevocationRegistry | null {
@@ -148,11 +147,11 @@ export class ControlView implements AdminView {
   }
 
   ready(): Readiness {
-    const { config, crew, workers, stopping, stores } = this.#source;
+    const { config, crew, workers, stopping, news } = this.#source;
     if (stopping) return { ok: false, why: 'stopping' };
     if (crew.listening === 0) return { ok: false, why: `0 of ${workers} workers listen` };
     for (const { name, outage } of config.sessions) {
-      const why = outage.readyz ? stores.whyAway(name) : null;
+      const why = outage.readyz ? news.stores.whyAway(name) : null;
       if (why !== null) return { ok: false, why: `the store of the sessions ${name} is away: ${why}` };
     }
     return { ok: true, why: '' };

@@ -1,0 +1,46 @@
+// What is made sure of before anything starts: addresses that are free, and secrets that all workers share.
+import { randomBytes } from 'node:crypto';
+import type { Bind, Config } from '../config/config.ts';
+import { tryBind, urlOf } from './binding.ts';
+
+/** Why a start failed, for the reader; the exit code is 2. */
+export class StartError extends Error {
+  override name = 'StartError';
+}
+
+/** The config with real ports in place of 0, after every address was found free. Throws a StartError naming the one that is not. */
+export async function withPorts(config: Config): Promise<Config> {
+  const listeners = [];
+  for (const listener of config.listeners) {
+    const trial = await tryBind(listener.bind);
+    if (!trial.ok) throw new StartError(bindSentence(listener.bind, trial.code, trial.holder));
+    const { bind } = listener;
+    listeners.push(bind.kind === 'tcp' ? { ...listener, bind: { ...bind, port: trial.port } } : listener);
+  }
+  return { ...config, listeners };
+}
+
+export function bindSentence(bind: Bind, code: string, holder: string | null): string {
+  const where = urlOf(bind);
+  if (code === 'EADDRINUSE') {
+    return `cannot listen on ${where}: it is in use${holder === null ? '' : ` by ${holder}`}`;
+  }
+  if (code === 'EACCES')
+    return `cannot listen on ${where}: not permitted (ports below 1024 need a privilege)`;
+  if (code === 'EADDRNOTAVAIL') return `cannot listen on ${where}: this machine has no such address`;
+  return `cannot listen on ${where}: ${code}`;
+}
+
+/** Secrets made for pools that have none: shared by the workers, gone with the process. */
+export function withSecrets(config: Config): Config {
+  return {
+    ...config,
+    pools: config.pools.map((pool) => {
+      const cookie = pool.affinity?.cookie;
+      if (pool.affinity === null || cookie === null || cookie === undefined || cookie.secrets.length > 0)
+        return pool;
+      const secrets = [randomBytes(32).toString('base64url')];
+      return { ...pool, affinity: { ...pool.affinity, cookie: { ...cookie, secrets } } };
+    }),
+  };
+}
