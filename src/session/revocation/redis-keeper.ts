@@ -28,6 +28,8 @@ const LOGINS_TOGETHER = 500;
 const GATHER_MS = 2;
 /** How often it is tried again to share what waits, ms. */
 const AGAIN_MS = 500;
+/** Tries to put back what Redis has lost, half a second or more apart. */
+const RESTORE_TRIES = 60;
 /** Longest that a start waits for all there is. */
 const START_MS = 30_000;
 
@@ -53,6 +55,7 @@ export class RedisKeeper implements RevocationKeeper {
   #feed: RevocationFeed | null = null;
   #listener: KeeperListener | null = null;
   #up = false;
+  #closed = false;
   /** Why the feed is down, or what is asked fails; empty: neither. */
   #why = 'not connected yet';
   #askWhy = '';
@@ -121,11 +124,22 @@ export class RedisKeeper implements RevocationKeeper {
   }
 
   async restore(records: readonly Revocation[]): Promise<void> {
-    try {
-      for (const record of records) await this.#send(record, true);
-    } catch {
-      // It is away again: when it is back, what it lacks is looked for again.
+    for (const record of records) if (!(await this.#putBack(record))) return;
+  }
+
+  /** Tries on while Redis comes up: the connection that heard of the loss may have been there before the one that is asked. */
+  async #putBack(record: Revocation): Promise<boolean> {
+    for (let tries = 0; tries < RESTORE_TRIES && !this.#closed; tries++) {
+      try {
+        await this.#link.becomeReady(ASK_MS);
+        await this.#send(record, true);
+        return true;
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+      }
     }
+    // It was away for long: when it is back, what it lacks is looked for again.
+    return false;
   }
 
   async take(id: string): Promise<Revocation | null> {
@@ -180,6 +194,7 @@ export class RedisKeeper implements RevocationKeeper {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#feed?.close();
     if (this.#loginTimer !== null) clearTimeout(this.#loginTimer);
     if (this.#againTimer !== null) clearTimeout(this.#againTimer);
