@@ -106,6 +106,19 @@ t.test('a Redis that has lost everything is given back what a replica knows', as
   t.ok(two.seen.revokes(subject(digestOf('any'))));
 });
 
+t.test(
+  'what is lost is put back once the connection for it is there, though that comes up late',
+  async (t) => {
+    const one = await replica('late');
+    const { record } = await one.revoke(session('s1'));
+    const keeper = new RedisKeeper({ spec: specOf(redis.url), prefix: 'later', entries: 10 });
+    t.teardown(() => keeper.close());
+    // It was made this moment, so that nothing is connected yet.
+    await keeper.restore([record]);
+    t.same(await redis.client.hkeys('{later}:revocations'), [record.id]);
+  },
+);
+
 t.test('garbage in Redis is dropped and counted, and hides nothing', async (t) => {
   const records = '{garbage}:revocations';
   const one = await replica('garbage');
