@@ -124,9 +124,15 @@ export function cookieOf(told: Told, name = 'limpet'): string {
   return line?.split(';')[0] ?? '';
 }
 
-/** Waits until `holds`; throws `what` after ten seconds. */
+/**
+ * How long a state is waited for, ms: three times what an upstream is kept out that a starved machine passed off as hung, so that no such
+ * moment fails a test that is about something else.
+ */
+const PATIENCE_MS = 30_000;
+
+/** Waits until `holds`; throws `what` when it is in vain. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + PATIENCE_MS;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`in vain: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

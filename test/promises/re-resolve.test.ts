@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import t from 'tap';
 import { type RunningLimpet, startLimpet } from '../kit/limpet.ts';
 import { nameService } from '../kit/name-service.ts';
-import { askPath, until } from '../kit/named-app.ts';
+import { askPath, calm, until } from '../kit/named-app.ts';
 import { freePort } from '../kit/ports.ts';
 
 /** The loopback net has many addresses: each stands for one container, all at the same port. */
@@ -60,6 +60,7 @@ t.test('a recreated container is followed at once, and no request fails meanwhil
             { name: 'other', url: `http://${OTHER}:${port}` },
           ],
           resolve: NEVER,
+          health: calm,
           affinity: { cookie: { secrets: ['a secret of this test only'] } },
         },
       },
@@ -95,7 +96,7 @@ t.test('an upstream all alone is followed as well, with health switched off too'
           default: {
             upstreams: [{ name: 'app', url: `http://app.test:${port}` }],
             resolve: NEVER,
-            ...(health ? {} : { health: { passive: false } }),
+            health: health ? calm : { passive: false },
           },
         },
       },
@@ -125,7 +126,15 @@ t.test('of a name with several addresses the next is taken when one is not to be
   const old = await listen(OLD, port);
   await listen(NEW, port);
   const limpet = await startLimpet(
-    { pools: { default: { upstreams: [{ name: 'app', url: `http://app.test:${port}` }], resolve: NEVER } } },
+    {
+      pools: {
+        default: {
+          upstreams: [{ name: 'app', url: `http://app.test:${port}` }],
+          resolve: NEVER,
+          health: calm,
+        },
+      },
+    },
     { owner: t, env: names.env },
   );
   await until('the first answers', async () => (await askPath(limpet.port, '/')).body === OLD);
@@ -140,7 +149,15 @@ t.test('a name is looked up again as often as `resolve` says, though nothing fai
   await listen(OLD, port);
   await listen(NEW, port);
   const limpet = await startLimpet(
-    { pools: { default: { upstreams: [{ name: 'app', url: `http://app.test:${port}` }], resolve: '1s' } } },
+    {
+      pools: {
+        default: {
+          upstreams: [{ name: 'app', url: `http://app.test:${port}` }],
+          resolve: '1s',
+          health: calm,
+        },
+      },
+    },
     { owner: t, env: names.env },
   );
   await until('the first answers', async () => (await askPath(limpet.port, '/')).body === OLD);
@@ -164,6 +181,7 @@ t.test(
               { name: 'other', url: `http://${OTHER}:${port}` },
             ],
             resolve: NEVER,
+            health: calm,
           },
         },
         log: { format: 'json' },
