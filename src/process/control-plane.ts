@@ -12,6 +12,7 @@ import { systemTimers } from '../base/timers.ts';
 import type { Bind, Config } from '../config/config.ts';
 import { HealthBoard, type HealthChange } from '../health/health-board.ts';
 import { droppedLines, takeBatch } from '../observe/access-log.ts';
+import { EventHub } from '../observe/event-hub.ts';
 import { LogSink } from '../observe/log-sink.ts';
 import { type Logger, makeLogger } from '../observe/logger.ts';
 import { MetricShelf } from '../observe/metric-shelf.ts';
@@ -60,6 +61,8 @@ export class ControlPlane {
   /** Keys that the tokens of sessions are signed with; null: no session has any. */
   readonly signing: SigningKeys | null;
   readonly news: WorkerNews;
+  /** What happens, for whoever watches on the admin side. */
+  readonly events = new EventHub(systemClock.wallMs);
   stopping = false;
   /** Clients that all workers together hold at most. */
   readonly #connectionsMax: number;
@@ -320,6 +323,13 @@ export class ControlPlane {
       { pool, upstream: name, from, to, why },
       'the health of an upstream changed',
     );
+    this.events.publish('health', bad ? 'warn' : 'info', `${pool}/${name} is ${to}: ${why}`, {
+      pool,
+      upstream: name,
+      from,
+      to,
+      why,
+    });
     if (to !== 'ejected') return;
     const hung = from === 'suspected';
     const own = this.shelf.own;
