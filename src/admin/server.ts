@@ -6,6 +6,7 @@ import { answer, makeApp } from './app.ts';
 import { type Actor, TokenTable } from './auth.ts';
 import { isForeignOrigin, isOwnHost } from './browser-guard.ts';
 import { addContinuityRoute } from './routes/continuity.ts';
+import { addEventsRoute } from './routes/events.ts';
 import { addKeysRoute } from './routes/keys.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 import { addPointerRoute } from './routes/pointer.ts';
@@ -94,6 +95,7 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
     addRevocationRoutes(guarded, view, logger);
     addContinuityRoute(guarded, view);
     addUpstreamRoutes(guarded, view, logger);
+    addEventsRoute(guarded, view);
   });
   return app;
 }

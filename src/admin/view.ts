@@ -1,4 +1,5 @@
 // What the admin side may see and change: the main thread implements it, the routes know nothing else of the house.
+import type { EventHub } from '../observe/event-hub.ts';
 import type { PublishedKeys } from '../session/phantom/signing-keys.ts';
 import type { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { Observed, Wanted } from '../upstream/upstream-table.ts';
@@ -170,6 +171,8 @@ export interface AdminView {
   continuity(): readonly ContinuityView[];
   /** Ends sessions, and lifts that again; null: no session is checked. */
   readonly revocations: Pick<RevocationRegistry, 'revoke' | 'lift' | 'page'> | null;
+  /** What happens, as it happens. */
+  readonly events: Pick<EventHub, 'last' | 'since' | 'listen'>;
   ready(): Readiness;
   /** The public keys of tokens; null: no session has any. */
   keys(): PublishedKeys | null;

@@ -54,6 +54,11 @@ export class EventHub {
     for (const listener of this.#listeners) listener(event);
   }
 
+  /** Id of the newest; 0: nothing has happened yet. */
+  get last(): number {
+    return this.#last;
+  }
+
   /** Those after `id` that are still kept, oldest first; 0: all of them. */
   since(id: number): readonly HouseEvent[] {
     return this.#kept.filter((event) => event.id > id);

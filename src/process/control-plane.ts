@@ -76,7 +76,7 @@ export class ControlPlane {
     this.workers = workers;
     this.sink = new LogSink({ fd: 1, format: config.log.format, isTerminal: process.stdout.isTTY === true });
     this.log = makeLogger(config.log, this.sink);
-    this.news = new WorkerNews(this.log);
+    this.news = new WorkerNews(this.log, this.events);
     this.slots = assignSlots(config);
     this.table = new UpstreamTable(UpstreamTable.allocate(rowsOf(config), workers));
     this.table.beginTurns(systemRandom());
@@ -127,9 +127,8 @@ export class ControlPlane {
       signing: () => this.signing?.state ?? null,
       onMessage: (worker, message, account) => this.#hear(worker, message, account),
       onDeath: (worker, why) => {
-        this.news.forget(worker);
         this.shelf.own.values[this.shelf.own.counter('limpet_worker_restarts_total', {})]!++;
-        this.log.error({ worker, why }, 'a worker died and is replaced');
+        this.news.died(worker, why);
       },
     });
   }
@@ -215,6 +214,7 @@ export class ControlPlane {
     this.stopping = true;
     const { delayMs, deadlineMs } = this.config.shutdown;
     this.log.info({ why, delayMs, deadlineMs }, 'stopping');
+    this.events.publish('process', 'info', `stopping: ${why}`, { delayMs, deadlineMs });
     if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     const cut = await this.crew.drain(deadlineMs);
     if (cut > 0) this.log.warn({ connections: cut }, 'the deadline came: connections were cut');

@@ -12,6 +12,7 @@ import type {
 import { estimateUsers } from '../affinity/users.ts';
 import type { Bind, Config } from '../config/config.ts';
 import type { HealthBoard } from '../health/health-board.ts';
+import type { EventHub } from '../observe/event-hub.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import type { Exposition, PoolGauges, RevocationGauges, UpstreamGauges } from '../observe/prometheus.ts';
 import type { SlottedUpstream } from '../plan/slots.ts';
@@ -33,6 +34,7 @@ export interface ViewSource {
   readonly slots: readonly SlottedUpstream[];
   readonly crew: { readonly listening: number };
   readonly stopping: boolean;
+  readonly events: EventHub;
   /** Keys of tokens; null: no session has any. */
   readonly signing: { readonly published: PublishedKeys } | null;
   /** Null: no session is checked. */
@@ -132,6 +134,10 @@ export class ControlView implements AdminView {
     if (told.length === 0) return null;
     const up = told.reduce((sum, { cells }) => sum + cells[0]!, 0) >= workers;
     return { up, why: up ? '' : (news.pushes.whyAway(session) ?? '') };
+  }
+
+  get events(): EventHub {
+    return this.#source.events;
   }
 
   get revocations(): RevocationRegistry | null {

@@ -1,5 +1,6 @@
-// What workers say of stores, keys, moves and faults, told in the log: each thing once, and no more lines than somebody would read.
+// What workers say of stores, keys, moves and faults, told in the log and as events: each thing once, and no more lines than somebody would read.
 import { systemClock } from '../base/clock.ts';
+import type { EventHub } from '../observe/event-hub.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { KeysChange } from '../session/crypto/public-keys.ts';
 import { StoreReports } from './store-reports.ts';
@@ -7,28 +8,44 @@ import { StoreReports } from './store-reports.ts';
 /** Moves that are told one by one in a second; the rest is in the metric. */
 const MOVES_TOLD_PER_S = 20;
 
+const STORE_WORDS = { up: 'answers all workers', away: 'is away' };
+const PUSH_WORDS = { up: 'tells all workers of changes', away: 'does not tell of changes' };
+
 export class WorkerNews {
   /** For which workers a store is away. */
   readonly stores = new StoreReports();
   /** Whom a store does not tell of changes. */
   readonly pushes = new StoreReports();
   readonly #log: Logger;
+  readonly #events: EventHub;
   #bugToldAtMs = Number.NEGATIVE_INFINITY;
-  #movesToldAtMs = 0;
+  #movesToldAtMs = Number.NEGATIVE_INFINITY;
   #movesTold = 0;
+  #movesUntold = 0;
 
-  constructor(log: Logger) {
+  constructor(log: Logger, events: EventHub) {
     this.#log = log;
+    this.#events = events;
   }
 
-  /** The worker is no more. */
-  forget(worker: number): void {
+  /** The worker is no more, and another takes its place. */
+  died(worker: number, why: string): void {
+    this.#log.error({ worker, why }, 'a worker died and is replaced');
+    // The stack is for the log.
+    const line = why.split('\n', 1)[0]!;
+    this.#events.publish('worker', 'error', `worker ${worker} died and is replaced: ${line}`, { worker });
+    this.#forget(worker);
+  }
+
+  #forget(worker: number): void {
     this.stores.forget(worker);
     this.pushes.forget(worker);
   }
 
   store(worker: number, session: string, up: boolean, why: string | null): void {
+    const wasUp = this.stores.whyAway(session) === null;
     this.stores.tell(worker, session, up, why ?? '');
+    this.#turned('store', session, wasUp, this.stores.whyAway(session));
     if (up) this.#log.info({ worker, session }, 'the store of sessions answers');
     else
       this.#log.warn(
@@ -38,13 +55,24 @@ export class WorkerNews {
   }
 
   vouched(worker: number, session: string, up: boolean, why: string | null): void {
+    const wasUp = this.pushes.whyAway(session) === null;
     this.pushes.tell(worker, session, up, why ?? '');
+    this.#turned('push', session, wasUp, this.pushes.whyAway(session));
     if (up) this.#log.info({ worker, session }, 'the store of sessions tells of changes');
     else
       this.#log.warn(
         { worker, session, why },
         'the store of sessions does not tell of changes; verdicts stand for their ttl until it does',
       );
+  }
+
+  /** One event for all workers: when the first loses it, and when the last has it again. `why`: null when all have it. */
+  #turned(what: 'store' | 'push', session: string, wasUp: boolean, why: string | null): void {
+    const up = why === null;
+    if (wasUp === up) return;
+    const does = what === 'store' ? STORE_WORDS : PUSH_WORDS;
+    const text = `the store of the sessions ${session} ${up ? does.up : `${does.away}: ${why}`}`;
+    this.#events.publish('store', up ? 'info' : 'warn', text, { session, what, up, why: why ?? '' });
   }
 
   keys(worker: number, session: string, { up, why, kept }: KeysChange): void {
@@ -68,10 +96,22 @@ export class WorkerNews {
 
   moved(pool: string, from: string, to: string): void {
     const nowMs = systemClock.nowMs();
+    this.#movesUntold++;
     if (nowMs - this.#movesToldAtMs >= 1000) {
       this.#movesToldAtMs = nowMs;
       this.#movesTold = 0;
+      this.#tellMove(pool, from, to);
     }
     if (this.#movesTold++ < MOVES_TOLD_PER_S) this.#log.info({ pool, from, to }, 'a user was moved');
+  }
+
+  /** One event a second stands for all since the last: events that are kept are few, and a move is the least of them. */
+  #tellMove(pool: string, from: string, to: string): void {
+    const more = this.#movesUntold - 1;
+    this.#movesUntold = 0;
+    const left = from === '' ? 'an upstream that left' : from;
+    const others = more === 0 ? '' : `; ${more} more ${more === 1 ? 'move' : 'moves'} before it`;
+    const text = `a user of ${pool} moved from ${left} to ${to}${others}`;
+    this.#events.publish('moved', 'info', text, { pool, from, to, more });
   }
 }

@@ -10,6 +10,7 @@ import type {
   UpstreamView,
 } from '../../src/admin/view.ts';
 import type { AdminToken, Bind } from '../../src/config/config.ts';
+import { EventHub } from '../../src/observe/event-hub.ts';
 import { type Logger, makeLogger } from '../../src/observe/logger.ts';
 import type { PublishedKeys } from '../../src/session/phantom/signing-keys.ts';
 
@@ -18,6 +19,7 @@ export class FakeView implements AdminView {
   readiness: Readiness = { ok: true, why: '' };
   published: PublishedKeys | null = null;
   metricsText = 'limpet_config_generation 1\n';
+  readonly events = new EventHub(() => 0);
   readonly changes: (UpstreamChange & { readonly upstream: string })[] = [];
   #upstreams: UpstreamView[] = ['blue', 'green', '127.0.0.1:3001', '/run/app.sock'].map((name) => ({
     pool: 'shop',

@@ -14,6 +14,7 @@ POST  /api/v1/revocations              {"session": ID}, {"token": TOKEN}, {"user
 GET   /api/v1/sessions/continuity      which pools lose sessions when another instance answers
 GET   /api/v1/upstreams                every upstream: wanted, observed, why, load, users
 PATCH /api/v1/upstreams/POOL/NAME      {"wanted": "ready" | "drain" | "maintenance", "weight": NUMBER}
+GET   /api/v1/events                   what happens, as it happens (server-sent events); Last-Event-ID says from where
 
 Names in a path are percent-encoded.
 `;
