@@ -51,7 +51,8 @@ export function compileRequestEdits(spec: EditSpec, policy: RequestPolicy): Fiel
   }
   actions[FIELD.xForwarded] = policy.trusted ? ACTION.pass : ACTION.drop;
   // Written by the head writer: with our own hop added, or made when there is none.
-  for (const id of [FIELD.xForwardedFor, FIELD.forwarded, FIELD.xRequestId])
+  const { xForwardedFor, forwarded, xRequestId, traceparent, tracestate } = FIELD;
+  for (const id of [xForwardedFor, forwarded, xRequestId, traceparent, tracestate])
     if (policy.trusted) actions[id] = ACTION.special;
   actions[FIELD.proxy] = ACTION.drop;
   actions[FIELD.limpet] = ACTION.drop;

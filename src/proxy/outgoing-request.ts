@@ -12,6 +12,7 @@ import { BodyRelay, layUnchunked } from './body-relay.ts';
 import type { ClientSide } from './client-side.ts';
 import type { Plane } from './plane.ts';
 import { type CookieWriter, layRequest, type RequestMark } from './request-writer.ts';
+import { layParent, type OwnTrace } from './trace-writer.ts';
 import { withholdSession } from './withholding.ts';
 
 const CRLF = latin1Bytes('\r\n');
@@ -31,6 +32,7 @@ export class OutgoingRequest {
     targetEnd: 0,
     hostStart: 0,
     hostEnd: 0,
+    traceStart: 0,
     upgradeStart: 0,
     upgradeEnd: 0,
   };
@@ -69,15 +71,24 @@ export class OutgoingRequest {
     this.#plane = plane;
   }
 
-  /** Lays the head out. False when it does not fit, which only edits and affinity together could bring about. */
-  begin(head: RequestHead, plan: RoutePlan, side: ClientSide, cookie: CookieWriter): boolean {
+  /**
+   * Lays the head out. False when it does not fit, which only edits and affinity together could bring about. `trace`: of a request that
+   * is traced.
+   */
+  begin(
+    head: RequestHead,
+    plan: RoutePlan,
+    side: ClientSide,
+    cookie: CookieWriter,
+    trace: OwnTrace | null = null,
+  ): boolean {
     const plane = this.#plane;
     const out = plane.writers.take();
     const upgrade = head.upgrade >= 0;
     const mark = this.mark;
     this.head = out;
     this.#plan = plan;
-    layRequest(out, head, plan, side, cookie, plane.randomBytes, mark, upgrade);
+    layRequest(out, head, plan, side, cookie, plane.randomBytes, mark, upgrade, trace);
     this.#headLength = out.length;
     this.sessionLines = '';
     this.token = null;
@@ -110,6 +121,11 @@ export class OutgoingRequest {
     if (withheld === null || this.head === null) return;
     withholdSession(this.head, this.mark, withheld);
     this.#headLength = this.head.length;
+  }
+
+  /** Names the span of the try that comes next as the parent of the upstream's own. Before its head is sent. */
+  tellSpan(id: string): void {
+    if (this.head !== null) layParent(this.head.bytes, this.mark, id);
   }
 
   /** Body bytes from the client. Returns the offset behind the last byte that is the body's; see `body` for its end and its faults. */

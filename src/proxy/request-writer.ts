@@ -10,6 +10,7 @@ import type { HeadFields } from '../wire/head-fields.ts';
 import { FORM, type RequestHead } from '../wire/request-head.ts';
 import { METHOD } from '../wire/request-method.ts';
 import type { ClientSide } from './client-side.ts';
+import { layTrace, type OwnTrace, type TraceMark } from './trace-writer.ts';
 
 const CRLF = latin1Bytes('\r\n');
 const VERSION = latin1Bytes(' HTTP/1.1\r\n');
@@ -17,8 +18,6 @@ const HOST = latin1Bytes('Host: ');
 const FORWARDED_HOST = latin1Bytes('X-Forwarded-Host: ');
 const FORWARDED_FOR = latin1Bytes('X-Forwarded-For: ');
 const REQUEST_ID = latin1Bytes('X-Request-Id: ');
-const TRACEPARENT = latin1Bytes('traceparent: 00-');
-const TRACE_SAMPLED = latin1Bytes('-00\r\n');
 const UPGRADE = latin1Bytes('Connection: Upgrade\r\nUpgrade: ');
 const TE_TRAILERS = latin1Bytes('Connection: TE\r\nTE: trailers\r\n');
 const MAX_FORWARDS = latin1Bytes('Max-Forwards: ');
@@ -33,7 +32,7 @@ export interface CookieWriter {
 }
 
 /** Where the request id stands in what was laid out last, for logs and error pages. */
-export interface RequestMark {
+export interface RequestMark extends TraceMark {
   idStart: number;
   idEnd: number;
   /** Method, space and target as forwarded start at 0; this is where the target ends. */
@@ -49,6 +48,7 @@ export interface RequestMark {
 /**
  * Lays out everything of the head but its end: the caller appends what depends on the attempt (`Host` of the upstream, the moved
  * mark, the framing of a chunked body, `Expect`) and the empty line. `upgrade`: the request asks for a tunnel that is allowed.
+ * `trace`: where the request is traced, what goes on as its trace.
  */
 export function layRequest(
   out: ByteWriter,
@@ -59,6 +59,7 @@ export function layRequest(
   random: RandomBytes,
   mark: RequestMark,
   upgrade: boolean,
+  trace: OwnTrace | null,
 ): void {
   const bytes = head.fields.bytes;
   layRequestLine(out, head, plan.rewrite);
@@ -86,7 +87,8 @@ export function layRequest(
     out.block(CRLF);
   }
   if (plan.rewrite !== null && plan.rewrite.prefixLine !== null) out.block(plan.rewrite.prefixLine);
-  layIds(out, head, side, random, mark);
+  layId(out, head, side, random, mark);
+  layTrace(out, head.fields, side.trusted, edits, random, mark, trace);
   if (plan.http.forwarded) layForwarded(out, head, side);
   if (plan.via !== null) layVia(out, plan.via, head.minor);
   if (head.fields.first[FIELD.maxForwards]! >= 0) layMaxForwards(out, head);
@@ -229,8 +231,8 @@ function layJoined(out: ByteWriter, fields: HeadFields, id: number): void {
   }
 }
 
-/** `X-Request-Id` (128 bits where we make it) and `traceparent` (W3C Trace Context, level 1; not sampled). */
-function layIds(
+/** `X-Request-Id`: what a trusted proxy calls it, else 128 fresh random bits. */
+function layId(
   out: ByteWriter,
   head: RequestHead,
   side: ClientSide,
@@ -249,16 +251,6 @@ function layIds(
   }
   mark.idEnd = out.length;
   out.block(CRLF);
-  if (side.trusted && fields.first[FIELD.traceparent]! >= 0) return;
-  out.block(TRACEPARENT);
-  const at = random.take(24);
-  // An all-zero id is invalid: one bit is always set.
-  random.bytes[at]! |= 1;
-  random.bytes[at + 16]! |= 1;
-  out.hexBytes(random.bytes, at, 16);
-  out.byte(0x2d);
-  out.hexBytes(random.bytes, at + 16, 8);
-  out.block(TRACE_SAMPLED);
 }
 
 /** `Forwarded` (RFC 7239), for routes that ask for it; a trusted proxy's elements come first. */

@@ -17,6 +17,7 @@ const MARKS = [
   'targetEnd',
   'hostStart',
   'hostEnd',
+  'traceStart',
   'upgradeStart',
   'upgradeEnd',
 ] as const satisfies readonly (keyof RequestMark)[];

@@ -87,7 +87,16 @@ t.test(
       plan: null,
       method: METHOD.GET,
       requestHead: null,
-      mark: { idStart: 0, idEnd: 0, targetEnd: 0, hostStart: 0, hostEnd: 0, upgradeStart: 0, upgradeEnd: 0 },
+      mark: {
+        idStart: 0,
+        idEnd: 0,
+        targetEnd: 0,
+        hostStart: 0,
+        hostEnd: 0,
+        traceStart: 0,
+        upgradeStart: 0,
+        upgradeEnd: 0,
+      },
       session: { standing: null },
       homing: { withholds: false, placeBefore: () => 0 },
     };
