@@ -9,11 +9,18 @@ const KEPT_MAX = 1024;
 /** A stock of one thread. */
 export class WriterStock {
   readonly #kept: ByteWriter[] = [];
-  readonly #maxBytes: number;
+  #maxBytes: number;
 
   /** `maxBytes`: what one writer may grow to. */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
+  }
+
+  /** From now on one may grow to `maxBytes`. */
+  bound(maxBytes: number): void {
+    if (maxBytes === this.#maxBytes) return;
+    this.#maxBytes = maxBytes;
+    this.#kept.length = 0;
   }
 
   take(): ByteWriter {
@@ -23,6 +30,7 @@ export class WriterStock {
   /** Takes a writer back; nobody may use it any more. */
   give(writer: ByteWriter): void {
     if (writer.bytes.length > KEPT_BYTES_MAX || this.#kept.length >= KEPT_MAX) return;
+    if (writer.maxBytes !== this.#maxBytes) return;
     writer.reset();
     this.#kept.push(writer);
   }

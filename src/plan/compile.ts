@@ -1,5 +1,6 @@
-// Compiles a config into what one worker reads: upstreams, pools, routes; once, at start.
+// Compiles a config into what one worker reads: upstreams, pools, routes; at start and at each reload, which keeps what has not changed.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { LearnedMemory } from '../affinity/learned.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Random } from '../base/random.ts';
@@ -13,12 +14,14 @@ import { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { compileRoute, type FixedAnswer, type RoutePlan } from './route-plan.ts';
 import { RouteTable } from './route-table.ts';
-import { assignSlots } from './slots.ts';
+import { assignSlots, firstRows, type Rows } from './slots.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 
 /** What compiling needs beside the config. */
 export interface CompileInput {
   readonly config: Config;
+  /** Rows and numbers of its parts; left out: those of a config that is the only one. */
+  readonly rows?: Rows;
   readonly table: UpstreamTable;
   /** Learned affinity's shared tables, by pool name. */
   readonly learned: ReadonlyMap<string, LearnedMemory>;
@@ -35,22 +38,51 @@ export interface CompileInput {
   readonly jwks: FixedAnswer | null;
 }
 
+/** An upstream in place of another in the same row: to take over its idle connections when it comes into force. */
+export interface Succession {
+  readonly from: Upstream;
+  readonly to: Upstream;
+}
+
 /** A compiled config. */
 export interface Compiled {
+  readonly config: Config;
   readonly upstreams: readonly Upstream[];
   readonly pools: readonly Pool[];
   readonly plans: readonly RoutePlan[];
   readonly routes: RouteTable<RoutePlan>;
   readonly trustedProxies: TrustedProxies;
+  /** Guards by the names of their blocks, as JSON. */
+  readonly guards: ReadonlyMap<string, SessionGuard>;
+  readonly successions: readonly Succession[];
 }
 
-/** Compiles. `config` comes from the loader, which has checked all that can be wrong. */
-export function compile(input: CompileInput): Compiled {
+/**
+ * Compiles. `config` comes from the loader, which has checked all that can be wrong. `before`: the config in force, whose upstreams, pools and
+ * guards go on where they would be made the same; nothing of it is changed.
+ */
+export function compile(input: CompileInput, before: Compiled | null = null): Compiled {
   const { config, table } = input;
-  const upstreams = assignSlots(config).map(
-    ({ slot, position, pool, upstream }) => new Upstream(specOf(slot, position, pool, upstream), table),
-  );
-  const pools = config.pools.map((pool, id) => makePool(input, pool, id, upstreams));
+  const rows = input.rows ?? firstRows(config);
+  const successions: Succession[] = [];
+  const oldBySlot = new Map(before?.upstreams.map((upstream) => [upstream.slot, upstream]));
+  const upstreams = assignSlots(config, rows).map(({ slot, position, pool, upstream }) => {
+    const spec = specOf(slot, position, pool, upstream);
+    const old = oldBySlot.get(slot);
+    if (old !== undefined && isDeepStrictEqual(old.spec, spec)) return old;
+    const fresh = new Upstream(spec, table);
+    if (old !== undefined) {
+      fresh.address = old.address;
+      fresh.speaksOld = old.speaksOld;
+      if (isDeepStrictEqual(old.spec.tls, spec.tls) && old.spec.authority === spec.authority)
+        successions.push({ from: old, to: fresh });
+    }
+    return fresh;
+  });
+  const pools = config.pools.map((pool, at) => {
+    const own = upstreams.filter((u) => u.spec.poolName === pool.name);
+    return keptPool(input, pool, own, before) ?? makePool(input, pool, rows.pools[at]!, own);
+  });
   const byName = new Map(pools.map((pool) => [pool.name, pool]));
   const configs = new Map(config.pools.map((pool) => [pool.name, pool]));
   // Routes with the same blocks share a guard, so that a connection's memory serves them all.
@@ -58,23 +90,52 @@ export function compile(input: CompileInput): Compiled {
   const guardOf = (names: readonly string[]): SessionGuard | null => {
     if (names.length === 0) return null;
     const key = JSON.stringify(names);
-    const guard = guards.get(key) ?? new SessionGuard(names.map((name) => verifierOf(input, name)));
+    const known = guards.get(key);
+    if (known !== undefined) return known;
+    const verifiers = names.map((name) => verifierOf(input, name));
+    const old = before?.guards.get(key);
+    const same = old?.verifiers.every((verifier, at) => verifier === verifiers[at]) ?? false;
+    const guard = same ? old! : new SessionGuard(verifiers);
     guards.set(key, guard);
     return guard;
   };
-  const plans = config.routes.map((route, index) => {
+  const plans = config.routes.map((route, at) => {
     const name = route.action.kind === 'pool' ? route.action.pool : null;
     const pool = name === null ? null : (byName.get(name) ?? null);
     const hostMode = name === null ? 'keep' : (configs.get(name)?.host ?? 'keep');
-    return compileRoute(route, index, pool, hostMode, guardOf(route.sessions), input.jwks);
+    return compileRoute(route, rows.routes[at]!, pool, hostMode, guardOf(route.sessions), input.jwks);
   });
   return {
+    config,
     upstreams,
     pools,
     plans,
     routes: new RouteTable(plans),
     trustedProxies: new TrustedProxies(config.trustedProxies),
+    guards,
+    successions,
   };
+}
+
+/** The pool that goes on, its line, budget and all that it remembers: where the config says the same of it, and its upstreams are the same. */
+function keptPool(
+  input: CompileInput,
+  pool: PoolConfig,
+  upstreams: readonly Upstream[],
+  before: Compiled | null,
+): Pool | null {
+  const old = before?.pools.find(({ name }) => name === pool.name);
+  const oldConfig = before?.config.pools.find(({ name }) => name === pool.name);
+  if (old === undefined || oldConfig === undefined) return null;
+  const { learned, trails } = old.spec.memories;
+  const same =
+    old.upstreams.length === upstreams.length &&
+    old.upstreams.every((upstream, at) => upstream === upstreams[at]) &&
+    learned === (input.learned.get(pool.name) ?? null) &&
+    trails === (input.trails?.get(pool.name) ?? null) &&
+    // Weights, and what the operator wants, are read from the shared table.
+    isDeepStrictEqual({ ...oldConfig, upstreams: [] }, { ...pool, upstreams: [] });
+  return same ? old : null;
 }
 
 function specOf(slot: number, position: number, pool: PoolConfig, upstream: UpstreamConfig) {
@@ -106,8 +167,8 @@ function verifierOf(input: CompileInput, name: string): SessionVerifier {
   return verifier;
 }
 
-function makePool(input: CompileInput, pool: PoolConfig, id: number, all: readonly Upstream[]): Pool {
-  const upstreams = all.filter((u) => u.spec.poolName === pool.name);
+function makePool(input: CompileInput, pool: PoolConfig, id: number, upstreams: readonly Upstream[]): Pool {
+  const learned = input.learned.get(pool.name) ?? null;
   const affinity =
     pool.affinity === null
       ? null
@@ -115,7 +176,7 @@ function makePool(input: CompileInput, pool: PoolConfig, id: number, all: readon
           pool.affinity,
           pool.name,
           upstreams.map((u) => u.name),
-          input.learned.get(pool.name) ?? null,
+          learned,
           input.wallMs(),
         );
   return new Pool({
@@ -129,6 +190,7 @@ function makePool(input: CompileInput, pool: PoolConfig, id: number, all: readon
     failureStatuses: pool.health.passive?.statuses ?? [],
     affinity,
     trails: makeTrails(input, pool),
+    memories: { learned, trails: input.trails?.get(pool.name) ?? null },
     table: input.table,
     random: input.random,
     worker: input.worker,

@@ -1,5 +1,15 @@
-// Which row of the shared table each upstream has: the same count on the main thread and in every worker.
+// Which row of the shared table each upstream has, and which number each pool and route: the same on the main thread and in every worker.
 import type { Config, PoolConfig, UpstreamConfig } from '../config/config.ts';
+
+/** Rows and numbers of everything in a config. The main thread's SlotBook keeps them over reloads. Structured-cloneable. */
+export interface Rows {
+  /** Row of each upstream in the shared table, by pool, then by position in it. */
+  readonly upstreams: readonly (readonly number[])[];
+  /** Number of each pool: its cell in the columns that pools have. */
+  readonly pools: readonly number[];
+  /** Number of each route, by which its metrics are found. */
+  readonly routes: readonly number[];
+}
 
 /** One upstream with its row. */
 export interface SlottedUpstream {
@@ -11,15 +21,27 @@ export interface SlottedUpstream {
   readonly upstream: UpstreamConfig;
 }
 
-/** Rows in config order, pool after pool. */
-export function assignSlots(config: Config): SlottedUpstream[] {
-  const slotted: SlottedUpstream[] = [];
-  config.pools.forEach((pool, poolId) => {
-    pool.upstreams.forEach((upstream, position) => {
-      slotted.push({ slot: slotted.length, position, poolId, pool, upstream });
-    });
-  });
-  return slotted;
+/** What a config gets that is the only one: everything in its order. */
+export function firstRows(config: Config): Rows {
+  let slot = 0;
+  return {
+    upstreams: config.pools.map(({ upstreams }) => upstreams.map(() => slot++)),
+    pools: config.pools.map((_, id) => id),
+    routes: config.routes.map((_, index) => index),
+  };
+}
+
+/** Upstreams in config order, pool after pool. */
+export function assignSlots(config: Config, rows: Rows = firstRows(config)): SlottedUpstream[] {
+  return config.pools.flatMap((pool, at) =>
+    pool.upstreams.map((upstream, position) => ({
+      slot: rows.upstreams[at]![position]!,
+      position,
+      poolId: rows.pools[at]!,
+      pool,
+      upstream,
+    })),
+  );
 }
 
 /** Rows that a table for `config` needs: pools have cells of their own in some columns, so at least one a pool. */

@@ -1,5 +1,6 @@
 // A named set of upstreams as one worker uses it: who may be asked, who is chosen, and how many at once.
 
+import type { LearnedMemory } from '../affinity/learned.ts';
 import type { Avoid, Balancer, Candidate } from '../balance/balancer.ts';
 import { BALANCER_KINDS } from '../balance/kinds.ts';
 import type { BalanceOptions } from '../balance/options.ts';
@@ -29,6 +30,8 @@ export interface PoolSpec {
   readonly affinity: PoolAffinity | null;
   /** What is known of the app's sessions, to see which it loses; null: they are not watched. */
   readonly trails: SessionTrails | null;
+  /** What `affinity` and `trails` remember in: a reload keeps the pool only with the same. */
+  readonly memories: { readonly learned: LearnedMemory | null; readonly trails: LearnedMemory | null };
   readonly table: UpstreamTable;
   readonly random: Random;
   readonly worker: number;

@@ -158,7 +158,7 @@ export class AdmissionDesk {
     const head = plane.requestHead;
     const bodyless =
       head.framing === FRAMING.none || (head.framing === FRAMING.length && head.contentLength === 0);
-    const keep = head.keepAlive && bodyless && !plane.stopping;
+    const keep = head.keepAlive && bodyless && !connection.stopping;
     const requestId = requestIdOf(head, connection.side, plane.randomBytes);
     const to = {
       requestId,

@@ -51,12 +51,16 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.home = home;
     this.socket = socket;
     socket.owner = this;
-    home.plane.deadlines.arm(this, home.plane.deadlines.nowMs + home.plane.idleMs);
+    home.plane.deadlines.arm(this, home.plane.deadlines.nowMs + home.idleMs);
   }
 
   get side(): ClientSide {
     this.#side ??= this.home.sideOf(this.socket);
     return this.#side;
+  }
+
+  get stopping(): boolean {
+    return this.home.stopping;
   }
 
   get #deadlines(): Deadlines {
@@ -235,7 +239,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   onDeadline(nowMs: number): void {
     switch (this.#phase) {
       case PHASE.idle:
-        if (this.home.plane.stopping && this.socket.pendingBytes > 0) this.drain();
+        if (this.home.stopping && this.socket.pendingBytes > 0) this.drain();
         else this.#closeNow();
         return;
       case PHASE.head: {
@@ -346,7 +350,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.#phase = PHASE.idle;
     this.#times.begin();
     this.#resume();
-    plane.deadlines.arm(this, plane.deadlines.nowMs + plane.idleMs);
+    plane.deadlines.arm(this, plane.deadlines.nowMs + this.home.idleMs);
   }
 
   #dropExchange(): void {
@@ -404,7 +408,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
 
   /** The worker stops: an idle connection has a little time for a request that is on its way, and closes after the answer, as a busy one does. */
   drain(): void {
-    if (this.#phase === PHASE.idle) this.#deadlines.arm(this, this.#deadlines.nowMs + this.home.plane.idleMs);
+    if (this.#phase === PHASE.idle) this.#deadlines.arm(this, this.#deadlines.nowMs + this.home.idleMs);
   }
 
   /** The deadline of the shutdown has come. */

@@ -17,49 +17,60 @@ import type { MetricBook } from '../observe/metric-book.ts';
 import { compile } from '../plan/compile.ts';
 import { JwksAnswer } from '../plan/jwks-answer.ts';
 import { homesWanted } from '../plan/session-homes.ts';
+import type { Rows } from '../plan/slots.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { OpenSession } from '../session/open-session.ts';
 import type { SigningState } from '../session/phantom/signing-keys.ts';
 import { TokenSigner } from '../session/phantom/token-signer.ts';
 import { NO_REVOCATIONS, type Revocations } from '../session/revocations.ts';
-import { READ_BYTES, SocketMaker } from '../socket/handle-socket.ts';
+import { SocketMaker } from '../socket/handle-socket.ts';
 import type { Address, Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { DateField } from '../wire/local-reply.ts';
-import { RequestHead } from '../wire/request-head.ts';
-import { ResponseHead } from '../wire/response-head.ts';
+import type { RequestHead } from '../wire/request-head.ts';
+import type { ResponseHead } from '../wire/response-head.ts';
 import { AccessDesk } from './access-desk.ts';
 import { AdmissionDesk } from './admission.ts';
 import { DoorKeeper } from './door-keeper.ts';
 import { Exchange } from './exchange.ts';
+import { Generations } from './generations.ts';
 import { Listener, type ListenerPlane } from './listener.ts';
+import { LivingGeneration } from './living-generation.ts';
 import { freePlaces } from './places.ts';
 import type { Accountable, Generation, PlaneReports } from './plane.ts';
 import { OUTCOME, PlaneMetrics } from './plane-metrics.ts';
-import { Replies } from './replies.ts';
+import type { Replies } from './replies.ts';
 import { SessionDesk } from './session-desk.ts';
 
-/** What a data plane is made from. */
-export interface DataPlaneInput {
+/** What one generation of the config is made from. */
+export interface GenerationInput {
   readonly config: Config;
   readonly generation: number;
-  readonly worker: number;
-  readonly workers: number;
-  readonly table: UpstreamTable;
+  /** Rows and numbers of its parts; left out: those of a config that is the only one. */
+  readonly rows?: Rows;
   readonly learned: ReadonlyMap<string, LearnedMemory>;
   /** The shared tables of the sessions that are watched, by pool name; left out: none are. */
   readonly trails?: ReadonlyMap<string, LearnedMemory>;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly book: MetricBook;
   readonly accessLog: AccessLog | null;
-  readonly reports: PlaneReports;
   /** The session blocks of the config, ready to check. */
   readonly sessions: readonly OpenSession[];
   /** What the tokens of sessions are signed with; null or left out: no session has any. */
   readonly signing?: SigningState | null;
   /** What has been revoked; left out: nothing ever is. */
   readonly revocations?: Revocations;
+}
+
+/** What a data plane is made from. */
+export interface DataPlaneInput extends GenerationInput {
+  readonly worker: number;
+  readonly workers: number;
+  readonly table: UpstreamTable;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly book: MetricBook;
+  readonly reports: PlaneReports;
+  /** A generation is over: nothing under way began under it any more. Left out: nobody asks. */
+  readonly onOver?: (over: LivingGeneration) => void;
   /** A check of a session that threw what it should not. */
   readonly onBug: (session: string, error: unknown) => void;
   /** Client connections that this worker may hold, and such as may be told at one time that there are too many. */
@@ -69,17 +80,10 @@ export interface DataPlaneInput {
   readonly direct?: boolean;
 }
 
-/**
- * How long an idle client is waited for when the worker stops, ms. Its next request may be on its way, and would be lost with a
- * connection that closes now: so long a round trip takes at the most, for nearly everybody.
- */
-const LAST_REQUEST_MS = 500;
 /** How often deadlines are looked at, ms: the error of every timeout. */
 const TICK_MS = 20;
 /** An answer's head and one read's body, newly framed, fit together. */
 const OUT_BYTES_MAX = 1 << 20;
-/** Fields of an answer; requests have their own limit in the config. */
-const RESPONSE_FIELDS_MAX = 256;
 /** A suspicion that goes on is told again this often, ms. */
 const TELL_EVERY_MS = 100;
 
@@ -92,33 +96,39 @@ export class DataPlane implements ListenerPlane {
   readonly random: Random;
   readonly randomBytes = new RandomBytes();
   readonly table: UpstreamTable;
-  readonly avoidSlots: number;
   readonly writers: WriterStock;
   readonly out = new ByteWriter(16 * 1024, OUT_BYTES_MAX);
-  readonly requestHead: RequestHead;
-  readonly responseHead: ResponseHead;
-  readonly replies: Replies;
   readonly doors: DoorKeeper;
   readonly metrics: PlaneMetrics;
-  readonly accessLog: AccessLog | null;
   readonly reports: PlaneReports;
   readonly admission: AdmissionDesk;
-  readonly generation: Generation;
-  readonly upstreams: readonly Upstream[];
-  readonly listeners: readonly Listener[];
-  stopping = false;
+  readonly generations: Generations;
+  /** Those that accept. */
+  listeners: readonly Listener[];
+  // What follows the generation in force.
+  generation: Generation;
+  requestHead: RequestHead;
+  responseHead: ResponseHead;
+  replies: Replies;
+  avoidSlots: number;
   idleMs: number;
+  accessLog: AccessLog | null;
+  #access: AccessDesk | null;
   /** Client connections open in this worker. */
   connections = 0;
   /** Of those, such as are being told that there are too many. */
   refusing = 0;
   readonly refusingMax: number;
+  readonly #in: DataPlaneInput;
   readonly #connectionsMax: number;
-  readonly #suspicion: readonly (SuspicionOptions | null)[];
-  readonly #access: AccessDesk | null;
+  readonly #date: DateField;
   readonly #sessions: SessionDesk;
-  readonly #signer: TokenSigner | null;
-  readonly #jwks: JwksAnswer | null;
+  /** Listeners that were taken out, and still have connections, each with the time at which those are cut, ms. */
+  #leaving: { readonly listener: Listener; readonly cutMs: number }[] = [];
+  #revocations: Revocations;
+  #signer: TokenSigner | null = null;
+  #jwks: JwksAnswer | null = null;
+  #signing: SigningState | null = null;
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
   #waking = false;
@@ -126,71 +136,42 @@ export class DataPlane implements ListenerPlane {
 
   constructor(input: DataPlaneInput) {
     const { config, clock, table } = input;
+    this.#in = input;
     this.worker = input.worker;
     this.clock = clock;
     this.table = table;
     this.random = input.random;
-    this.accessLog = input.accessLog;
     this.reports = input.reports;
-    this.idleMs = config.timeouts.idleMs;
     this.#connectionsMax = input.connectionsMax;
     this.refusingMax = input.refusingMax;
     this.deadlines = new Deadlines(clock.nowMs(), TICK_MS);
     this.sockets = new SocketMaker(input.direct ?? true);
-    const revocations = input.revocations ?? NO_REVOCATIONS;
+    this.#date = new DateField(clock);
+    this.#revocations = input.revocations ?? NO_REVOCATIONS;
     this.doors = new DoorKeeper({
-      revocations,
+      revocations: this.#revocations,
       book: input.book,
       random: input.random,
       nowMs: () => clock.nowMs(),
     });
-    const { signing = null } = input;
-    this.#signer = signing === null ? null : new TokenSigner(signing);
-    this.#jwks = signing === null ? null : new JwksAnswer(signing.published);
     this.#sessions = new SessionDesk({
-      ...input,
-      revocations,
-      signer: this.#signer,
-      homes: homesWanted(config),
+      book: input.book,
+      clock,
       timers: systemTimers,
       onVouch: input.reports.vouched,
+      onBug: input.onBug,
     });
-    const { verifiers } = this.#sessions;
-    const compiled = compile({
-      ...input,
-      verifiers,
-      jwks: this.#jwks,
-      nowMs: () => clock.nowMs(),
-      wallMs: () => clock.wallMs(),
-    });
-    this.upstreams = compiled.upstreams;
-    this.generation = {
-      number: input.generation,
-      routes: compiled.routes,
-      plans: compiled.plans,
-      pools: compiled.pools,
-      trustedProxies: compiled.trustedProxies,
-      limits: config.limits,
-      timeouts: config.timeouts,
-      http: config.http,
-    };
-    this.avoidSlots = Math.max(1, ...compiled.pools.map((pool) => pool.upstreams.length));
-    this.writers = new WriterStock(writerBytesMax(config));
-    this.#suspicion = config.pools.map((pool) => pool.health.suspicion);
-    const limits = config.limits;
-    this.requestHead = new RequestHead({ ...limits, strictTarget: false });
-    const responseHeadBytes = Math.max(
-      limits.responseHeadBytes,
-      ...compiled.plans.map((plan) => plan.limits.responseHeadBytes),
-    );
-    this.responseHead = new ResponseHead({ responseHeadBytes, fields: RESPONSE_FIELDS_MAX });
-    const maintenance = new Map(
-      config.pools.flatMap((pool) =>
-        pool.maintenance === null ? [] : [[pool.name, pool.maintenance] as const],
-      ),
-    );
-    this.replies = new Replies(new DateField(clock), config.errors, maintenance);
-    this.metrics = new PlaneMetrics(input.book, compiled.plans, compiled.pools);
+    const first = this.#compile(input, null);
+    this.generations = new Generations(first, (over) => this.#isOver(over));
+    this.metrics = new PlaneMetrics(input.book, first.plans, first.pools);
+    this.writers = new WriterStock(first.writerBytesMax);
+    this.generation = first;
+    this.requestHead = first.requestHead;
+    this.responseHead = first.responseHead;
+    this.replies = first.replies;
+    this.avoidSlots = first.largestPool;
+    this.idleMs = first.timeouts.idleMs;
+    this.accessLog = input.accessLog;
     this.#access = input.accessLog === null ? null : new AccessDesk(input.accessLog);
     this.admission = new AdmissionDesk(this, {
       answeredHere: (connection, plan, status, fault, startedMs, requestId) => {
@@ -206,7 +187,101 @@ export class DataPlane implements ListenerPlane {
         this.#access?.here(requestId, address, this.requestHead, plan, status, fault, seconds * 1000);
       },
     });
-    this.listeners = config.listeners.map((listener) => new Listener(this, listener.name, listener.bind));
+    this.listeners = config.listeners.map((listener) => new Listener(this, listener));
+  }
+
+  /** Upstreams of the generation in force, and of all that still live. */
+  get upstreams(): readonly Upstream[] {
+    return this.generations.upstreams;
+  }
+
+  /** Compiles a config beside the one in force; nothing of it is used before `commit`, which `abandon` may come in place of. */
+  prepare(input: GenerationInput): void {
+    if (input.revocations !== undefined) this.#revocations = input.revocations;
+    this.generations.prepare(this.#compile(input, this.generations.current));
+    this.#nextLog = input.accessLog;
+  }
+
+  /** What the prepared generation logs by. */
+  #nextLog: AccessLog | null = null;
+
+  /** What was prepared is not wanted. */
+  abandon(): LivingGeneration | null {
+    this.#nextLog = null;
+    return this.generations.abandon();
+  }
+
+  /**
+   * What was prepared is in force for every request from here on; those under way end under what they began with. `listeners`: those that accept
+   * from now on; of the others connections close as in a drain, after `deadlineMs` at the latest.
+   */
+  commit(listeners: readonly Listener[], deadlineMs: number): void {
+    const before = this.generations.commit();
+    const now = this.generations.current;
+    this.metrics.adopt(now.plans, now.pools);
+    this.#sessions.clear(before.sessions, now.sessions);
+    this.doors.use(this.#revocations);
+    this.generation = now;
+    this.requestHead = now.requestHead;
+    this.responseHead = now.responseHead;
+    this.replies = now.replies;
+    this.avoidSlots = now.largestPool;
+    this.idleMs = now.timeouts.idleMs;
+    this.writers.bound(now.writerBytesMax);
+    if (this.#signing !== null) this.setSigning(this.#signing);
+    this.accessLog?.flush();
+    this.accessLog = this.#nextLog;
+    this.#access = this.accessLog === null ? null : new AccessDesk(this.accessLog);
+    this.#nextLog = null;
+    const leaving = this.listeners.filter((listener) => !listeners.includes(listener));
+    this.listeners = listeners;
+    const cutMs = this.deadlines.nowMs + deadlineMs;
+    for (const listener of leaving) {
+      listener.drain(deadlineMs);
+      if (listener.count > 0) this.#leaving.push({ listener, cutMs });
+    }
+    if (before.underWay === 0) this.generations.isIdle(before);
+  }
+
+  isIdle(generation: Generation): void {
+    this.generations.isIdle(generation);
+  }
+
+  #isOver(over: LivingGeneration): void {
+    for (const pool of over.pools)
+      if (!this.generations.some(({ pools }) => pools.includes(pool))) this.metrics.forget(pool);
+    this.#in.onOver?.(over);
+  }
+
+  #compile(input: GenerationInput, before: LivingGeneration | null): LivingGeneration {
+    const { clock } = this;
+    const { signing = null } = input;
+    if (signing !== null) {
+      this.#signing = signing;
+      this.#signer ??= new TokenSigner(signing);
+      this.#jwks ??= new JwksAnswer(signing.published);
+    }
+    const sessions = this.#sessions.open(
+      input.sessions,
+      { revocations: this.#revocations, homes: homesWanted(input.config), signer: this.#signer },
+      before?.sessions ?? null,
+    );
+    const { table, random, worker, workers } = this.#in;
+    const compiled = compile(
+      {
+        ...input,
+        table,
+        random,
+        worker,
+        workers,
+        verifiers: sessions.verifiers,
+        jwks: this.#jwks,
+        nowMs: () => clock.nowMs(),
+        wallMs: () => clock.wallMs(),
+      },
+      before?.compiled ?? null,
+    );
+    return new LivingGeneration(input.generation, compiled, sessions, this.#date);
   }
 
   /** Begins the tick. */
@@ -224,14 +299,16 @@ export class DataPlane implements ListenerPlane {
 
   /** Where `slot` is to be dialled from now on. Connections to the old address finish what they carry. */
   setAddress(slot: number, address: Address | null): void {
-    const upstream = this.upstreams[slot];
-    if (upstream === undefined) return;
-    upstream.address = address;
-    upstream.closeIdle();
+    for (const upstream of this.upstreams) {
+      if (upstream.slot !== slot) continue;
+      upstream.address = address;
+      upstream.closeIdle();
+    }
   }
 
   /** Tokens are signed with this from now on, and these keys are published. */
   setSigning(state: SigningState): void {
+    this.#signing = state;
     this.#signer?.use(state);
     this.#jwks?.show(state.published);
   }
@@ -247,7 +324,7 @@ export class DataPlane implements ListenerPlane {
 
   /** The upstream was found hung: what waits on it is tried elsewhere where that may be done. */
   hung(slot: number): void {
-    this.upstreams[slot]?.hung();
+    for (const upstream of this.upstreams) if (upstream.slot === slot) upstream.hung();
   }
 
   refused(fault: Fault): void {
@@ -290,14 +367,14 @@ export class DataPlane implements ListenerPlane {
     const nowMs = this.clock.nowMs();
     this.deadlines.tick(nowMs);
     this.doors.tick(nowMs);
-    const { pools } = this.generation;
-    for (let i = 0; i < pools.length; i++) {
-      const pool = pools[i]!;
+    const { ticked } = this.generations;
+    for (let i = 0; i < ticked.length; i++) {
+      const { pool, suspicion } = ticked[i]!;
       this.#tickLine(pool, nowMs);
-      this.#tickSuspicion(pool, this.#suspicion[i] ?? null, nowMs);
+      this.#tickSuspicion(pool, suspicion, nowMs);
     }
     if (++this.#ticks % 5 === 0) this.accessLog?.flush();
-    if (this.#ticks % 50 === 1) this.#eachSecond(pools);
+    if (this.#ticks % 50 === 1) this.#eachSecond(nowMs);
   }
 
   /** Ends the waiting of those whose time is up; others may have been freed a place by another worker. */
@@ -323,13 +400,19 @@ export class DataPlane implements ListenerPlane {
     }
   }
 
-  #eachSecond(pools: readonly Pool[]): void {
-    this.#sessions.everySecond();
+  #eachSecond(nowMs: number): void {
+    this.#sessions.everySecond(this.generations.current.sessions);
+    if (this.#leaving.length > 0) this.#cutLeaving(nowMs);
     const wallMs = this.clock.wallMs();
-    for (const pool of pools) {
+    for (const { pool } of this.generations.ticked) {
       pool.spec.affinity?.tick(wallMs);
       pool.measure((slot) => estimateUsers(this.table.userRegisters, slot));
     }
+  }
+
+  #cutLeaving(nowMs: number): void {
+    for (const { listener, cutMs } of this.#leaving) if (nowMs >= cutMs) listener.kill();
+    this.#leaving = this.#leaving.filter(({ listener }) => listener.count > 0);
   }
 
   /** A client connection has closed. */
@@ -347,10 +430,7 @@ export class DataPlane implements ListenerPlane {
    * `deadlineMs`.
    */
   drain(deadlineMs: number, done: () => void): void {
-    this.stopping = true;
-    // Half the deadline at the most, so that nobody who only idles has to be cut.
-    this.idleMs = Math.min(this.idleMs, LAST_REQUEST_MS, deadlineMs / 2);
-    for (const listener of this.listeners) listener.drain();
+    for (const listener of this.listeners) listener.drain(deadlineMs);
     if (this.connections === 0) done();
     else this.#onDrained = done;
   }
@@ -358,6 +438,7 @@ export class DataPlane implements ListenerPlane {
   /** The deadline of the drain has come: everything is closed. */
   kill(): void {
     for (const listener of this.listeners) listener.kill();
+    for (const { listener } of this.#leaving) listener.kill();
   }
 
   /** Ends the tick and the idle upstream connections. */
@@ -366,16 +447,4 @@ export class DataPlane implements ListenerPlane {
     for (const upstream of this.upstreams) upstream.closeIdle();
     this.accessLog?.flush();
   }
-}
-
-/**
- * What a writer of requests may grow to: what is held for a retry, or waits for an upstream, with one read on top and its framing. A body
- * that is held in chunks of one byte takes six times its bytes.
- */
-function writerBytesMax(config: Config): number {
-  let most = config.limits.headBytes;
-  for (const { limits, retries } of config.routes) {
-    most = Math.max(most, limits.bufferBytes, limits.responseHeadBytes, retries.bodyBufferBytes * 6);
-  }
-  return Math.max(OUT_BYTES_MAX, most + 2 * READ_BYTES);
 }

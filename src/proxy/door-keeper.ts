@@ -30,13 +30,20 @@ export class DoorKeeper implements DoorDesk {
   #waiting = 0;
   /** Some were due and had to be left. */
   #behind = false;
+  #revocations: Revocations;
   /** Those that are due, of one round. */
   readonly #due: Door[] = [];
 
   constructor(input: DoorKeeperInput) {
     this.#in = input;
+    this.#revocations = input.revocations;
     this.#tunnels = input.book.gauge('limpet_doors_open', { kind: 'tunnel' });
     this.#answers = input.book.gauge('limpet_doors_open', { kind: 'answer' });
+  }
+
+  /** From now on this says what is revoked. */
+  use(revocations: Revocations): void {
+    this.#revocations = revocations;
   }
 
   /** Hot. */
@@ -76,7 +83,7 @@ export class DoorKeeper implements DoorDesk {
 
   /** Every tick of the plane. */
   tick(nowMs: number): void {
-    const { sequence } = this.#in.revocations;
+    const { sequence } = this.#revocations;
     const waits = sequence === this.#sequence && !this.#behind;
     if (++this.#ticks % ROUND_TICKS !== 0 && waits) return;
     this.#sequence = sequence;

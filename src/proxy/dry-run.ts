@@ -122,6 +122,7 @@ class DryExchange extends Exchange {
  */
 export class DryRun implements ConnectionHome<ClientConnection> {
   readonly plane: DataPlane;
+  readonly stopping = false;
   readonly side: ClientSide;
   /** Set aside for the request; `begun` once it would be sent to an upstream. */
   readonly exchange: DryExchange;
@@ -177,6 +178,10 @@ export class DryRun implements ConnectionHome<ClientConnection> {
         this.fault = fault;
       },
     });
+  }
+
+  get idleMs(): number {
+    return this.plane.idleMs;
   }
 
   /** The request's head as it was parsed. Good after `read`. */

@@ -9,6 +9,8 @@ import type { Tunnel, TunnelExchange } from './tunnel.ts';
 export interface ExchangeClient {
   readonly socket: ByteSocket;
   readonly side: ClientSide;
+  /** Its listener stops: the connection says so, and closes after its answer. */
+  readonly stopping: boolean;
   /** What the connection remembers of its last check; null before the first. */
   sessionMemo: SessionMemo | null;
   /** The answer is complete. `keep`: the connection may serve on; else it closes once all has left. */

@@ -19,7 +19,7 @@ import { IncomingAnswer } from './incoming-answer.ts';
 import { watchLogins } from './login-watch.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { Placement } from './placement.ts';
-import type { Accountable, Plane } from './plane.ts';
+import type { Accountable, Generation, Plane } from './plane.ts';
 import { OUTCOME } from './plane-metrics.ts';
 import type { ReplyTo } from './replies.ts';
 import type { RequestMark } from './request-writer.ts';
@@ -40,6 +40,8 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   client: ExchangeClient | null = null;
   plan: RoutePlan | null = null;
   pool: Pool | null = null;
+  /** What the config was when it began: it ends under it, whatever is reloaded meanwhile. */
+  generation: Generation | null = null;
   status = 0;
   attempts = 0;
   startedMs = 0;
@@ -146,6 +148,9 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     pool: Pool,
     startedMs: number,
   ): void {
+    const { generation } = this.plane;
+    generation.underWay++;
+    this.generation = generation;
     this.client = client;
     this.plan = plan;
     this.pool = pool;
@@ -160,7 +165,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.bytesOut = 0;
     this.corsLines = plan.cors === null ? null : plan.cors.answerLines(head.fields);
     this.json = this.plane.replies.prefersJson(head);
-    this.keepAlive = head.keepAlive && !this.plane.stopping;
+    this.keepAlive = head.keepAlive && !client.stopping;
   }
 
   /** What an answer's head tells of its upstream. */
@@ -268,5 +273,8 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.plan = null;
     this.pool = null;
     this.fault = null;
+    const { generation } = this;
+    this.generation = null;
+    if (generation !== null && --generation.underWay === 0) this.plane.isIdle(generation);
   }
 }

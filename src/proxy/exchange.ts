@@ -258,7 +258,8 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     answer.begin(head, this.minor);
     this.attempt.noteKeepAlive(head);
     // A client that waits for a 100 will not send its body now, or will: its next bytes would be ambiguous.
-    if (answer.frame === FRAME_OUT.close || this.request.expects || plane.stopping) this.keepAlive = false;
+    if (answer.frame === FRAME_OUT.close || this.request.expects || this.client!.stopping)
+      this.keepAlive = false;
     const out = plane.out;
     this.layAnswer(upstream, head);
     const headLength = out.length;

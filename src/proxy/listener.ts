@@ -1,6 +1,6 @@
 // One bound address of one worker: accepts, keeps its connections in a list, and refuses politely beyond the bound.
 import { createServer, type Server } from 'node:net';
-import type { Bind } from '../config/config.ts';
+import type { Bind, ListenerConfig } from '../config/config.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
 import type { AdmissionDesk } from './admission.ts';
 import { ClientConnection } from './client-connection.ts';
@@ -12,6 +12,11 @@ import type { Plane } from './plane.ts';
 
 /** Idle exchanges that are kept for the next requests. */
 const KEPT_EXCHANGES_MAX = 256;
+/**
+ * How long an idle client is waited for when its listener stops, ms. Its next request may be on its way, and would be lost with a
+ * connection that closes now: so long a round trip takes at the most, for nearly everybody.
+ */
+const LAST_REQUEST_MS = 500;
 
 /** What a listener needs of the data plane beyond what its connections do. */
 export interface ListenerPlane extends Plane {
@@ -21,6 +26,8 @@ export interface ListenerPlane extends Plane {
   /** Of those, such as are being told that there are too many; at most `refusingMax`. */
   refusing: number;
   readonly refusingMax: number;
+  /** How long a client may be idle, ms. */
+  readonly idleMs: number;
   mayAccept(): boolean;
   newExchange(): Exchange;
   /** A client connection has closed. */
@@ -30,21 +37,37 @@ export interface ListenerPlane extends Plane {
 /** Listens for one worker. */
 export class Listener implements ConnectionHome<ClientConnection> {
   readonly plane: ListenerPlane;
-  readonly name: string;
+  name: string;
   readonly bind: Bind;
+  stopping = false;
   readonly #server: Server;
-  readonly #connectionsCell: number;
+  #connectionsCell: number;
   readonly #exchanges: Exchange[] = [];
   #port = 0;
+  #stoppingIdleMs = LAST_REQUEST_MS;
   #first: ClientConnection | null = null;
   count = 0;
 
-  constructor(plane: ListenerPlane, name: string, bind: Bind) {
+  constructor(plane: ListenerPlane, config: ListenerConfig) {
     this.plane = plane;
-    this.name = name;
-    this.bind = bind;
-    this.#connectionsCell = plane.metrics.book.gauge('limpet_connections', { listener: name });
+    this.name = config.name;
+    this.bind = config.bind;
+    this.#connectionsCell = plane.metrics.book.gauge('limpet_connections', { listener: config.name });
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false });
+  }
+
+  get idleMs(): number {
+    return this.stopping ? Math.min(this.plane.idleMs, this.#stoppingIdleMs) : this.plane.idleMs;
+  }
+
+  /** A reload says something else of the address that it is bound to: what that is holds for connections from now on. */
+  use(config: ListenerConfig): void {
+    if (config.name === this.name) return;
+    const { book } = this.plane.metrics;
+    book.values[this.#connectionsCell]! -= this.count;
+    this.#connectionsCell = book.gauge('limpet_connections', { listener: config.name });
+    book.values[this.#connectionsCell]! += this.count;
+    this.name = config.name;
   }
 
   /** Binds. `shared`: other workers bind the same port (`reusePort`). Rejects with the system's error. */
@@ -76,9 +99,9 @@ export class Listener implements ConnectionHome<ClientConnection> {
 
   #accepted(socket: ByteSocket): void {
     const plane = this.plane;
-    if (plane.stopping || !plane.mayAccept()) {
+    if (this.stopping || !plane.mayAccept()) {
       // Beyond the bound an answer is still owed, but not to everybody: a second bound is kept by closing at once.
-      if (plane.stopping || plane.refusing >= plane.refusingMax) {
+      if (this.stopping || plane.refusing >= plane.refusingMax) {
         socket.destroy();
         return;
       }
@@ -130,8 +153,11 @@ export class Listener implements ConnectionHome<ClientConnection> {
     return this.plane.admission.admit(this, connection);
   }
 
-  /** Stops accepting and closes what is idle. */
-  drain(): void {
+  /** Stops accepting and closes what is idle; `kill` is to follow after `deadlineMs`. */
+  drain(deadlineMs: number): void {
+    this.stopping = true;
+    // Half the deadline at the most, so that nobody who only idles has to be cut.
+    this.#stoppingIdleMs = Math.min(LAST_REQUEST_MS, deadlineMs / 2);
     this.#server.close();
     for (const connection of this.#all()) connection.drain();
   }

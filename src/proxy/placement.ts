@@ -15,7 +15,7 @@ export class Placement {
   full = false;
   readonly #plane: Plane;
   readonly #homing: Homing;
-  readonly #avoid: Avoid;
+  #avoid: Avoid;
   #pool: Pool | null = null;
   /** What the last attempt failed by; null before any failed. */
   #lastFault: Fault | null = null;
@@ -32,6 +32,8 @@ export class Placement {
     this.#pool = pool;
     this.upstream = null;
     this.#lastFault = null;
+    // A reload may have brought a pool that is larger than all before.
+    if (this.#avoid.slots.length < pool.upstreams.length) this.#avoid = new Avoid(this.#plane.avoidSlots);
     this.#avoid.clear();
   }
 

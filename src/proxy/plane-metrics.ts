@@ -38,41 +38,71 @@ export class PlaneMetrics {
   readonly #routeless: StatusCounter;
   readonly #accepted: number;
   readonly #ended: Int32Array;
-  readonly #requests: (StatusCounter | undefined)[][] = [];
+  readonly #requests: ((StatusCounter | undefined)[] | undefined)[] = [];
   readonly #routeSeconds: number[] = [];
   readonly #upstreamSeconds: number[] = [];
   readonly #affinity = new Map<Pool, Int32Array>();
   /** By pool that is watched: a cell each of INSTANCE, then sessions seen. */
   readonly #instances = new Map<Pool, Int32Array>();
   readonly #resetPairs = new Set<string>();
-  readonly #plans: readonly RoutePlan[];
+  /** Whose cells those of a row are, by its upstream's pool and name. */
+  readonly #rowNames: string[] = [];
+  /** Whose those of a route's number are. */
+  readonly #routeNames: string[] = [];
 
   constructor(book: MetricBook, plans: readonly RoutePlan[], pools: readonly Pool[]) {
     this.book = book;
-    this.#plans = plans;
     this.#routeless = new StatusCounter(book, '', '', '');
     this.#accepted = book.counter('limpet_requests_accepted_total', {});
     this.#ended = Int32Array.from(
       OUTCOME_NAMES.map((outcome) => book.counter('limpet_requests_ended_total', { outcome })),
     );
+    this.adopt(plans, pools);
+  }
+
+  /**
+   * Finds the cells of a config that comes into force. Those of configs before it stay, for what is still under way there: a number of a
+   * route or a row of an upstream is another's only when nobody uses it any more.
+   */
+  adopt(plans: readonly RoutePlan[], pools: readonly Pool[]): void {
+    const { book } = this;
     for (const plan of plans) {
+      const name = `${plan.name}\0${plan.pool?.name ?? ''}`;
+      if (this.#routeNames[plan.index] === name) continue;
+      this.#routeNames[plan.index] = name;
       this.#routeSeconds[plan.index] = book.histogram('limpet_request_seconds', { route: plan.name });
       this.#requests[plan.index] = [];
     }
     for (const pool of pools) {
-      const cells = new Int32Array(HOMED_NAMES.length);
-      for (let i = 1; i < HOMED_NAMES.length; i++) {
-        cells[i] = book.counter('limpet_affinity_total', { pool: pool.name, result: HOMED_NAMES[i]! });
-      }
-      this.#affinity.set(pool, cells);
-      if (pool.spec.trails !== null) this.#instances.set(pool, instanceCells(book, pool.name));
-      for (const upstream of pool.upstreams) {
-        this.#upstreamSeconds[upstream.slot] = book.histogram('limpet_upstream_seconds', {
+      this.#adoptPool(pool);
+      for (const { slot, name } of pool.upstreams) {
+        const whose = `${pool.name}\0${name}`;
+        if (this.#rowNames[slot] === whose) continue;
+        this.#rowNames[slot] = whose;
+        for (const row of this.#requests) if (row !== undefined) row[slot + 1] = undefined;
+        this.#upstreamSeconds[slot] = book.histogram('limpet_upstream_seconds', {
           pool: pool.name,
-          upstream: upstream.name,
+          upstream: name,
         });
       }
     }
+  }
+
+  /** Nothing is under way in `pool` any more. */
+  forget(pool: Pool): void {
+    this.#affinity.delete(pool);
+    this.#instances.delete(pool);
+  }
+
+  #adoptPool(pool: Pool): void {
+    if (this.#affinity.has(pool)) return;
+    const { book } = this;
+    const cells = new Int32Array(HOMED_NAMES.length);
+    for (let i = 1; i < HOMED_NAMES.length; i++) {
+      cells[i] = book.counter('limpet_affinity_total', { pool: pool.name, result: HOMED_NAMES[i]! });
+    }
+    this.#affinity.set(pool, cells);
+    if (pool.spec.trails !== null) this.#instances.set(pool, instanceCells(book, pool.name));
   }
 
   /** The head of a request was read: to each call belongs one of `request`. */
@@ -155,7 +185,7 @@ export class PlaneMetrics {
   ): StatusCounter {
     const made = new StatusCounter(
       this.book,
-      this.#plans[plan.index]!.name,
+      plan.name,
       plan.pool === null ? '' : plan.pool.name,
       upstream === null ? '' : upstream.name,
     );

@@ -46,6 +46,8 @@ export interface PlaneReports {
 /** Everything of one generation of the config, compiled. */
 export interface Generation {
   readonly number: number;
+  /** Requests and tunnels that began under it and are not over. */
+  underWay: number;
   readonly routes: RouteTable<RoutePlan>;
   readonly plans: readonly RoutePlan[];
   readonly pools: readonly Pool[];
@@ -104,11 +106,9 @@ export interface Plane {
   readonly reports: PlaneReports;
   /** Closes every idle connection to upstreams, for want of descriptors. False: there was none. */
   freeIdle(): boolean;
-  generation: Generation;
-  /** Set when the worker stops: connections say so and close after their answer. */
-  stopping: boolean;
-  /** How long a client may be idle, ms; short once the worker stops. */
-  readonly idleMs: number;
+  readonly generation: Generation;
+  /** Nothing is under way any more under this generation. */
+  isIdle(generation: Generation): void;
   /** A request is over: counted, and told in the access log. */
   account(exchange: Accountable): void;
   /** A place became free in a pool that has a line: as many are let try again as there are places. */

@@ -12,19 +12,22 @@ import { checkCells } from './plane-metrics.ts';
 
 /** What the desk is made from. */
 export interface SessionDeskInput {
-  readonly sessions: readonly OpenSession[];
   readonly book: MetricBook;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** The store of a session block begins or ceases to tell of changes. */
+  readonly onVouch: (session: string, up: boolean, why: string | null) => void;
+  /** A check of a session that threw what it should not. */
+  readonly onBug: (session: string, error: unknown) => void;
+}
+
+/** What the blocks of one config need beside themselves. */
+export interface SessionSurroundings {
   readonly revocations: Revocations;
   /** By name of the block; those that are not there are asked for no homes. */
   readonly homes: ReadonlyMap<string, HomesWanted>;
   /** Signs the tokens that apps are given; null: they are given none. */
   readonly signer: TokenSigner | null;
-  /** The store of a session block begins or ceases to tell of changes. */
-  readonly onVouch: (session: string, up: boolean, why: string | null) => void;
-  /** A check of a session that threw what it should not. */
-  readonly onBug: (session: string, error: unknown) => void;
 }
 
 /** A session block and the cells of its gauges; −1: none. */
@@ -36,30 +39,67 @@ interface Row {
   readonly pushUp: number;
 }
 
-export class SessionDesk {
+/** The session blocks of one config at work. */
+export class SessionRows {
+  readonly rows: readonly Row[];
   /** By name of the block. */
   readonly verifiers: ReadonlyMap<string, SessionVerifier>;
-  readonly #book: MetricBook;
-  readonly #rows: readonly Row[];
+
+  constructor(rows: readonly Row[]) {
+    this.rows = rows;
+    this.verifiers = new Map(rows.map(({ verifier }) => [verifier.name, verifier]));
+  }
+
+  has(session: OpenSession): boolean {
+    return this.rows.some((row) => row.session === session);
+  }
+}
+
+export class SessionDesk {
+  readonly #in: SessionDeskInput;
 
   constructor(input: SessionDeskInput) {
-    this.#book = input.book;
-    this.#rows = input.sessions.map((session) => rowOf(input, session));
-    this.verifiers = new Map(this.#rows.map(({ verifier }) => [verifier.name, verifier]));
+    this.#in = input;
+  }
+
+  /** Puts blocks to work; those of `before` go on, with all that their verifiers remember. */
+  open(
+    sessions: readonly OpenSession[],
+    around: SessionSurroundings,
+    before: SessionRows | null = null,
+  ): SessionRows {
+    return new SessionRows(
+      sessions.map(
+        (session) =>
+          before?.rows.find((row) => row.session === session) ?? rowOf({ ...this.#in, ...around }, session),
+      ),
+    );
   }
 
   /** Sets the gauges. */
-  everySecond(): void {
-    const { values } = this.#book;
-    for (const { session, verifier, remembered, storeUp, pushUp } of this.#rows) {
+  everySecond({ rows }: SessionRows): void {
+    const { values } = this.#in.book;
+    for (const { session, verifier, remembered, storeUp, pushUp } of rows) {
       values[remembered] = verifier.remembered;
       if (storeUp >= 0) values[storeUp] = session.storeUp() ? 1 : 0;
       if (pushUp >= 0) values[pushUp] = verifier.vouched === true ? 1 : 0;
     }
   }
+
+  /** The gauges of blocks that `now` does not have are nothing's any more. */
+  clear(before: SessionRows, now: SessionRows): void {
+    const { values } = this.#in.book;
+    const names = new Set(now.rows.map(({ verifier }) => verifier.name));
+    for (const { verifier, remembered, storeUp, pushUp } of before.rows) {
+      if (names.has(verifier.name)) continue;
+      for (const cell of [remembered, storeUp, pushUp]) if (cell >= 0) values[cell] = 0;
+    }
+  }
 }
 
-function rowOf(input: SessionDeskInput, session: OpenSession): Row {
+type RowInput = SessionDeskInput & SessionSurroundings;
+
+function rowOf(input: RowInput, session: OpenSession): Row {
   const { book } = input;
   const where = { session: session.options.name };
   const verifier = verifierOf(input, session);
@@ -72,7 +112,7 @@ function rowOf(input: SessionDeskInput, session: OpenSession): Row {
   };
 }
 
-function verifierOf(input: SessionDeskInput, { options, format, store }: OpenSession): SessionVerifier {
+function verifierOf(input: RowInput, { options, format, store }: OpenSession): SessionVerifier {
   const { book, clock, timers, revocations, signer } = input;
   const where = { session: options.name };
   const homes = input.homes.get(options.name);

@@ -36,7 +36,7 @@ export interface ConnectionHost {
 
 /** A connection. While idle it listens for the close, and for bytes that nobody asked for (A6). */
 export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
-  readonly upstream: Upstream;
+  upstream: Upstream;
   readonly host: ConnectionHost;
   user: ConnectionUser | null;
   connected = false;
@@ -140,6 +140,7 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
     this.settle();
     this.user = null;
     this.upstream.unlinkBusy(this);
+    while (this.upstream.heir !== null) this.upstream = this.upstream.heir;
     this.served++;
     const bounds = this.upstream.spec.keepAlive;
     const nowMs = this.host.deadlines.nowMs;
@@ -169,6 +170,10 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
       if (!connection.gone) return connection;
     }
     return null;
+  }
+
+  moveTo(upstream: Upstream): void {
+    this.upstream = upstream;
   }
 
   tellHung(): void {

@@ -43,6 +43,8 @@ export interface KeptConnection {
   /** The upstream was found hung: whoever uses the connection is told. */
   tellHung(): void;
   destroy(): void;
+  /** It is of `upstream` from now on, the same instance under a newer config. */
+  moveTo(upstream: Upstream): void;
 }
 
 /** One instance, of one worker. Outlives balancers. */
@@ -69,6 +71,8 @@ export class Upstream {
   heardMs = 0;
   /** When this worker last told the main thread that it suspects it, ms. */
   toldMs = Number.NEGATIVE_INFINITY;
+  /** The same instance under a newer config, which gets the connections as they become idle; null: this is the newest. */
+  heir: Upstream | null = null;
 
   constructor(spec: UpstreamSpec, table: UpstreamTable) {
     this.spec = spec;
@@ -94,6 +98,16 @@ export class Upstream {
   /** Closes what is idle: its address changed, or it left. */
   closeIdle(): void {
     while (this.idle.length > 0) this.idle.pop()!.destroy();
+  }
+
+  /** `heir` takes its place: what is idle goes over now, the rest as it becomes idle. */
+  leaveTo(heir: Upstream): void {
+    this.heir = heir;
+    // The freshest stays on top.
+    for (const connection of this.idle.splice(0)) {
+      connection.moveTo(heir);
+      heir.idle.push(connection);
+    }
   }
 
   linkBusy(connection: KeptConnection): void {

@@ -74,6 +74,7 @@ export class Replica {
       ],
     });
     this.pool = new Pool({
+      memories: { learned: null, trails: null },
       id: 0,
       name: 'simulated',
       upstreams: names.map((name, slot) => this.#upstream(name, slot)),
