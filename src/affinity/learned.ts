@@ -41,6 +41,8 @@ export class LearnedTable {
   /** Set by `find`: 64 bits that stand for the session, two signed halves. Keyed, so that nobody outside can choose them. */
   keyHi = 0;
   keyLo = 0;
+  /** Set by `recall`: where the session stands, for `recallAt` and `change`; −1: it is not known. */
+  row = -1;
   readonly #cells: Int32Array;
   readonly #mask: number;
   readonly #idleS: number;
@@ -94,18 +96,43 @@ export class LearnedTable {
 
   /** As `find`, for a session whose key is known. Hot. */
   recall(hi: number, lo: number, nowS: number): number {
-    const cells = this.#cells;
     for (let i = 0; i < WINDOW; i++) {
       const at = ((lo + i) & this.#mask) * CELLS;
-      if (Atomics.load(cells, at + HASH_LO) !== lo) continue;
-      const home = Atomics.load(cells, at + HOME);
-      const idleS = nowS - Atomics.load(cells, at + SEEN_S);
-      if (Atomics.load(cells, at + HASH_HI) !== hi || Atomics.load(cells, at + HASH_LO) !== lo) continue;
-      if (idleS > this.#idleS) return 0;
-      if (idleS >= this.#touchAfterS) Atomics.store(cells, at + SEEN_S, nowS);
+      const home = this.#homeAt(at, hi, lo, nowS);
+      if (home < 0) continue;
+      this.row = at;
       return home;
     }
+    this.row = -1;
     return 0;
+  }
+
+  /** As `recall`, looking first where the session stood the last time. Hot. */
+  recallAt(row: number, hi: number, lo: number, nowS: number): number {
+    const home = row < 0 ? -1 : this.#homeAt(row, hi, lo, nowS);
+    if (home < 0) return this.recall(hi, lo, nowS);
+    this.row = row;
+    return home;
+  }
+
+  /** The home in the row `at`, 0 where it was forgotten; −1: somebody else's row. */
+  #homeAt(at: number, hi: number, lo: number, nowS: number): number {
+    const cells = this.#cells;
+    if (Atomics.load(cells, at + HASH_LO) !== lo) return -1;
+    const home = Atomics.load(cells, at + HOME);
+    const idleS = nowS - Atomics.load(cells, at + SEEN_S);
+    if (Atomics.load(cells, at + HASH_HI) !== hi || Atomics.load(cells, at + HASH_LO) !== lo) return -1;
+    if (idleS > this.#idleS) return 0;
+    if (idleS >= this.#touchAfterS) Atomics.store(cells, at + SEEN_S, nowS);
+    return home;
+  }
+
+  /**
+   * Puts `next` in place of `home`, which `recall` has just found in `row`. False: somebody else was faster, and `settle` must do it. For what is no
+   * home to anybody: between look and change the row may have become another session's that had the same. Hot.
+   */
+  change(row: number, home: number, next: number): boolean {
+    return Atomics.compareExchange(this.#cells, row + HOME, home, next) === home;
   }
 
   /**

@@ -49,6 +49,8 @@ export class ContinuityWatch {
   readonly #plane: Plane;
   #pool: Pool | null = null;
   #trails: SessionTrails | null = null;
+  /** What the connection remembers of the session; null: nothing. */
+  #memo: SessionMemo | null = null;
   /** The request shows a session, whose key this is. */
   #shown = false;
   #hi = 0;
@@ -74,6 +76,7 @@ export class ContinuityWatch {
     if (trails === null) return;
     this.#pool = pool;
     this.#trails = trails;
+    this.#memo = memo;
     if (memo === null || memo.trails !== trails) {
       this.#shown = this.#find(trails, fields);
       if (memo === null) return;
@@ -81,6 +84,7 @@ export class ContinuityWatch {
       memo.shown = this.#shown;
       memo.keyHi = this.#hi;
       memo.keyLo = this.#lo;
+      memo.row = -1;
       return;
     }
     this.#shown = memo.shown;
@@ -113,12 +117,14 @@ export class ContinuityWatch {
     this.#head = head;
     this.#to = to;
     this.#nowS = Math.floor(this.#plane.deadlines.nowMs / 1000);
-    this.#given.read(trails, head.fields, this.#shown, this.#hi, this.#lo, this.#plane.clock.wallMs());
+    this.#given.read(trails, head.fields, this.#shown, this.#hi, this.#lo, this.#plane.clock);
     const verdict = verdictOf(to.session.standing, trails);
     const good = verdict === VALID || verdict === ANONYMOUS;
-    const kept = this.#shown ? trails.table.recall(this.#hi, this.#lo, this.#nowS) : 0;
+    const kept = this.#shown ? this.#recall(trails) : 0;
     if ((kept & TRAIL.pending) !== 0 && (good || verdict === INVALID)) this.#judgeBefore(kept, verdict);
-    if (good || (kept !== 0 && (kept & TRAIL.over) === 0 && verdict !== INVALID)) {
+    // Whoever is good by what he shows beside (a token in `Authorization`) has no session here that could be followed.
+    const follows = good ? this.#shown : kept !== 0 && (kept & TRAIL.over) === 0 && verdict !== INVALID;
+    if (follows) {
       const flags = good ? (verdict === VALID ? TRAIL.login : 0) : kept & (TRAIL.login | PENDING);
       this.#follow(trails, kept, flags | (kept & TRAIL.denied), good);
     } else if (this.#given.kind === GIVEN.other || this.#given.kind === GIVEN.same) {
@@ -144,7 +150,21 @@ export class ContinuityWatch {
     const isSafe = isRead(this.#to!.method);
     if (this.#given.kind >= GIVEN.other || !isSafe || mayAsk(this.#head!.status))
       mark = this.#judge(trails, mark, from, isSafe, good, lost);
-    if (mark !== kept) trails.table.settle(this.#hi, this.#lo, mark, this.#nowS);
+    if (mark !== kept) this.#settle(trails, kept, mark);
+  }
+
+  #recall({ table }: SessionTrails): number {
+    const memo = this.#memo;
+    if (memo === null) return table.recall(this.#hi, this.#lo, this.#nowS);
+    const kept = table.recallAt(memo.row, this.#hi, this.#lo, this.#nowS);
+    memo.row = table.row;
+    return kept;
+  }
+
+  #settle({ table }: SessionTrails, kept: number, mark: number): void {
+    const row = this.#memo?.row ?? -1;
+    if (kept !== 0 && row >= 0 && table.change(row, kept, mark)) return;
+    table.settle(this.#hi, this.#lo, mark, this.#nowS);
   }
 
   /** What an answer that may have ended the session makes of its mark. Counts a loss. */
@@ -245,6 +265,7 @@ export class ContinuityWatch {
   reset(): void {
     this.#pool = null;
     this.#trails = null;
+    this.#memo = null;
     this.#upstream = null;
     this.#head = null;
     this.#to = null;

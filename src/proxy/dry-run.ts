@@ -100,7 +100,7 @@ class DryExchange extends Exchange {
   }
 
   override onChecked(passed: boolean): void {
-    this.request.tellSession(this.session.lines, this.session.withheld);
+    this.request.tellSession(this.session);
     this.homing.know(this.session.standing);
     this.request.token = this.session.token;
     this.#tell(passed);

@@ -100,7 +100,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
       this.#ask();
       return;
     }
-    this.request.tellSession(this.session.lines, this.session.withheld);
+    this.request.tellSession(this.session);
     this.homing.know(this.session.standing);
     if (!passed) {
       this.fail(this.session.fault);
@@ -220,7 +220,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
       return;
     }
     this.request.token = this.session.token;
-    this.request.tellSession(this.session.lines, this.session.withheld);
+    this.request.tellSession(this.session);
     if (this.session.renewsToken(this.attempts)) {
       this.#state = STATE.checking;
       return;

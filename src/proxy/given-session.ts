@@ -1,5 +1,6 @@
 // What an answer does to the app's session cookie: nothing, the same session again, another one, or none any more.
 import { latin1Text } from '../base/byte-writer.ts';
+import type { Clock } from '../base/clock.ts';
 import type { SessionTrails } from '../pool/session-trails.ts';
 import { CookieCursor } from '../wire/cookies.ts';
 import { FIELD } from '../wire/fields.ts';
@@ -23,18 +24,19 @@ export class GivenSession {
   start = 0;
   end = 0;
 
-  /** `shown`: the request had a session, with the key `hi`, `lo`. `wallMs`: for cookies that are set with an end in the past. */
+  /** `shown`: the request had a session, with the key `hi`, `lo`. `clock`: for cookies that are set with an end in the past. Hot where none is set. */
   read(
     trails: SessionTrails,
     fields: HeadFields,
     shown: boolean,
     hi: number,
     lo: number,
-    wallMs: number,
+    clock: Clock,
   ): void {
-    const { bytes, id, valueStart, valueEnd, count, first } = fields;
     this.kind = GIVEN.nothing;
-    if (first[FIELD.setCookie]! < 0) return;
+    if (fields.first[FIELD.setCookie]! < 0) return;
+    const { bytes, id, valueStart, valueEnd, count, first } = fields;
+    const wallMs = clock.wallMs();
     // The last one of the name counts, as in browsers.
     for (let i = first[FIELD.setCookie]!; i < count; i++) {
       if (id[i] !== FIELD.setCookie) continue;

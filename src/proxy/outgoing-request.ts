@@ -23,6 +23,15 @@ const EXPECT = latin1Bytes('Expect: 100-continue\r\n');
 /** Body bytes that ride along in the head's write; more go in a write of their own. */
 const CARRIED_BYTES_MAX = 16 * 1024;
 
+/** What the upstream is told of the session, and not shown of it. SessionCheck has it. */
+export interface SessionTold {
+  /** Field lines; empty: none. */
+  readonly lines: string;
+  readonly lineBytes: Uint8Array | null;
+  /** Whose credentials are kept from the app; null: nobody's. */
+  readonly withheld: SessionGuard | null;
+}
+
 /** Part of an exchange, and reused with it. */
 export class OutgoingRequest {
   readonly body = new BodyRelay('request');
@@ -50,6 +59,8 @@ export class OutgoingRequest {
   upgradeTo = '';
   /** Field lines that tell the upstream of the session; empty: none. */
   sessionLines = '';
+  /** The same as bytes, where somebody has them ready. */
+  sessionBytes: Uint8Array | null = null;
   /** What the app is given in place of the session; null: nothing. */
   token: PhantomToken | null = null;
   /** The body came chunked and goes on with a length, since this attempt's upstream speaks HTTP/1.0 (rule F10). */
@@ -91,6 +102,7 @@ export class OutgoingRequest {
     layRequest(out, head, plan, side, cookie, plane.randomBytes, mark, upgrade, trace);
     this.#headLength = out.length;
     this.sessionLines = '';
+    this.sessionBytes = null;
     this.token = null;
     this.upgradeTo = upgrade ? latin1Text(out.bytes, mark.upgradeStart, mark.upgradeEnd) : '';
     this.replayable = true;
@@ -115,9 +127,10 @@ export class OutgoingRequest {
     return !out.overflow;
   }
 
-  /** Tells the upstream of the session by `lines`, and keeps what the blocks of `withheld` read from it. Before anything is sent. */
-  tellSession(lines: string, withheld: SessionGuard | null): void {
+  /** Tells the upstream of the session, and keeps from it what it is not to see. Before anything is sent. */
+  tellSession({ lines, lineBytes, withheld }: SessionTold): void {
     this.sessionLines = lines;
+    this.sessionBytes = lineBytes;
     if (withheld === null || this.head === null) return;
     withholdSession(this.head, this.mark, withheld);
     this.#headLength = this.head.length;
@@ -173,7 +186,8 @@ export class OutgoingRequest {
     const out = this.head!;
     out.truncate(this.#headLength);
     if (this.#hostFromUpstream) out.block(connection.upstream.hostLine);
-    if (this.sessionLines !== '') out.latin1(this.sessionLines);
+    if (this.sessionBytes !== null) out.block(this.sessionBytes);
+    else if (this.sessionLines !== '') out.latin1(this.sessionLines);
     const { token } = this;
     if (token !== null && token.untilMs > this.#plane.deadlines.nowMs) out.block(token.line);
     if (moved) out.block(MOVED);

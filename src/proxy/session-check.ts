@@ -37,6 +37,8 @@ export class SessionCheck implements VerdictWaiter {
   waitsFor: object | null = null;
   /** Field lines that tell the upstream of the verdict; empty on routes without a session. */
   lines = '';
+  /** The same as bytes, where the connection has them ready; null: it has not. */
+  lineBytes: Uint8Array | null = null;
   /** What the app is given in place of the session; null: nothing. */
   token: PhantomToken | null = null;
   /** Why the request was refused. */
@@ -117,7 +119,10 @@ export class SessionCheck implements VerdictWaiter {
       }
     }
     this.exempt = isExempt(guard, head);
-    if (this.#passes(standing)) return CHECK.passed;
+    if (this.#passes(standing)) {
+      if (this.#source === null) this.lineBytes = client.sessionMemo!.lines;
+      return CHECK.passed;
+    }
     this.#noteAsked(head);
     return CHECK.refused;
   }
@@ -155,6 +160,7 @@ export class SessionCheck implements VerdictWaiter {
   /** True: the request goes on, with `lines`. False: it is refused, with `fault`. */
   #passes(standing: Standing): boolean {
     this.standing = standing;
+    this.lineBytes = null;
     if (this.exempt || mayPass(standing)) {
       this.lines = standing.lines;
       if (standing.reason === 'revoked') this.withheld = this.#guard;
@@ -216,6 +222,7 @@ export class SessionCheck implements VerdictWaiter {
     this.seen = 0;
     this.standing = null;
     this.lines = '';
+    this.lineBytes = null;
     this.token = null;
     this.#renewedFor = -1;
     this.target = '';

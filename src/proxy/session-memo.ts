@@ -1,6 +1,6 @@
 // What a client connection remembers of its last check: the same bytes of credentials have the same verdict, with no hash and no table.
 
-import { latin1Text } from '../base/byte-writer.ts';
+import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import type { SessionTrails } from '../pool/session-trails.ts';
 import type { CredentialSource } from '../session/format.ts';
 import type { SessionGuard } from '../session/guard.ts';
@@ -11,6 +11,9 @@ import type { HeadFields } from '../wire/head-fields.ts';
 /** Credentials longer than this are not remembered, bytes: a connection should stay small. */
 const REMEMBERED_BYTES_MAX = 8 * 1024;
 
+/** Credentials up to this length are compared by hand, bytes: a native call costs more. */
+const BY_HAND_BYTES_MAX = 160;
+
 /** One a connection, made with its first checked request. */
 export class SessionMemo {
   #guard: SessionGuard | null = null;
@@ -19,12 +22,15 @@ export class SessionMemo {
   #bytes: Buffer = Buffer.alloc(0);
   #cookieLength = 0;
   #length = 0;
+  #lines: Uint8Array | null = null;
   /** The pool by whose key the watched session of these credentials was found; null: nobody has looked yet. */
   trails: SessionTrails | null = null;
   /** There is such a session, and this is its key. */
   shown = false;
   keyHi = 0;
   keyLo = 0;
+  /** Where its trail stood the last time; −1: not known. */
+  row = -1;
 
   /** The standing that this request has by the last one's; null when it must be checked. Hot: allocates nothing. */
   find(guard: SessionGuard, fields: HeadFields, nowMs: number): Standing | null {
@@ -39,6 +45,12 @@ export class SessionMemo {
       : null;
   }
 
+  /** `Standing.lines` of what `find` has found, as bytes: they are written with each request. */
+  get lines(): Uint8Array {
+    this.#lines ??= latin1Bytes(this.#standing?.lines ?? '');
+    return this.#lines;
+  }
+
   /** The credentials that it remembers, as texts. Formats that look at more are not remembered. */
   source(clientAddress: string): CredentialSource {
     const middle = this.#cookieLength;
@@ -50,6 +62,7 @@ export class SessionMemo {
   /** Remembers the standing of a request with these fields. */
   keep(guard: SessionGuard, fields: HeadFields, standing: Standing): void {
     this.#standing = null;
+    this.#lines = null;
     this.trails = null;
     if (standing.untilMs <= 0 || !guard.memorable || !isPlain(fields)) return;
     const cookie = fields.first[FIELD.cookie]!;
@@ -67,7 +80,15 @@ export class SessionMemo {
   #is(fields: HeadFields, at: number, start: number, end: number): boolean {
     if (lengthOf(fields, at) !== end - start) return false;
     if (at < 0 || start === end) return true;
+    if (end - start <= BY_HAND_BYTES_MAX)
+      return this.#isByHand(fields.bytes, fields.valueStart[at]!, start, end);
     return this.#bytes.compare(fields.bytes, fields.valueStart[at]!, fields.valueEnd[at]!, start, end) === 0;
+  }
+
+  #isByHand(bytes: Uint8Array, from: number, start: number, end: number): boolean {
+    const own = this.#bytes;
+    for (let i = start, at = from; i < end; i++, at++) if (own[i] !== bytes[at]) return false;
+    return true;
   }
 
   #copy(fields: HeadFields, at: number, to: number): void {

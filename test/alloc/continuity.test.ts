@@ -8,6 +8,8 @@ import { ContinuityWatch } from '../../src/proxy/continuity.ts';
 import type { Plane } from '../../src/proxy/plane.ts';
 import { INSTANCE } from '../../src/proxy/plane-metrics.ts';
 import { SessionMemo } from '../../src/proxy/session-memo.ts';
+import type { Standing } from '../../src/session/standing.ts';
+import { VERDICT_NAMES } from '../../src/session/verdict.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';
 import { RequestHead } from '../../src/wire/request-head.ts';
 import { METHOD } from '../../src/wire/request-method.ts';
@@ -101,6 +103,9 @@ t.test(
       homing: { withholds: false, placeBefore: () => 0 },
     };
     const watch = new ContinuityWatch(plane);
+    const sidBytes = latin1Bytes(sid);
+    trails.keyOf(sidBytes, 0, sidBytes.length);
+    const keyOfSid = [trails.table.keyHi, trails.table.keyLo] as const;
     // The app gives the session out.
     head(`Set-Cookie: sid=${sid}; Path=/\r\n`);
     watch.read(pool, request.fields, null);
@@ -117,5 +122,19 @@ t.test(
     t.ok(counted[INSTANCE.kept]! > 6 * counted[INSTANCE.changed]!);
     t.ok(counted[INSTANCE.changed]! > 10_000, 'and changes are seen');
     t.equal(counted[INSTANCE.first], 0);
+    // Somebody is let in by a token of another field: he has no session of this cookie, and none is followed in its place.
+    const before = [...counted];
+    const bare = latin1Bytes('GET /x HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n\r\n');
+    request.parse(bare, 0, bare.length);
+    const known = trails.table.recall(...keyOfSid, 5);
+    // Because: of a standing the watch reads these two alone.
+    const standing = { verdict: VERDICT_NAMES.indexOf('valid'), verifier: { cookie: 'sid' } } as Standing;
+    for (const memo of [new SessionMemo(), null]) {
+      watch.read(pool, request.fields, memo);
+      watch.answered(upstreams[1]!, answer, { ...to, session: { standing } });
+      watch.reset();
+    }
+    t.same(counted, before);
+    t.equal(trails.table.recall(...keyOfSid, 5), known);
   },
 );
