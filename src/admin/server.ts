@@ -5,9 +5,11 @@ import type { Logger } from '../observe/logger.ts';
 import { answer, makeApp } from './app.ts';
 import { type Actor, TokenTable } from './auth.ts';
 import { isForeignOrigin, isOwnHost } from './browser-guard.ts';
+import type { LiveFeed } from './live-view.ts';
 import { addContinuityRoute } from './routes/continuity.ts';
 import { addEventsRoute } from './routes/events.ts';
 import { addKeysRoute } from './routes/keys.ts';
+import { addLiveRoutes } from './routes/live.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 import { addPointerRoute } from './routes/pointer.ts';
 import { addProbeRoutes } from './routes/probes.ts';
@@ -26,6 +28,8 @@ declare module 'fastify' {
 
 export interface AdminOptions {
   readonly view: AdminView;
+  /** The state of the house from second to second, and what is wrong in it. */
+  readonly live: LiveFeed;
   /** Where it will listen: decides whether tokens are needed and which `Host` is ours. */
   readonly bind: Bind;
   readonly tokens: readonly AdminToken[];
@@ -42,7 +46,7 @@ const REFUSAL_LOG_MS = 1000;
  * has none to keep, nor do the public keys, which are no secret; everything else does, unless only this machine can reach it and no token is configured.
  */
 export function buildAdmin(options: AdminOptions): FastifyInstance {
-  const { view, bind, logger } = options;
+  const { view, live, bind, logger } = options;
   const tokens = new TokenTable(bind, options.tokens);
   const boundName = bind.kind === 'tcp' ? bind.host : null;
   const refusals = new RefusalLog(logger, options.nowMs);
@@ -96,6 +100,7 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
     addContinuityRoute(guarded, view);
     addUpstreamRoutes(guarded, view, logger);
     addEventsRoute(guarded, view);
+    addLiveRoutes(guarded, live, view.status().version);
   });
   return app;
 }

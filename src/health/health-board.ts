@@ -71,6 +71,8 @@ export interface HealthDescription {
   readonly observed: Observed;
   readonly wanted: Wanted;
   readonly why: string;
+  /** As wanted; slow start left out. */
+  readonly weight: number;
   /** Since when it is so, wall-clock ms since 1970. */
   readonly sinceMs: number;
 }
@@ -182,8 +184,8 @@ export class HealthBoard {
   describe(slot: number): HealthDescription | null {
     const entry = this.#bySlot.get(slot);
     if (entry === undefined) return null;
-    const { standing, wanted, sinceMs } = entry;
-    return { observed: standing.observed, wanted, why: standing.why, sinceMs };
+    const { standing, wanted, weight, sinceMs } = entry;
+    return { observed: standing.observed, wanted, why: standing.why, weight, sinceMs };
   }
 
   #addPool(pool: BoardPool, prober: Prober): void {

@@ -27,6 +27,7 @@ import { canSharePorts, tryBind, urlOf } from './binding.ts';
 import { connectionBound } from './connection-bound.ts';
 import { ControlView } from './control-view.ts';
 import { BindError, Crew } from './crew.ts';
+import { LiveDesk } from './live.ts';
 import type { FromWorker } from './messages.ts';
 import { makeSwitch, type RevocationSwitch } from './revocation-switch.ts';
 import { bindSentence, StartError, withPorts, withSecrets } from './starting.ts';
@@ -65,7 +66,9 @@ export class ControlPlane {
   readonly events = new EventHub(systemClock.wallMs);
   stopping = false;
   /** Clients that all workers together hold at most. */
-  readonly #connectionsMax: number;
+  readonly connectionsMax: number;
+  /** What the page and `limpet top` look at. */
+  readonly live: LiveDesk;
   readonly #apps: FastifyInstance[] = [];
   readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
   #windowTimer: NodeJS.Timeout | null = null;
@@ -93,12 +96,13 @@ export class ControlPlane {
       pools: () => this.view.poolGauges(),
       revocations: () => this.view.revocationGauges(),
       generation: () => 1,
-      logDropped: () => this.#dropped(),
+      logDropped: () => this.logDropped,
       nowMs: systemClock.nowMs,
     });
     this.view = new ControlView(this, exposition);
+    this.live = new LiveDesk(this, systemClock, systemTimers);
     const bound = connectionBound(config.limits.connections, workers);
-    this.#connectionsMax = bound.connections * workers;
+    this.connectionsMax = bound.connections * workers;
     this.crew = new Crew({
       entry: WORKER_ENTRY,
       workers,
@@ -168,6 +172,7 @@ export class ControlPlane {
       // Before anybody is served, so that nobody who was revoked slips in at a start.
       await plane.switch?.registry.start();
       await plane.crew.start();
+      plane.live.start();
       await plane.#openAdmin();
     } catch (error) {
       await plane.#close();
@@ -182,7 +187,7 @@ export class ControlPlane {
         upstreams: plane.slots.length,
         pools: config.pools.length,
         routes: config.routes.length,
-        connectionsMax: plane.#connectionsMax,
+        connectionsMax: plane.connectionsMax,
       },
       'listening',
     );
@@ -194,9 +199,9 @@ export class ControlPlane {
   #warnOfDescriptors(): void {
     const { workers } = this;
     const reach = connectionBound(0, workers).connections * workers;
-    if (this.#connectionsMax <= reach) return;
+    if (this.connectionsMax <= reach) return;
     this.log.warn(
-      { connectionsMax: this.#connectionsMax, reach },
+      { connectionsMax: this.connectionsMax, reach },
       'limits.connections is more than the limit of open files reaches for: raise that one (ulimit -n)',
     );
   }
@@ -225,6 +230,7 @@ export class ControlPlane {
   async #close(): Promise<void> {
     if (this.#windowTimer !== null) clearInterval(this.#windowTimer);
     this.signing?.close();
+    this.live.stop();
     this.board.stop();
     this.resolver.stop();
     await Promise.all(this.#apps.map((app) => app.close()));
@@ -257,9 +263,9 @@ export class ControlPlane {
         );
       }
     };
-    const { view } = this;
+    const { view, live } = this;
     await open(
-      buildAdmin({ view, bind: admin.bind, tokens: admin.tokens, logger, nowMs: systemClock.nowMs }),
+      buildAdmin({ view, live, bind: admin.bind, tokens: admin.tokens, logger, nowMs: systemClock.nowMs }),
       admin.bind,
     );
     if (admin.probes !== null) await open(buildProbes({ view, logger }), admin.probes);
@@ -384,7 +390,8 @@ export class ControlPlane {
     Atomics.store(this.table.epoch, 1, next);
   }
 
-  #dropped(): number {
+  /** Log lines dropped since start, over all threads. */
+  get logDropped(): number {
     let dropped = this.sink.dropped;
     for (const account of this.#accounts.values()) dropped += droppedLines(account);
     return dropped;

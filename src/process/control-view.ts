@@ -6,6 +6,7 @@ import type {
   Readiness,
   SessionView,
   StatusView,
+  SwitchView,
   UpstreamChange,
   UpstreamView,
 } from '../admin/view.ts';
@@ -76,8 +77,7 @@ export class ControlView implements AdminView {
         inFlight,
         connections: shelf.total('limpet_connections'),
       },
-      revocations:
-        this.revocations === null ? null : { entries: this.revocations.count, ...this.revocations.state },
+      revocations: this.switchView(),
     };
   }
 
@@ -138,6 +138,12 @@ export class ControlView implements AdminView {
 
   get events(): EventHub {
     return this.#source.events;
+  }
+
+  /** How the switch fares; null: no session is checked. */
+  switchView(): SwitchView | null {
+    const { revocations } = this;
+    return revocations === null ? null : { entries: revocations.count, ...revocations.state };
   }
 
   get revocations(): RevocationRegistry | null {

@@ -1,4 +1,5 @@
 // An AdminView that a test can read and turn by hand.
+import type { LiveFeed, LiveHistory, LiveSnapshot, TroubleReport } from '../../src/admin/live-view.ts';
 import { buildAdmin } from '../../src/admin/server.ts';
 import type {
   AdminView,
@@ -100,6 +101,46 @@ export class FakeView implements AdminView {
   }
 }
 
+/** A house in which nothing happens, but for what a test tells. */
+export class FakeLive implements LiveFeed {
+  readonly listeners = new Set<(snapshot: LiveSnapshot) => void>();
+
+  snapshot(): LiveSnapshot {
+    const figures = { requestsPerS: 0, errorsPerS: 0, p50Ms: null, p99Ms: null, inFlight: 0 };
+    const counts = { requests: 10, errors: 0, connections: 1, connectionsMax: 100, tunnels: 0, streams: 0 };
+    return {
+      ...this.troubles(),
+      at: '2026-01-01T00:00:00.000Z',
+      windowS: 5,
+      version: '0.1.0',
+      generation: 1,
+      uptimeS: 12,
+      workers: { listening: 2, wanted: 2, restarts: 0 },
+      listeners: [{ name: 'web', url: 'http://127.0.0.1:8080', connections: 1 }],
+      totals: { ...figures, ...counts, refusedPerS: 0, retriesPerS: 0 },
+      pools: [
+        { name: 'shop', ...figures, balance: 'round-robin', affinity: null, waiting: 0, upstreams: [] },
+      ],
+      sessions: [],
+      continuity: [],
+      revocations: null,
+    };
+  }
+
+  troubles(): TroubleReport {
+    return { ok: true, since: '2026-01-01T00:00:00.000Z', troubles: [] };
+  }
+
+  history(pool: string | null): LiveHistory | null {
+    return pool === null || pool === 'shop' ? { times: [], lines: [] } : null;
+  }
+
+  watch(listener: (snapshot: LiveSnapshot) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}
+
 export const LOOPBACK: Bind = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 export const EVERYWHERE: Bind = { kind: 'tcp', host: '0.0.0.0', port: 0 };
 
@@ -114,7 +155,7 @@ export function makeAdmin(bind: Bind = LOOPBACK, tokens: readonly AdminToken[] =
   const view = new FakeView();
   const { logger, lines } = listeningLogger();
   let nowMs = 0;
-  const app = buildAdmin({ view, bind, tokens, logger, nowMs: () => nowMs });
+  const app = buildAdmin({ view, live: new FakeLive(), bind, tokens, logger, nowMs: () => nowMs });
   const advance = (ms: number): void => {
     nowMs += ms;
   };

@@ -15,6 +15,9 @@ GET   /api/v1/sessions/continuity      which pools lose sessions when another in
 GET   /api/v1/upstreams                every upstream: wanted, observed, why, load, users
 PATCH /api/v1/upstreams/POOL/NAME      {"wanted": "ready" | "drain" | "maintenance", "weight": NUMBER}
 GET   /api/v1/events                   what happens, as it happens (server-sent events); Last-Event-ID says from where
+GET   /api/v1/troubles                 what is wrong, since when, and what to do, the most urgent first
+GET   /api/v1/live                     the state of everything; with Accept: text/event-stream once a second
+GET   /api/v1/live/history             ten minutes of the whole and of every pool; /POOL: of its upstreams
 
 Names in a path are percent-encoded.
 `;
