@@ -29,6 +29,8 @@ export interface AccessEntry {
   /** Upstreams asked, the first included; 0 if none was. */
   readonly attempts: number;
   readonly affinity: 'new' | 'kept' | 'moved' | 'forged' | 'none' | undefined;
+  /** Who ended it and in which stage, by two letters; `--`: it ended well. */
+  readonly end: string;
   /** Code of the fault that ended the request; undefined if none did. */
   readonly fault: string | undefined;
   /** Whose doing the fault was. */

@@ -2,9 +2,11 @@
 import { latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import { type AccessEntry, type AccessLog, logMs } from '../observe/access-log.ts';
+import { STAGE } from '../observe/stages.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { QUESTION, SLASH } from '../wire/octets.ts';
 import type { RequestHead } from '../wire/request-head.ts';
+import { endCode } from './end-code.ts';
 import type { Accountable } from './plane.ts';
 import { HOMED_NAMES } from './plane-metrics.ts';
 
@@ -41,6 +43,7 @@ export class AccessDesk {
       bytesOut: exchange.bytesOut,
       attempts: exchange.attempts,
       affinity: HOMED_NAMES[exchange.homed],
+      end: endCode(fault, exchange.stage, exchange.brokenBy),
       fault: fault?.code,
       endedBy: fault?.side,
     });
@@ -77,6 +80,7 @@ export class AccessDesk {
       bytesOut: 0,
       attempts: 0,
       affinity: undefined,
+      end: endCode(fault, STAGE.head),
       fault: fault?.code,
       endedBy: fault?.side,
     };
@@ -112,6 +116,7 @@ export class AccessDesk {
       bytesOut: 0,
       attempts: 0,
       affinity: undefined,
+      end: endCode(fault, STAGE.head),
       fault: fault.code,
       endedBy: fault.side,
     });

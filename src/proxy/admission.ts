@@ -43,7 +43,7 @@ export class AdmissionDesk {
   admit(home: ConnectionHome<ClientConnection>, connection: ClientConnection): Admission {
     const plane = this.#plane;
     const head = plane.requestHead;
-    const startedMs = performance.now();
+    const startedMs = connection.takeStartMs();
     plane.metrics.accepted();
     if (head.form === FORM.asterisk || (head.method === METHOD.OPTIONS && maxForwardsOf(head) === 0)) {
       return this.#here(connection, null, 204, startedMs, null);

@@ -1,5 +1,6 @@
 // One try of a request at one upstream: takes or dials a connection, sends, and says what came of it.
 import type { Fault } from '../base/fault.ts';
+import { STAGE } from '../observe/stages.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { type ConnectionUser, UpstreamConnection } from '../upstream/connection.ts';
 import { dialFault, UPSTREAM_FAULT } from '../upstream/faults.ts';
@@ -28,6 +29,11 @@ export interface AttemptOwner extends AnswerReader {
   onBodyEnd(): void;
   /** The upstream was found hung before a byte of the answer came. */
   onHung(): void;
+  /** The request is in this stage (STAGE) from now on, or since `nowMs`. */
+  enter(stage: number): void;
+  enterAt(stage: number, nowMs: number): void;
+  /** The request's body moves on, or stands since the upstream does not take it (`blocked`). */
+  noteBody(blocked: boolean): void;
 }
 
 /** Part of an exchange, and reused for each of its attempts. */
@@ -74,6 +80,7 @@ export class Attempt implements ConnectionUser {
 
   #dial(upstream: Upstream, address: Address): void {
     const { deadlines } = this.#plane;
+    this.#owner.enter(STAGE.connect);
     const connection = UpstreamConnection.dial(this.#plane, upstream, address, this);
     this.connection = connection;
     deadlines.arm(connection, deadlines.nowMs + this.#owner.plan!.timeouts.connectMs);
@@ -86,6 +93,7 @@ export class Attempt implements ConnectionUser {
   #send(connection: UpstreamConnection): void {
     connection.owe(this.#plane.deadlines.nowMs);
     const flushed = this.#request.send(connection, this.#owner.movedHere);
+    this.#owner.enterAt(this.#request.body.done ? STAGE.wait : STAGE.body, this.#request.sentMs);
     if (flushed && this.#request.hasBody) this.flushBody();
     this.#armAnswer(connection);
   }
@@ -103,10 +111,13 @@ export class Attempt implements ConnectionUser {
     const client = this.#owner.client!;
     if (connection.socket.pendingBytes > 0) {
       client.pauseBody();
+      this.#owner.noteBody(true);
       return;
     }
-    if (this.#request.flush(connection)) client.resumeBody();
+    const flushed = this.#request.flush(connection);
+    if (flushed) client.resumeBody();
     else client.pauseBody();
+    this.#owner.noteBody(!flushed);
     this.#armAnswer(connection);
   }
 
@@ -137,6 +148,7 @@ export class Attempt implements ConnectionUser {
     deadlines.arm(connection, deadlines.nowMs + this.#owner.plan!.timeouts.streamMs);
     if (flushed) return;
     this.#clientBlocked = true;
+    this.#owner.enter(STAGE.client);
     connection.socket.pause();
   }
 
@@ -144,6 +156,7 @@ export class Attempt implements ConnectionUser {
   clientDrained(): void {
     if (!this.#clientBlocked) return;
     this.#clientBlocked = false;
+    this.#owner.enter(STAGE.answer);
     this.connection?.socket.resume();
   }
 

@@ -46,6 +46,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   #consuming = false;
   readonly #times = new RequestTimes();
   #lingered = 0;
+  /** When the head began that is still coming, ms of `performance.now`; 0: none is. */
+  #headSinceMs = 0;
 
   constructor(home: ConnectionHome<ClientConnection>, socket: ByteSocket) {
     this.home = home;
@@ -130,13 +132,14 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       if (state === PARSE.more) {
         if (this.#phase === PHASE.idle) {
           this.#phase = PHASE.head;
+          this.#headSinceMs = performance.now();
           plane.deadlines.arm(this, plane.deadlines.nowMs + plane.generation.timeouts.headMs);
         }
         break;
       }
       if (state === PARSE.refused) {
         this.#consuming = false;
-        plane.tellUnread(this.side.address, head, bytes, head.fault!, 0);
+        plane.tellUnread(this.side.address, head, bytes, head.fault!, this.#headTookMs());
         this.refuse(head.fault!);
         return;
       }
@@ -165,6 +168,18 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       this.#held.add(bytes, at, end);
       if (this.#phase === PHASE.exchange) this.#boundReadAhead();
     }
+  }
+
+  /** When the first byte of the request came that was just read, ms of `performance.now`. */
+  takeStartMs(): number {
+    const sinceMs = this.#headSinceMs;
+    if (sinceMs === 0) return performance.now();
+    this.#headSinceMs = 0;
+    return sinceMs;
+  }
+
+  #headTookMs(): number {
+    return this.#headSinceMs === 0 ? 0 : performance.now() - this.#headSinceMs;
   }
 
   /** The exchange has begun: it gets what there is of its body. Returns the offset behind that. */
@@ -307,8 +322,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.socket.destroy();
   }
 
-  #abandon(): void {
-    this.#exchange?.abort();
+  #abandon(fault?: Fault): void {
+    this.#exchange?.abort(fault);
     this.#dropExchange();
     this.#phase = PHASE.linger;
     this.socket.destroy();
@@ -413,6 +428,11 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
 
   /** The deadline of the shutdown has come. */
   kill(): void {
-    this.socket.destroy();
+    if (this.#phase === PHASE.tunnel) {
+      this.#exchange!.stopTunnel();
+      this.#tunnel!.clientGone();
+    }
+    if (this.#phase === PHASE.exchange) this.#abandon(PROXY_FAULT.shutdown);
+    else this.socket.destroy();
   }
 }

@@ -111,6 +111,7 @@ export class DataPlane implements ListenerPlane {
   responseHead: ResponseHead;
   replies: Replies;
   avoidSlots: number;
+  timesStages = false;
   idleMs: number;
   accessLog: AccessLog | null;
   #access: AccessDesk | null;

@@ -2,6 +2,7 @@
 import { feedLatency, feedP99 } from '../balance/latency.ts';
 import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
+import { STAGE, StageClock } from '../observe/stages.ts';
 import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Standing, VerdictWaiter } from '../session/standing.ts';
@@ -13,6 +14,7 @@ import { isIdempotent, METHOD } from '../wire/request-method.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import { ContinuityWatch } from './continuity.ts';
 import { Door, type DoorOwner } from './door.ts';
+import { WHO } from './end-code.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { Homing } from './homing.ts';
 import { IncomingAnswer } from './incoming-answer.ts';
@@ -49,6 +51,12 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   fault: Fault | null = null;
   /** How it ends, as far as is known yet. */
   outcome: number = OUTCOME.answered;
+  /** Where it is, or was last (STAGE). */
+  stage: number = STAGE.head;
+  /** Keeps the time of its stages; null: nobody asks. */
+  clock: StageClock | null = null;
+  /** Who broke off the tunnel that it became (WHO). */
+  brokenBy: number = WHO.nobody;
   minor = 1;
   method = 0;
   bytesOut = 0;
@@ -57,6 +65,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   /** The client's connection may serve on behind this answer. */
   keepAlive = false;
   readonly allow = '';
+  #ownClock: StageClock | null = null;
 
   constructor(plane: Plane) {
     this.plane = plane;
@@ -160,6 +169,9 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.upstreamMs = -1;
     this.fault = null;
     this.outcome = OUTCOME.answered;
+    this.stage = STAGE.head;
+    this.clock = this.#clockOf(startedMs);
+    this.brokenBy = WHO.nobody;
     this.minor = head.minor;
     this.method = head.method;
     this.bytesOut = 0;
@@ -168,11 +180,37 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.keepAlive = head.keepAlive && !client.stopping;
   }
 
+  /** Taken up where the log asks for it, which a reload may change. */
+  #clockOf(startedMs: number): StageClock | null {
+    if (!this.plane.timesStages) return null;
+    this.#ownClock ??= new StageClock();
+    this.#ownClock.begin(startedMs);
+    return this.#ownClock;
+  }
+
+  enter(stage: number): void {
+    this.stage = stage;
+    if (this.clock !== null) this.clock.enter(stage, performance.now());
+  }
+
+  enterAt(stage: number, nowMs: number): void {
+    this.stage = stage;
+    if (this.clock !== null) this.clock.enter(stage, nowMs);
+  }
+
+  noteBody(blocked: boolean): void {
+    // Behind an answer that came early the rest of the body matters no more.
+    if (this.stage !== STAGE.body && this.stage !== STAGE.wait) return;
+    const stage = blocked || this.request.body.done ? STAGE.wait : STAGE.body;
+    if (stage !== this.stage) this.enter(stage);
+  }
+
   /** What an answer's head tells of its upstream. */
   protected noteAnswer(upstream: Upstream, head: ResponseHead): void {
     const plane = this.plane;
     const nowMs = performance.now();
     const tookMs = nowMs - this.request.sentMs;
+    this.enterAt(STAGE.answer, nowMs);
     this.upstreamMs = tookMs;
     upstream.speaksOld = head.minor === 0;
     plane.metrics.answered(upstream, tookMs / 1000);

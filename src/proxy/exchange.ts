@@ -1,6 +1,7 @@
 // The life of one request, from its head to the last byte of its answer: placed, sent, answered, or tried again.
 
 import type { Fault } from '../base/fault.ts';
+import { STAGE } from '../observe/stages.ts';
 import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Waiter, WaitingLine } from '../pool/waiting-line.ts';
@@ -86,13 +87,21 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   #check(guard: SessionGuard, head: RequestHead): void {
     const { clientAddress } = this.homing;
     const cookies = this.homing.unmarked(head.fields);
+    this.stage = STAGE.session;
     const checked = this.session.begin(guard, head, this.client!, clientAddress, cookies);
     this.continuity.read(this.pool!, head.fields, this.session.memo);
-    if (checked === CHECK.waits) this.#state = STATE.checking;
+    if (checked === CHECK.waits) this.#await();
     else this.onChecked(checked === CHECK.passed);
   }
 
+  /** The session's verdict is waited for, or its token. */
+  #await(): void {
+    this.#state = STATE.checking;
+    this.enter(STAGE.session);
+  }
+
   onChecked(passed: boolean): void {
+    if (passed && this.#state === STATE.checking) this.enter(STAGE.connect);
     this.#state = STATE.attempting;
     this.request.token = this.session.token;
     if (passed && this.placement.upstream !== null) {
@@ -174,6 +183,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   /** Finds an upstream and asks it, or waits in line, or gives up. */
   #place(): void {
     const { placement } = this;
+    this.stage = STAGE.connect;
     const upstream = placement.find();
     if (upstream !== null) {
       placement.settle(upstream);
@@ -186,6 +196,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   }
 
   #wait(): void {
+    this.enter(STAGE.queue);
     if (!this.pool!.line.enter(this, this.plane.deadlines.nowMs)) {
       this.fail(this.placement.fullFault(PROXY_FAULT.full));
       return;
@@ -199,8 +210,12 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   /** A place became free: taken out of the line by the pool's keeper. */
   resumeFromLine(): void {
     this.#state = STATE.attempting;
-    if (this.plane.deadlines.nowMs >= this.#patientUntilMs) this.expireInLine();
-    else this.#place();
+    if (this.plane.deadlines.nowMs >= this.#patientUntilMs) {
+      this.expireInLine();
+      return;
+    }
+    this.enter(STAGE.connect);
+    this.#place();
   }
 
   /** The time in line is up. */
@@ -212,27 +227,30 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   #ask(): void {
     const stands = this.session.stillStands(this.client!, this.homing.clientAddress);
     if (stands === CHECK.waits) {
-      this.#state = STATE.checking;
+      this.#await();
       return;
     }
     if (stands === CHECK.refused) {
+      this.stage = STAGE.session;
       this.fail(this.session.fault);
       return;
     }
     this.request.token = this.session.token;
     this.request.tellSession(this.session);
     if (this.session.renewsToken(this.attempts)) {
-      this.#state = STATE.checking;
+      this.#await();
       return;
     }
     const upstream = this.placement.upstream!;
     if (this.request.mustGather(upstream.speaksOld)) {
       this.#state = STATE.gathering;
+      this.enter(STAGE.body);
       this.sendContinue();
       this.client!.resumeBody();
       return;
     }
     this.#state = STATE.attempting;
+    this.stage = STAGE.connect;
     this.attempts++;
     this.attempt.start(upstream);
   }
@@ -267,6 +285,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     if (answer.body.fault !== null) {
       // Nothing of it went out: the client can still be told (rule A5).
       out.reset();
+      this.stage = STAGE.wait;
       this.onAttemptFailed(answer.body.fault, 'protocol');
       return;
     }
@@ -327,6 +346,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.#state = STATE.relaying;
     const upstream = this.placement.upstream!;
     this.noteAnswer(upstream, head);
+    this.enter(STAGE.tunnel);
     this.continuity.answered(upstream, head, this);
     const out = this.plane.out;
     const start = head.end;
@@ -371,6 +391,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   #letGo(fault: Fault, mayStay: boolean): void {
     this.plane.metrics.retry(this.pool!, fault.code);
     this.placement.failed(fault, mayStay);
+    this.enter(STAGE.connect);
     this.#dropAttempt();
     this.request.rewind();
   }
@@ -408,14 +429,14 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     client.cut(hard);
   }
 
-  /** The client is gone: whatever was done for it stops (rules C8, F9). */
-  abort(): void {
+  /** The client is gone, or is let go of by the end of the worker: whatever was done for it stops (rules C8, F9). */
+  abort(fault: Fault = PROXY_FAULT.clientGone): void {
     if (this.#state === STATE.idle) return;
     if (this.line !== null) this.line.leave(this);
     this.#dropAttempt();
     if (this.#state !== STATE.answered) {
-      this.fault = PROXY_FAULT.clientGone;
-      this.outcome = OUTCOME.aborted;
+      this.fault = fault;
+      this.outcome = fault.side === 'client' ? OUTCOME.aborted : OUTCOME.cut;
       this.plane.account(this);
     }
     this.#reset();
@@ -447,8 +468,15 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     client.onAnswered(keep);
   }
 
-  /** The tunnel that grew out of this exchange has ended. */
-  tunnelOver(bytesUp: number, bytesDown: number): void {
+  /** The worker ends, and the tunnel with it. */
+  stopTunnel(): void {
+    this.fault ??= PROXY_FAULT.shutdown;
+    this.outcome = OUTCOME.cut;
+  }
+
+  /** The tunnel that grew out of this exchange has ended. `brokenBy` (WHO): who broke it off; nobody, where it was closed in order. */
+  tunnelOver(bytesUp: number, bytesDown: number, brokenBy: number): void {
+    this.brokenBy = brokenBy;
     this.request.body.payload = bytesUp;
     this.bytesOut = bytesDown;
     this.placement.giveBack();

@@ -8,6 +8,7 @@ import type { Random, RandomBytes } from '../base/random.ts';
 import type { WriterStock } from '../base/writer-stock.ts';
 import type { HttpSwitches, LimitOptions, TimeoutOptions } from '../config/config.ts';
 import type { AccessLog } from '../observe/access-log.ts';
+import type { StageClock } from '../observe/stages.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { RouteTable } from '../plan/route-table.ts';
 import type { TrustedProxies } from '../plan/trusted-proxies.ts';
@@ -71,6 +72,12 @@ export interface Accountable {
   readonly fault: Fault | null;
   /** OUTCOME of plane-metrics. */
   readonly outcome: number;
+  /** Where it was last (STAGE). */
+  readonly stage: number;
+  /** The time of its stages; null: nobody asked for it. */
+  readonly clock: StageClock | null;
+  /** WHO broke off the tunnel that it became. */
+  readonly brokenBy: number;
   readonly method: number;
   readonly bytesOut: number;
   readonly bytesIn: number;
@@ -104,6 +111,8 @@ export interface Plane {
   readonly metrics: PlaneMetrics;
   readonly accessLog: AccessLog | null;
   readonly reports: PlaneReports;
+  /** Requests keep the time of their stages, since the access log asks for it. */
+  readonly timesStages: boolean;
   /** Closes every idle connection to upstreams, for want of descriptors. False: there was none. */
   freeIdle(): boolean;
   readonly generation: Generation;

@@ -6,6 +6,7 @@ import type { RandomBytes } from '../base/random.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
 import type { ConnectionUser, UpstreamConnection } from '../upstream/connection.ts';
 import { layClose, WebSocketFrames } from '../wire/websocket-frames.ts';
+import { WHO } from './end-code.ts';
 
 /** What both sides of a WebSocket are told when its session is over: a code of those that are free for use (RFC 6455 section 7.4.2), after HTTP's 401. */
 const CLOSE_CODE = 4401;
@@ -22,7 +23,8 @@ export interface TunnelExchange {
   readonly plane: { readonly randomBytes: RandomBytes };
   /** It is a WebSocket that a session opened: its frames are followed. */
   readonly framed: boolean;
-  tunnelOver(bytesUp: number, bytesDown: number): void;
+  /** It has ended; `brokenBy` (WHO): who broke it off; nobody, where it was closed in order. */
+  tunnelOver(bytesUp: number, bytesDown: number, brokenBy: number): void;
 }
 
 /** One tunnel. The client connection hands it what comes from the client; the upstream's side it hears itself. */
@@ -79,7 +81,7 @@ export class Tunnel implements ConnectionUser {
   /** The deadline came: over, unless bytes passed meanwhile. */
   onQuiet(nowMs: number): void {
     if (this.#closing) this.#onPatienceOver(nowMs);
-    else if (nowMs - this.#heardMs >= this.#tunnelMs) this.#end();
+    else if (nowMs - this.#heardMs >= this.#tunnelMs) this.#end(WHO.limpetTime);
     else this.arm();
   }
 
@@ -120,7 +122,7 @@ export class Tunnel implements ConnectionUser {
 
   clientEnded(): void {
     this.#clientEnded = true;
-    if (this.#upstreamEnded) this.#end();
+    if (this.#upstreamEnded) this.#end(WHO.nobody);
     else if (!this.#upstreamTold) this.#upstream.socket.end();
     this.#upstreamTold = true;
   }
@@ -128,7 +130,7 @@ export class Tunnel implements ConnectionUser {
   onUpstreamEnd(): void {
     this.#upstreamEnded = true;
     if (this.#over) this.#upstream.destroy();
-    else if (this.#clientEnded) this.#end();
+    else if (this.#clientEnded) this.#end(WHO.nobody);
     else if (!this.#clientTold) this.#client.end();
     this.#clientTold = true;
   }
@@ -139,7 +141,7 @@ export class Tunnel implements ConnectionUser {
     // The client still has its time to close.
     if (this.#closing && this.#clientTold && !this.#clientEnded) return;
     this.#over = true;
-    this.#exchange.tunnelOver(this.#up, this.#down);
+    this.#exchange.tunnelOver(this.#up, this.#down, code === null ? WHO.nobody : WHO.upstream);
     if (code === null) this.#endClient();
     else this.#client.destroy();
   }
@@ -149,7 +151,7 @@ export class Tunnel implements ConnectionUser {
     if (this.#over) return;
     this.#over = true;
     this.#leaveUpstream();
-    this.#exchange.tunnelOver(this.#up, this.#down);
+    this.#exchange.tunnelOver(this.#up, this.#down, WHO.client);
   }
 
   onConnected(): void {}
@@ -211,7 +213,7 @@ export class Tunnel implements ConnectionUser {
   /** The time is up: for the frame that was waited for, or for a client that has been told. */
   #onPatienceOver(nowMs: number): void {
     if (this.#parting) {
-      this.#end();
+      this.#end(WHO.nobody);
     } else if (!this.#clientTold || this.#client.pendingBytes > 0) {
       this.#cut();
     } else {
@@ -223,15 +225,15 @@ export class Tunnel implements ConnectionUser {
   #cut(): void {
     this.#over = true;
     this.#leaveUpstream();
-    this.#exchange.tunnelOver(this.#up, this.#down);
+    this.#exchange.tunnelOver(this.#up, this.#down, WHO.nobody);
     this.#client.destroy();
   }
 
-  #end(): void {
+  #end(brokenBy: number): void {
     if (this.#over) return;
     this.#over = true;
     this.#leaveUpstream();
-    this.#exchange.tunnelOver(this.#up, this.#down);
+    this.#exchange.tunnelOver(this.#up, this.#down, brokenBy);
     this.#endClient();
   }
 

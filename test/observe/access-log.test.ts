@@ -29,6 +29,7 @@ const ENTRY: AccessEntry = {
   bytesOut: 512,
   attempts: 1,
   affinity: 'kept',
+  end: '--',
   fault: undefined,
   endedBy: undefined,
 };
