@@ -152,12 +152,12 @@ export const END_CODES: readonly EndCodeText[] = [
   ),
   row(
     'sB',
-    'The instance neither read the body nor answered within `timeouts.stream`.',
-    'It hangs; or it reads slowly on purpose: raise the timeout.',
+    'The body stood still for `timeouts.stream` on its way to the instance, which had not answered.',
+    'The client is slow: let `timeouts.bodyIdle` be the shorter of the two, so that it is the one to be told.',
   ),
   row(
     'sH',
-    'The instance did not begin its answer within `timeouts.response`.',
+    'The instance did not begin its answer within `timeouts.response`, or did not read the body for `timeouts.stream`.',
     'It hangs or works for long: make it faster, or raise the timeout of this route.',
   ),
   row(
