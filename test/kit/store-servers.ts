@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child, type Owner } from './child.ts';
-import { freePort } from './ports.ts';
+import { freeClusterPort, freePort } from './ports.ts';
 
 export interface StoreServer {
   readonly port: number;
@@ -38,7 +38,9 @@ export async function startRedis(
   options: readonly string[] = [],
   port?: number,
 ): Promise<StoreServer> {
-  const at = port ?? (await freePort());
+  // Without a port of its own its bus has one that goes by the node's.
+  const isNode = options.includes('--cluster-enabled') && !options.includes('--cluster-port');
+  const at = port ?? (await (isNode ? freeClusterPort() : freePort()));
   const folder = tempFolder(owner);
   const words = ['--port', String(at), '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...options];
   const child = new Child('redis-server', words, { owner });

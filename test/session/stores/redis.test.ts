@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import t from 'tap';
 import { STORED_BYTES_MAX, type StoredValue } from '../../../src/session/store.ts';
 import type { Owner } from '../../kit/child.ts';
-import { freePort } from '../../kit/ports.ts';
+import { freeClusterPort, freePort } from '../../kit/ports.ts';
 import { faultKind, faultText, garbageServer, openTestStore, until, value } from '../../kit/store-drill.ts';
 import {
   type Certificates,
@@ -266,7 +266,7 @@ const tlsStores = (t: Owner, files: Certificates, url: string) => {
 t.test('the nodes of a cluster are spoken to by TLS, also those that the first one names', async (t) => {
   const files = makeCertificates(tempFolder(t));
   const start = async (): Promise<number> => {
-    const port = await freePort();
+    const port = await freeClusterPort();
     const cluster = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '5000'];
     await startRedis(t, [...cluster, ...redisTls(files, port)], port);
     return port;
