@@ -8,6 +8,15 @@ import Fastify, {
 import type { Bind } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
 import { errorBody, fieldMessage } from './errors.ts';
+import { MethodTable } from './method-table.ts';
+import { ERROR } from './schema.ts';
+
+declare module 'fastify' {
+  interface FastifyReply {
+    /** Code of the error that it says; empty while it says none. */
+    errorCode: string;
+  }
+}
 
 /** The largest body that any call takes, bytes: a change of one upstream is under a hundred. */
 const BODY_BYTES_MAX = 16 * 1024;
@@ -61,6 +70,9 @@ export function makeApp(logger: Logger): FastifyInstance {
     },
   });
   app.server.maxConnections = CONNECTIONS_MAX;
+  app.addSchema(ERROR);
+  const methods = new MethodTable();
+  app.addHook('onRoute', ({ url, method }) => methods.add(url, method));
   // A body is JSON or refused: a web page's form can't send JSON without asking first.
   app.removeContentTypeParser('text/plain');
   app.addHook('onSend', (_request, reply, payload, done) => {
@@ -68,7 +80,15 @@ export function makeApp(logger: Logger): FastifyInstance {
     reply.header('X-Content-Type-Options', 'nosniff');
     done(null, payload);
   });
+  app.decorateReply('errorCode', '');
   app.setNotFoundHandler((request, reply) => {
+    const allowed = methods.of(request.url);
+    if (allowed.length > 0) {
+      const list = allowed.join(', ');
+      const message = `${request.method} is no method of this path; it takes ${list}.`;
+      answer(reply.header('Allow', list), 405, 'method.wrong', message);
+      return;
+    }
     answer(
       reply,
       404,
@@ -101,6 +121,7 @@ function connectionAnswer(code: string): string {
 
 /** Sends an error in the one shape. */
 export function answer(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+  reply.errorCode = code;
   return reply.code(status).type('application/json; charset=utf-8').send(errorBody(code, message));
 }
 
@@ -111,7 +132,9 @@ function answerError(
   logger: Logger,
 ): void {
   if (error.validation !== undefined) {
-    answer(reply, 400, 'body.invalid', error.validation.map(fieldMessage).join('; '));
+    const { code, whole } = PARTS[error.validationContext ?? 'body'];
+    const message = error.validation.map((failure) => fieldMessage(failure, whole)).join('; ');
+    answer(reply, 400, code, message);
     return;
   }
   const known = FRAMEWORK_ERRORS[error.code];
@@ -130,6 +153,14 @@ function answerError(
   );
   answer(reply, 500, 'internal', 'Limpet failed to answer this; its log says why.');
 }
+
+/** Where the mistake is, by Fastify's word for the part. */
+const PARTS = {
+  body: { code: 'body.invalid', whole: 'the body' },
+  querystring: { code: 'query.invalid', whole: 'the query' },
+  params: { code: 'request.path', whole: 'the path' },
+  headers: { code: 'header.invalid', whole: 'the head' },
+} as const;
 
 /** What Fastify itself refuses, in our words. */
 const FRAMEWORK_ERRORS: Readonly<Record<string, { status: number; code: string; message: string }>> = {

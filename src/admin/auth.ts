@@ -24,10 +24,10 @@ export function isLocalBind(bind: Bind): boolean {
   return family !== 0 && LOOPBACK.check(bind.host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** `token` is null where no `Authorization: Bearer` was sent. */
+/** `wrong`: a token was sent and is none of ours; false where none was sent, or there is none to be right. */
 export type Verdict =
   | { readonly ok: true; readonly actor: Actor }
-  | { readonly ok: false; readonly why: string };
+  | { readonly ok: false; readonly wrong: boolean; readonly why: string };
 
 /** The tokens that are accepted, as digests: the tokens themselves are not kept. */
 export class TokenTable {
@@ -49,18 +49,23 @@ export class TokenTable {
     if (this.#tokens.length === 0) {
       return {
         ok: false,
+        wrong: false,
         why: 'The admin API can be reached from other machines and has no token; set admin.tokens.',
       };
     }
     const token = bearerOf(authorization);
     if (token === null)
-      return { ok: false, why: 'Send Authorization: Bearer TOKEN, with one of admin.tokens.' };
+      return {
+        ok: false,
+        wrong: authorization !== undefined,
+        why: 'Send Authorization: Bearer TOKEN, with one of admin.tokens.',
+      };
     const digest = digestOf(token);
     let actor: Actor | null = null;
     // No early end: how long it takes must not tell which token was close.
     for (const known of this.#tokens) if (timingSafeEqual(known.digest, digest)) actor = known.actor;
     return actor === null
-      ? { ok: false, why: 'This token is not one of admin.tokens.' }
+      ? { ok: false, wrong: true, why: 'This token is not one of admin.tokens.' }
       : { ok: true, actor };
   }
 }

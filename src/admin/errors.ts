@@ -14,10 +14,10 @@ export function errorBody(code: string, message: string): ErrorBody {
   return { error: { code, message } };
 }
 
-/** One failed rule of a JSON Schema, as a sentence that names the field. */
-export function fieldMessage(failure: FastifySchemaValidationError): string {
+/** One failed rule of a JSON Schema, as a sentence that names the field; `whole`: what it is a field of. */
+export function fieldMessage(failure: FastifySchemaValidationError, whole = 'the body'): string {
   const field =
-    failure.instancePath === '' ? 'the body' : `"${failure.instancePath.slice(1).replaceAll('/', '.')}"`;
+    failure.instancePath === '' ? whole : `"${failure.instancePath.slice(1).replaceAll('/', '.')}"`;
   const { params } = failure;
   switch (failure.keyword) {
     case 'additionalProperties':

@@ -2,29 +2,28 @@
 import type { FastifyInstance } from 'fastify';
 import type { AdminToken, Bind } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
-import { answer, makeApp } from './app.ts';
-import { type Actor, TokenTable } from './auth.ts';
-import { isForeignOrigin, isOwnHost } from './browser-guard.ts';
+import { makeApp } from './app.ts';
+import { Audit } from './audit.ts';
+import { Guard } from './guard.ts';
 import type { LiveFeed } from './live-view.ts';
 import { addContinuityRoute } from './routes/continuity.ts';
 import { addEventsRoute } from './routes/events.ts';
 import { addKeysRoute } from './routes/keys.ts';
 import { addLiveRoutes } from './routes/live.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
+import { addOpenApiRoute, gatherCalls } from './routes/openapi.ts';
 import { addPointerRoute } from './routes/pointer.ts';
 import { addProbeRoutes } from './routes/probes.ts';
 import { addRevocationRoutes } from './routes/revocations.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addStatusRoute } from './routes/status.ts';
 import { addUpstreamRoutes } from './routes/upstreams.ts';
+import { HISTORY, LIVE, TROUBLES } from './shapes/live-shape.ts';
+import { REVOCATION, REVOKED } from './shapes/revocation-shape.ts';
+import { CONTINUITY, SESSION } from './shapes/session-shape.ts';
+import { LISTENER, STATUS, SWITCH } from './shapes/status-shape.ts';
+import { UPSTREAM } from './shapes/upstream-shape.ts';
 import type { AdminView } from './view.ts';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who asks; null before the token was judged, and on routes that need none. */
-    actor: Actor | null;
-  }
-}
 
 export interface AdminOptions {
   readonly view: AdminView;
@@ -38,91 +37,49 @@ export interface AdminOptions {
   readonly nowMs: () => number;
 }
 
-/** Refused tokens are logged at most this often; the line says how many there were since the last. */
-const REFUSAL_LOG_MS = 1000;
+/** Shapes that routes refer to by name. */
+const SHARED = [
+  UPSTREAM,
+  LISTENER,
+  SWITCH,
+  STATUS,
+  SESSION,
+  CONTINUITY,
+  REVOCATION,
+  REVOKED,
+  LIVE,
+  TROUBLES,
+  HISTORY,
+];
 
 /**
  * Builds the admin server; `listenOn` starts it. `/livez` and `/readyz` need no token, so that a container's health check
  * has none to keep, nor do the public keys, which are no secret; everything else does, unless only this machine can reach it and no token is configured.
  */
 export function buildAdmin(options: AdminOptions): FastifyInstance {
-  const { view, live, bind, logger } = options;
-  const tokens = new TokenTable(bind, options.tokens);
-  const boundName = bind.kind === 'tcp' ? bind.host : null;
-  const refusals = new RefusalLog(logger, options.nowMs);
+  const { view, live, logger } = options;
+  const audit = new Audit(logger, view.events);
+  const guard = new Guard({ ...options, audit });
   const app = makeApp(logger);
-  app.decorateRequest('actor', null);
-
-  app.addHook('onRequest', (request, reply, done) => {
-    const { host, origin } = request.headers;
-    if (isForeignOrigin(origin, host)) {
-      answer(
-        reply,
-        403,
-        'origin.foreign',
-        'A page of another site sent this; the admin API answers its own pages only.',
-      );
-      return;
-    }
-    if (tokens.open && !isOwnHost(host, boundName)) {
-      const message =
-        'Without a token this is answered by IP address, as localhost, or by the name in admin.bind only.';
-      answer(reply, 403, 'host.foreign', message);
-      return;
-    }
-    done();
+  for (const shape of SHARED) app.addSchema(shape);
+  gatherCalls(app, view.status().version);
+  guard.atDoor(app);
+  app.register(async (open) => {
+    addProbeRoutes(open, view);
+    addKeysRoute(open, view);
   });
-
-  addProbeRoutes(app, view);
-  addKeysRoute(app, view);
   app.register(async (guarded) => {
-    guarded.addHook('onRequest', (request, reply, done) => {
-      const verdict = tokens.judge(request.headers.authorization);
-      if (!verdict.ok) {
-        refusals.note(request.ip);
-        reply.header('WWW-Authenticate', 'Bearer realm="limpet"');
-        answer(reply, 401, 'token.refused', verdict.why);
-        return;
-      }
-      if (verdict.actor.access === 'read' && request.method !== 'GET' && request.method !== 'HEAD') {
-        const message = `The token "${verdict.actor.name}" may read only; a change needs one with access: full.`;
-        answer(reply, 403, 'token.read', message);
-        return;
-      }
-      request.actor = verdict.actor;
-      done();
-    });
+    guard.atDesk(guarded);
     addPointerRoute(guarded);
+    addOpenApiRoute(guarded);
     addMetricsRoute(guarded, view);
     addStatusRoute(guarded, view);
     addSessionRoutes(guarded, view);
-    addRevocationRoutes(guarded, view, logger);
+    addRevocationRoutes(guarded, view, audit);
     addContinuityRoute(guarded, view);
-    addUpstreamRoutes(guarded, view, logger);
+    addUpstreamRoutes(guarded, view, audit);
     addEventsRoute(guarded, view);
     addLiveRoutes(guarded, live, view.status().version);
   });
   return app;
-}
-
-/** Tells of refused tokens without letting whoever guesses them fill the log. */
-class RefusalLog {
-  readonly #logger: Logger;
-  readonly #nowMs: () => number;
-  #untold = 0;
-  #toldAtMs = Number.NEGATIVE_INFINITY;
-
-  constructor(logger: Logger, nowMs: () => number) {
-    this.#logger = logger;
-    this.#nowMs = nowMs;
-  }
-
-  note(address: string): void {
-    this.#untold++;
-    const nowMs = this.#nowMs();
-    if (nowMs - this.#toldAtMs < REFUSAL_LOG_MS) return;
-    this.#logger.warn({ address, times: this.#untold }, 'admin: refused a request without a valid token');
-    this.#toldAtMs = nowMs;
-    this.#untold = 0;
-  }
 }

@@ -22,8 +22,12 @@ export interface UpstreamView {
   readonly requests: number;
   /** Of those, how many failed by its doing. */
   readonly failures: number;
-  /** Distinct users in the last minutes, estimated. */
+  /** Distinct users over the last `admin.userWindow`, estimated. */
   readonly users: number;
+  /** When what health sees changed last. */
+  readonly since: string;
+  /** When its drain ends and it goes into maintenance; null: no end is set. */
+  readonly drainUntil: string | null;
 }
 
 export interface ListenerView {
@@ -150,6 +154,8 @@ export interface UpstreamChange {
   readonly wanted?: Wanted;
   /** As in the config: a whole number, 0 to 1000; 0 takes no new users. */
   readonly weight?: number;
+  /** Goes with a drain: after so long it goes into maintenance. Any `wanted` without it takes an earlier one back. */
+  readonly deadlineMs?: number;
 }
 
 export interface Readiness {
@@ -172,7 +178,7 @@ export interface AdminView {
   /** Ends sessions, and lifts that again; null: no session is checked. */
   readonly revocations: Pick<RevocationRegistry, 'revoke' | 'lift' | 'page'> | null;
   /** What happens, as it happens. */
-  readonly events: Pick<EventHub, 'last' | 'since' | 'listen'>;
+  readonly events: Pick<EventHub, 'last' | 'since' | 'listen' | 'publish'>;
   ready(): Readiness;
   /** The public keys of tokens; null: no session has any. */
   keys(): PublishedKeys | null;

@@ -11,9 +11,12 @@ import type {
   UpstreamView,
 } from '../admin/view.ts';
 import { estimateUsers } from '../affinity/users.ts';
+import { systemClock } from '../base/clock.ts';
+import { systemTimers } from '../base/timers.ts';
 import type { Bind, Config } from '../config/config.ts';
 import type { HealthBoard } from '../health/health-board.ts';
 import type { EventHub } from '../observe/event-hub.ts';
+import type { Logger } from '../observe/logger.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import type { Exposition, PoolGauges, RevocationGauges, UpstreamGauges } from '../observe/prometheus.ts';
 import type { SlottedUpstream } from '../plan/slots.ts';
@@ -22,6 +25,7 @@ import type { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { urlOf } from './binding.ts';
 import { continuityViews } from './continuity-view.ts';
+import { DrainDeadlines } from './drain-deadlines.ts';
 import type { RevocationSwitch } from './revocation-switch.ts';
 import type { StoreReports } from './store-reports.ts';
 
@@ -36,6 +40,7 @@ export interface ViewSource {
   readonly crew: { readonly listening: number };
   readonly stopping: boolean;
   readonly events: EventHub;
+  readonly log: Logger;
   /** Keys of tokens; null: no session has any. */
   readonly signing: { readonly published: PublishedKeys } | null;
   /** Null: no session is checked. */
@@ -44,16 +49,38 @@ export interface ViewSource {
   readonly news: { readonly stores: StoreReports; readonly pushes: StoreReports };
 }
 
+interface UpstreamCounts {
+  readonly requests: number;
+  readonly failures: number;
+}
+
+/** By pool, then by upstream. */
+type Counted = ReadonlyMap<string, ReadonlyMap<string, UpstreamCounts>>;
+
+const NOTHING_COUNTED: UpstreamCounts = { requests: 0, failures: 0 };
+
+/** To the microsecond. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
 /** One process's view of itself. */
 export class ControlView implements AdminView {
   readonly #source: ViewSource;
   readonly #exposition: Exposition;
   readonly #startedMs = performance.now();
+  readonly #startedWallMs = systemClock.wallMs();
   readonly #weights = new Map<number, number>();
+  readonly #deadlines: DrainDeadlines;
 
   constructor(source: ViewSource, exposition: Exposition) {
     this.#source = source;
     this.#exposition = exposition;
+    this.#deadlines = new DrainDeadlines({
+      clock: systemClock,
+      timers: systemTimers,
+      onDue: (pool, name) => this.#endDrain(pool, name),
+    });
   }
 
   status(): StatusView {
@@ -71,7 +98,7 @@ export class ControlView implements AdminView {
       })),
       totals: {
         requests: shelf.total('limpet_requests_total'),
-        failures: this.#failures(() => true),
+        failures: this.#failures(),
         refused: shelf.total('limpet_refused_total'),
         retries: shelf.total('limpet_retries_total'),
         inFlight,
@@ -82,19 +109,47 @@ export class ControlView implements AdminView {
   }
 
   upstreams(): readonly UpstreamView[] {
-    return this.#source.slots.map((slotted) => this.#describe(slotted));
+    const counted = this.#counted();
+    return this.#source.slots.map((slotted) => this.#describe(slotted, counted));
   }
 
   patchUpstream(pool: string, name: string, change: UpstreamChange): UpstreamView | null {
     const { slots, board } = this.#source;
     const slotted = slots.find((s) => s.pool.name === pool && s.upstream.name === name);
     if (slotted === undefined) return null;
-    if (change.wanted !== undefined) board.setWanted(slotted.slot, change.wanted);
+    const { wanted, deadlineMs } = change;
+    if (wanted !== undefined) {
+      board.setWanted(slotted.slot, wanted);
+      this.#deadlines.clear(pool, name);
+    }
+    if (deadlineMs !== undefined) this.#deadlines.set(pool, name, deadlineMs);
     if (change.weight !== undefined) {
       board.setWeight(slotted.slot, change.weight);
       this.#weights.set(slotted.slot, change.weight);
     }
-    return this.#describe(slotted);
+    return this.#describe(slotted, this.#counted());
+  }
+
+  /** The deadline of a drain has come: whoever is left moves. */
+  #endDrain(pool: string, name: string): void {
+    const { slots, board, table, log, events } = this.#source;
+    const slot = slots.find((s) => s.pool.name === pool && s.upstream.name === name)?.slot;
+    if (slot === undefined || board.describe(slot)?.wanted !== 'drain') return;
+    const users = estimateUsers(table.userRegisters, slot);
+    board.setWanted(slot, 'maintenance');
+    log.info({ pool, upstream: name, users }, 'the drain of an upstream is over: it goes into maintenance');
+    const left = users === 0 ? 'nobody was left' : `its last ${users} users move`;
+    events.publish(
+      'upstream',
+      users === 0 ? 'info' : 'warn',
+      `the drain of ${pool}/${name} is over: ${left}`,
+      {
+        pool,
+        upstream: name,
+        wanted: 'maintenance',
+        users,
+      },
+    );
   }
 
   sessions(): readonly SessionView[] {
@@ -201,10 +256,11 @@ export class ControlView implements AdminView {
     for (const [id, { name }] of config.pools.entries()) yield { pool: name, waiting: table.waiting[id]! };
   }
 
-  #describe({ slot, pool, upstream }: SlottedUpstream): UpstreamView {
-    const { table, board, shelf } = this.#source;
+  #describe({ slot, pool, upstream }: SlottedUpstream, counted: Counted): UpstreamView {
+    const { table, board } = this.#source;
     const seen = board.describe(slot);
-    const where = { pool: pool.name, upstream: upstream.name };
+    const { requests, failures } = counted.get(pool.name)?.get(upstream.name) ?? NOTHING_COUNTED;
+    const untilMs = this.#deadlines.untilMs(pool.name, upstream.name);
     return {
       pool: pool.name,
       name: upstream.name,
@@ -214,19 +270,41 @@ export class ControlView implements AdminView {
       why: seen?.why ?? '',
       weight: this.#weights.get(slot) ?? upstream.weight,
       inFlight: table.inFlight[slot]!,
-      latencyMs: Math.round(table.latencyMs[slot]! * 1000) / 1000,
-      requests: shelf.total('limpet_requests_total', where),
-      failures: this.#failures((labels) => labels.pool === where.pool && labels.upstream === where.upstream),
+      latencyMs: rounded(table.latencyMs[slot]!),
+      requests,
+      failures,
       users: estimateUsers(table.userRegisters, slot),
+      since: new Date(seen?.sinceMs ?? this.#startedWallMs).toISOString(),
+      drainUntil: untilMs === null ? null : new Date(untilMs).toISOString(),
     };
   }
 
+  /** What every upstream has answered, read off the books once for all of them. */
+  #counted(): Counted {
+    const counted = new Map<string, Map<string, UpstreamCounts>>();
+    for (const { labels, cells } of this.#source.shelf.sums('limpet_requests_total')) {
+      const { pool = '', upstream = '', code = '' } = labels;
+      let ofPool = counted.get(pool);
+      if (ofPool === undefined) {
+        ofPool = new Map();
+        counted.set(pool, ofPool);
+      }
+      const { requests, failures } = ofPool.get(upstream) ?? NOTHING_COUNTED;
+      const requestsMore = cells[0]!;
+      ofPool.set(upstream, {
+        requests: requests + requestsMore,
+        failures: failures + (code >= '500' ? requestsMore : 0),
+      });
+    }
+    return counted;
+  }
+
   /** Requests answered with 500 or more, or with nothing. */
-  #failures(counts: (labels: Readonly<Record<string, string>>) => boolean): number {
+  #failures(): number {
     let failures = 0;
     for (const { labels, cells } of this.#source.shelf.sums('limpet_requests_total')) {
       const code = labels.code ?? '';
-      if (code >= '500' && counts(labels)) failures += cells[0]!;
+      if (code >= '500') failures += cells[0]!;
     }
     return failures;
   }

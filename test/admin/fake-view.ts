@@ -35,6 +35,8 @@ export class FakeView implements AdminView {
     requests: 10,
     failures: 0,
     users: 4,
+    since: '2026-01-01T00:00:00.000Z',
+    drainUntil: null,
   }));
 
   status(): StatusView {
@@ -51,7 +53,9 @@ export class FakeView implements AdminView {
     const at = this.#upstreams.findIndex((upstream) => upstream.pool === pool && upstream.name === name);
     if (at < 0) return null;
     this.changes.push({ upstream: name, ...change });
-    this.#upstreams[at] = { ...this.#upstreams[at]!, ...change };
+    const { deadlineMs, ...rest } = change;
+    const drainUntil = deadlineMs === undefined ? null : new Date(deadlineMs).toISOString();
+    this.#upstreams[at] = { ...this.#upstreams[at]!, ...rest, drainUntil };
     return this.#upstreams[at]!;
   }
 
@@ -155,9 +159,10 @@ export function makeAdmin(bind: Bind = LOOPBACK, tokens: readonly AdminToken[] =
   const view = new FakeView();
   const { logger, lines } = listeningLogger();
   let nowMs = 0;
-  const app = buildAdmin({ view, live: new FakeLive(), bind, tokens, logger, nowMs: () => nowMs });
+  const live = new FakeLive();
+  const app = buildAdmin({ view, live, bind, tokens, logger, nowMs: () => nowMs });
   const advance = (ms: number): void => {
     nowMs += ms;
   };
-  return { app, view, lines, advance };
+  return { app, view, live, lines, advance };
 }

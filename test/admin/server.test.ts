@@ -43,7 +43,7 @@ t.test('upstreams have the fields of the contract, in its order', async (t) => {
   const { app } = makeAdmin();
   const [first] = (await app.inject('/api/v1/upstreams')).json();
   const fields = ['pool', 'name', 'url', 'wanted', 'observed', 'why', 'weight', 'inFlight', 'latencyMs'];
-  t.same(Object.keys(first), [...fields, 'requests', 'failures', 'users']);
+  t.same(Object.keys(first), [...fields, 'requests', 'failures', 'users', 'since', 'drainUntil']);
 });
 
 t.test('readyz says why not, while livez stays well', async (t) => {
@@ -64,7 +64,7 @@ t.test('answers are never cached', async (t) => {
 
 t.test('an unknown path says where to look', async (t) => {
   const { app } = makeAdmin();
-  const answer = await app.inject({ method: 'DELETE', url: '/api/v1/status' });
+  const answer = await app.inject({ method: 'DELETE', url: '/api/v1/statuses' });
   t.equal(answer.statusCode, 404);
   t.match(answer.json(), { error: { code: 'path.unknown', message: /no DELETE of this path.*GET \// } });
   const broken = await app.inject('/api/v1/upstreams/%zz/a');

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { answer } from '../app.ts';
 import { EventStreams, STREAMS_MAX } from '../event-streams.ts';
+import { body, plain, route, text } from '../schema.ts';
 import type { AdminView } from '../view.ts';
 
 /** When a reader that found no room may ask again. */
@@ -10,6 +11,25 @@ const FULL_RETRY_S = 10;
 interface EventsPath {
   Querystring: { readonly after?: string };
 }
+
+const GET = route({
+  id: 'streamEvents',
+  does: 'What happens, as it happens, as server-sent events.',
+  more: 'Each event has its `id`, its kind as `event`, and as `data` a JSON object: `id`, `at`, `kind`, `level`, `text`, `fields`. The last 500 are kept; `gap` says how many were lost to who came back too late.',
+  about: 'process',
+  access: 'read',
+  headers: {
+    type: 'object',
+    properties: {
+      'last-event-id': text('The last event that the reader knows; all that came after it are told first.'),
+    },
+  },
+  query: body<{ after: string }>('', {
+    after: text('The same, for clients that cannot send the field. 0: all that are kept.'),
+  }),
+  answers: { 200: plain('text/event-stream', 'A stream without an end.') },
+  refusals: { 400: ['events.after'], 503: ['events.full'] },
+});
 
 /**
  * Adds it. From where is said by `Last-Event-ID`, as browsers do when they come back, or by `?after=`; 0 asks for all that is kept,
@@ -22,7 +42,7 @@ export function addEventsRoute(app: FastifyInstance, view: AdminView): void {
     streams.close();
     done();
   });
-  app.get<EventsPath>('/api/v1/events', { exposeHeadRoute: false }, (request, reply) => {
+  app.get<EventsPath>('/api/v1/events', { ...GET, exposeHeadRoute: false }, (request, reply) => {
     const written = request.headers['last-event-id'] ?? request.query.after ?? null;
     if (written !== null && !/^\d{1,15}$/.test(String(written))) {
       answer(reply, 400, 'events.after', 'Last-Event-ID (or ?after=) must be the id of an event, or 0');
@@ -34,6 +54,7 @@ export function addEventsRoute(app: FastifyInstance, view: AdminView): void {
       return;
     }
     reply.hijack();
+    reply.release();
     streams.add(reply.raw, written === null ? null : Number(written));
   });
 }

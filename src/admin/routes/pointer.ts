@@ -1,5 +1,6 @@
 // GET /: tells whoever opens the admin address in a browser, or by curl, what there is to ask.
 import type { FastifyInstance } from 'fastify';
+import { plain, route } from '../schema.ts';
 
 const TEXT = `Limpet's admin API
 
@@ -13,17 +14,26 @@ POST  /api/v1/revocations              {"session": ID}, {"token": TOKEN}, {"user
                                        "reason" and "ttl" go with each. GET lists, DELETE /api/v1/revocations/ID lifts
 GET   /api/v1/sessions/continuity      which pools lose sessions when another instance answers
 GET   /api/v1/upstreams                every upstream: wanted, observed, why, load, users
-PATCH /api/v1/upstreams/POOL/NAME      {"wanted": "ready" | "drain" | "maintenance", "weight": NUMBER}
+PATCH /api/v1/upstreams/POOL/NAME      {"wanted": "ready" | "drain" | "maintenance", "weight": NUMBER, "deadline": DURATION}
 GET   /api/v1/events                   what happens, as it happens (server-sent events); Last-Event-ID says from where
 GET   /api/v1/troubles                 what is wrong, since when, and what to do, the most urgent first
 GET   /api/v1/live                     the state of everything; with Accept: text/event-stream once a second
 GET   /api/v1/live/history             ten minutes of the whole and of every pool; /POOL: of its upstreams
+GET   /openapi.json                    all of this as OpenAPI 3.1
 
 Names in a path are percent-encoded.
 `;
 
+const GET = route({
+  id: 'getPointer',
+  does: 'What there is to ask, in words.',
+  about: 'process',
+  access: 'read',
+  answers: { 200: plain('text/plain', 'A list of calls.') },
+});
+
 export function addPointerRoute(app: FastifyInstance): void {
-  app.get('/', (_request, reply) => {
+  app.get('/', GET, (_request, reply) => {
     reply.type('text/plain; charset=utf-8').send(TEXT);
   });
 }

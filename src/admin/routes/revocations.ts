@@ -1,47 +1,78 @@
 // POST, GET and DELETE /api/v1/revocations: ends sessions, tokens and all that a user holds, everywhere; lists and lifts that again.
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { isWrong, parseDuration } from '../../config/units.ts';
-import type { Logger } from '../../observe/logger.ts';
 import { RevocationFault, readPlace } from '../../session/revocation/keeper.ts';
 import type { Order } from '../../session/revocation/order.ts';
 import { isId, type Revocation } from '../../session/revocation/record.ts';
 import type { Revoked } from '../../session/revocation/registry.ts';
 import { answer } from '../app.ts';
+import { type Audit, byOf } from '../audit.ts';
+import { empty, json, ref, route } from '../schema.ts';
+import {
+  LIFT_PARAMS,
+  LIST_QUERY,
+  ORDER,
+  PAGE,
+  PAGE_MAX,
+  REVOCATION_PAGE,
+  REVOKED,
+  type RevocationOrder,
+  type RevocationTold,
+} from '../shapes/revocation-shape.ts';
 import type { AdminView, RevocationView } from '../view.ts';
 
-/** As long as a credential that formats look at. */
-const NAME_CHARS_MAX = 8192;
-const USER_CHARS_MAX = 1024;
-const REASON_CHARS_MAX = 200;
 const TTL_BOUNDS = { min: 1000, max: 4000 * 86_400_000 };
-const PAGE_MAX = 1000;
-const PAGE = 100;
 
-const NAME = { type: 'string', minLength: 1, maxLength: NAME_CHARS_MAX } as const;
-
-const BODY_SCHEMA = {
-  type: 'object',
-  additionalProperties: false,
-  properties: {
-    session: NAME,
-    token: NAME,
-    user: { type: ['string', 'integer'], minLength: 1, maxLength: USER_CHARS_MAX },
-    block: { type: 'boolean' },
-    before: { type: 'string', maxLength: 40 },
-    reason: { type: 'string', maxLength: REASON_CHARS_MAX },
-    ttl: { type: 'string', maxLength: 20 },
+const ADD = route({
+  id: 'revoke',
+  does: 'Ends a session, a token, all that a user holds, or what was issued before a time.',
+  more: 'In force in all workers before it is answered; `shared` says whether other replicas have it.',
+  about: 'sessions',
+  access: 'full',
+  body: ORDER,
+  answers: { 201: json(ref(REVOKED), 'It is in force.') },
+  refusals: {
+    400: [
+      'revocation.what',
+      'revocation.block',
+      'revocation.user',
+      'revocation.before',
+      'revocation.reason',
+      'revocation.ttl',
+    ],
+    409: ['revocation.nothing'],
+    503: ['revocation.away', 'revocation.busy'],
+    507: ['revocation.full'],
   },
-} as const;
+});
 
-interface Body {
-  readonly session?: string;
-  readonly token?: string;
-  readonly user?: string | number;
-  readonly block?: boolean;
-  readonly before?: string;
-  readonly reason?: string;
-  readonly ttl?: string;
-}
+const LIST = route({
+  id: 'listRevocations',
+  does: 'What is revoked.',
+  about: 'sessions',
+  access: 'read',
+  query: LIST_QUERY,
+  answers: { 200: json(REVOCATION_PAGE, 'A page of them.') },
+  refusals: {
+    400: ['query.limit', 'query.after'],
+    409: ['revocation.nothing'],
+    503: ['revocation.away', 'revocation.busy'],
+  },
+});
+
+const LIFT = route({
+  id: 'liftRevocation',
+  does: 'Takes a revocation back.',
+  about: 'sessions',
+  access: 'full',
+  params: LIFT_PARAMS,
+  answers: { 204: empty('It is in force no more.') },
+  refusals: {
+    404: ['revocation.unknown'],
+    409: ['revocation.nothing'],
+    503: ['revocation.away', 'revocation.busy'],
+  },
+});
 
 interface ListPath {
   Querystring: { readonly limit?: string; readonly after?: string };
@@ -61,48 +92,37 @@ class Refusal {
   }
 }
 
-/** Adds all three. Every change is logged with who made it and why. */
-export function addRevocationRoutes(app: FastifyInstance, view: AdminView, logger: Logger): void {
-  app.post<{ Body: Body }>(
-    '/api/v1/revocations',
-    { schema: { body: BODY_SCHEMA } },
-    async (request, reply) => {
-      const desk = view.revocations;
-      if (desk === null) return answerNothing(reply);
-      const read = readBody(request.body);
-      if (read instanceof Refusal) return answer(reply, 400, read.code, read.message);
-      const by = request.actor?.name ?? 'nobody';
-      try {
-        const revoked = await desk.revoke({ ...read, by });
-        const { id, kind, user, block, before, until, reason } = viewOf(revoked.record);
-        const { renewed, shared } = revoked;
-        logger.info(
-          {
-            revocation: id,
-            kind,
-            user,
-            block,
-            before,
-            until,
-            reason,
-            renewed,
-            shared,
-            by,
-            address: request.ip,
-          },
-          'admin: revoked',
-        );
-        return reply.code(201).send({
-          ...viewOf(revoked.record),
-          ...toldOf(revoked, view.status().revocations?.kept === 'process'),
-        });
-      } catch (error) {
-        return answerFault(reply, error);
-      }
-    },
-  );
+/** Adds all three. Every change is told to `audit`. */
+export function addRevocationRoutes(app: FastifyInstance, view: AdminView, audit: Audit): void {
+  app.post<{ Body: RevocationOrder }>('/api/v1/revocations', ADD, async (request, reply) => {
+    const desk = view.revocations;
+    if (desk === null) return answerNothing(reply);
+    const read = readBody(request.body);
+    if (read instanceof Refusal) return answer(reply, 400, read.code, read.message);
+    try {
+      const revoked = await desk.revoke({ ...read, by: byOf(request).by });
+      const told = viewOf(revoked.record);
+      const { id, kind, user, block, before, until, reason } = told;
+      const { renewed, shared } = revoked;
+      audit.changed(request, {
+        action: 'revocation.add',
+        message: 'admin: revoked',
+        fields: { revocation: id, kind, user, block, before, until, reason, renewed, shared },
+        event: {
+          kind: 'revocation',
+          text: `revoked: ${inWords(told)}${reason === '' ? '' : `, ${reason}`}`,
+          fields: { revocation: id, kind, user, block, before, until, shared },
+        },
+      });
+      return reply
+        .code(201)
+        .send({ ...told, ...toldOf(revoked, view.status().revocations?.kept === 'process') });
+    } catch (error) {
+      return answerFault(reply, error);
+    }
+  });
 
-  app.get<ListPath>('/api/v1/revocations', async (request, reply) => {
+  app.get<ListPath>('/api/v1/revocations', LIST, async (request, reply) => {
     const desk = view.revocations;
     if (desk === null) return answerNothing(reply);
     const { limit = String(PAGE), after } = request.query;
@@ -118,7 +138,7 @@ export function addRevocationRoutes(app: FastifyInstance, view: AdminView, logge
     }
   });
 
-  app.delete<LiftPath>('/api/v1/revocations/:id', async (request, reply) => {
+  app.delete<LiftPath>('/api/v1/revocations/:id', LIFT, async (request, reply) => {
     const desk = view.revocations;
     if (desk === null) return answerNothing(reply);
     const { id } = request.params;
@@ -131,9 +151,18 @@ export function addRevocationRoutes(app: FastifyInstance, view: AdminView, logge
           'revocation.unknown',
           'There is no revocation of this id; it may have run out.',
         );
-      const { kind, user } = viewOf(record);
-      const by = request.actor?.name ?? 'nobody';
-      logger.info({ revocation: id, kind, user, by, address: request.ip }, 'admin: a revocation was lifted');
+      const told = viewOf(record);
+      const { kind, user } = told;
+      audit.changed(request, {
+        action: 'revocation.lift',
+        message: 'admin: a revocation was lifted',
+        fields: { revocation: id, kind, user },
+        event: {
+          kind: 'revocation',
+          text: `lifted: ${inWords(told)}`,
+          fields: { revocation: id, kind, user },
+        },
+      });
       return reply.code(204).send();
     } catch (error) {
       return answerFault(reply, error);
@@ -141,7 +170,7 @@ export function addRevocationRoutes(app: FastifyInstance, view: AdminView, logge
   });
 }
 
-function readBody(body: Body): { order: Order; ttlMs: number | null; reason: string } | Refusal {
+function readBody(body: RevocationOrder): { order: Order; ttlMs: number | null; reason: string } | Refusal {
   const order = readOrder(body);
   if (order instanceof Refusal) return order;
   const { reason = '', ttl } = body;
@@ -154,7 +183,7 @@ function readBody(body: Body): { order: Order; ttlMs: number | null; reason: str
   return { order, ttlMs: ttlMs.value, reason };
 }
 
-function readOrder(body: Body): Order | Refusal {
+function readOrder(body: RevocationOrder): Order | Refusal {
   const { session, token, user, block, before } = body;
   const what = [session, token, before ?? user].filter((one) => one !== undefined);
   if (what.length !== 1) {
@@ -200,11 +229,21 @@ function viewOf({ id, letter, timeMs, untilS, atMs, by, user, reason }: Revocati
   };
 }
 
+/** `user ann, who is kept out`, for the stream of events. */
+function inWords({ kind, user, block, before }: RevocationView): string {
+  if (kind === 'user') return `user ${user}${block ? ', who is kept out' : ''}`;
+  if (kind === 'before') return `what ${user === null ? 'everybody' : user} held before ${before}`;
+  return `a ${kind}`;
+}
+
 /**
  * What goes with a new one: whether it renewed an old one, who has it, how a token was understood, and what to know about it.
  * `alone`: it is kept in this process only.
  */
-function toldOf({ record: { letter }, renewed, shared, understood }: Revoked, alone: boolean): object {
+function toldOf(
+  { record: { letter }, renewed, shared, understood }: Revoked,
+  alone: boolean,
+): RevocationTold {
   const notes: string[] = [];
   if (letter === 's' || letter === 't')
     notes.push('It ends what bears this, now or later; whether there is such a one was not looked up.');
