@@ -6,6 +6,7 @@ import type { ContinuityOptions, PoolOptions, RetryOptions } from '../pool/optio
 import type { SessionOptions } from '../session/options.ts';
 import type { SigningOptions } from '../session/phantom/token-options.ts';
 import type { RevocationOptions } from '../session/revocation/options.ts';
+import type { ProxyProtocol } from '../wire/proxy-header.ts';
 
 /** Times in milliseconds; 0 means off where the contract allows off. */
 export interface TimeoutOptions {
@@ -54,6 +55,8 @@ export type Bind =
 export interface ListenerConfig {
   readonly name: string;
   readonly bind: Bind;
+  /** Each connection begins with a PROXY header, from a trusted proxy. */
+  readonly proxyProtocol: boolean;
 }
 
 export interface FieldEdits {
@@ -134,6 +137,8 @@ export interface UpstreamConfig {
   readonly backup: boolean;
   readonly wanted: 'ready' | 'drain' | 'maintenance';
   readonly tls: UpstreamTlsConfig | null;
+  /** Version of the PROXY header that each connection to it begins with; null: none does. */
+  readonly proxyProtocol: ProxyProtocol | null;
 }
 
 export interface UpstreamTlsConfig {

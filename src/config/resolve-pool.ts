@@ -83,7 +83,7 @@ function checkIdleShortKeys(draft: Draft): void {
 
 function resolvePool(draft: Draft, name: string, read: ReadPool, at: (key: string) => string): PoolConfig {
   const upstreams = items(read.upstreams, at('upstreams')).map(([upstream, path]) =>
-    resolveUpstream(draft, upstream, path),
+    resolveUpstream(draft, upstream, path, read.proxyProtocol),
   );
   checkUpstreams(draft, upstreams, read, at('upstreams'));
   const { keepAlive, host, queue } = read;
@@ -130,7 +130,12 @@ function resolveBalance(read: ReadPool['balance']): BalanceOptions {
   return { kind: 'hash', hash: hash?.on ?? null, hashLoad: hash?.load ?? Number.POSITIVE_INFINITY };
 }
 
-function resolveUpstream(draft: Draft, read: ReadUpstream, path: string): UpstreamConfig {
+function resolveUpstream(
+  draft: Draft,
+  read: ReadUpstream,
+  path: string,
+  poolsProtocol: ReadPool['proxyProtocol'],
+): UpstreamConfig {
   const long = 'weight' in read;
   const address = long ? read.url : read;
   const { url, scheme, host, port, socketPath } = address ?? UNREAD;
@@ -146,6 +151,7 @@ function resolveUpstream(draft: Draft, read: ReadUpstream, path: string): Upstre
     backup: long ? read.backup : false,
     wanted: long ? read.wanted : 'ready',
     tls: resolveTls(draft, long ? read : null, scheme, path),
+    proxyProtocol: ((long ? read.proxyProtocol : undefined) ?? poolsProtocol) || null,
   };
 }
 

@@ -79,7 +79,8 @@ function resolveListeners(draft: Draft): ListenerConfig[] {
     draft.findings.error({ start: 0, end: 0 }, '', 'there is nothing to listen on', 'listen: 8080');
   }
   const listeners: ListenerConfig[] = [];
-  if (read.listen !== undefined) listeners.push({ name: formatBind(read.listen), bind: read.listen });
+  if (read.listen !== undefined)
+    listeners.push({ name: formatBind(read.listen), bind: read.listen, proxyProtocol: false });
   const names = new Set<string>();
   for (const [listener, path] of items(read.listeners, 'listeners')) {
     if (listener.bind === undefined) continue;
@@ -93,9 +94,19 @@ function resolveListeners(draft: Draft): ListenerConfig[] {
       );
     }
     names.add(name);
-    listeners.push({ name, bind: listener.bind });
+    listeners.push({ name, bind: listener.bind, proxyProtocol: listener.proxyProtocol });
+    checkProxyProtocol(draft, listener.proxyProtocol, listener.bind, `${path}.proxyProtocol`);
   }
   return listeners;
+}
+
+/** Without anybody whose header is believed nobody can connect. A unix socket's peers have no address: who may open it is trusted. */
+function checkProxyProtocol(draft: Draft, on: boolean, bind: Bind, path: string): void {
+  if (!on || bind.kind === 'unix' || draft.read.trustedProxies.length > 0) return;
+  if (draft.places.isUnread('trustedProxies')) return;
+  const why =
+    'nobody can connect here: PROXY headers are believed from `trustedProxies` only, and there are none';
+  warn(draft, path, why, 'trustedProxies: [10.0.0.0/8]');
 }
 
 function resolveAdmin(draft: Draft): AdminConfig | null {

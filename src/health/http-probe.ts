@@ -6,8 +6,10 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { isIP } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
 import type { Timer } from '../base/timers.ts';
+import type { Address, UpstreamTls } from '../upstream/upstream.ts';
 import type { StatusRange } from './options.ts';
 import {
   errorCode,
@@ -162,11 +164,10 @@ function expectsContinue(question: HttpQuestion): boolean {
   return question.good === 'life' && question.method === 'OPTIONS';
 }
 
-function requestOptions(
-  target: ProbeTarget,
-  question: HttpQuestion,
-): RequestOptions & { servername?: string } {
+function requestOptions(target: ProbeTarget, question: HttpQuestion): RequestOptions & ConnectionOptions {
   const { address, authority, tls } = target;
+  // Another port is another server's, which nobody said wants a header.
+  const greeting = question.port === null ? (target.greeting ?? null) : null;
   const headers: [string, string][] = [
     ['Host', question.host ?? authority ?? 'localhost'],
     ...question.headers.map(([name, value]): [string, string] => [name, value]),
@@ -175,8 +176,12 @@ function requestOptions(
   if (expectsContinue(question)) {
     headers.push(['Expect', '100-continue'], ['Content-Length', '1']);
   }
+  const secure = tls === null ? null : tlsOptions(tls, authority);
   return {
-    agent: false,
+    // With an agent, even a fresh one, Node asks that one for the connection.
+    ...(greeting === null
+      ? { agent: false }
+      : { createConnection: () => greetedConnection(address, greeting, secure) }),
     method: question.method,
     path: question.path,
     setHost: false,
@@ -184,16 +189,25 @@ function requestOptions(
     ...('path' in address
       ? { socketPath: address.path }
       : { host: address.host, port: question.port ?? address.port }),
-    ...(tls === null
-      ? {}
-      : {
-          servername: tls.serverName ?? serverNameOf(authority),
-          rejectUnauthorized: tls.verify,
-          ...(tls.ca === null ? {} : { ca: tls.ca }),
-          ...(tls.cert === null ? {} : { cert: tls.cert }),
-          ...(tls.key === null ? {} : { key: tls.key }),
-        }),
+    ...secure,
   };
+}
+
+function tlsOptions(tls: UpstreamTls, authority: string | null): ConnectionOptions {
+  return {
+    servername: tls.serverName ?? serverNameOf(authority),
+    rejectUnauthorized: tls.verify,
+    ...(tls.ca === null ? {} : { ca: tls.ca }),
+    ...(tls.cert === null ? {} : { cert: tls.cert }),
+    ...(tls.key === null ? {} : { key: tls.key }),
+  };
+}
+
+/** Connects as Node would, but says `greeting` before anything else. */
+function greetedConnection(address: Address, greeting: Uint8Array, secure: ConnectionOptions | null): Socket {
+  const socket = 'path' in address ? connect(address.path) : connect(address.port, address.host);
+  socket.write(greeting);
+  return secure === null ? socket : tlsConnect({ ...secure, socket });
 }
 
 /** The host of `host:port` as a server name; empty for an address, which may not be one (RFC 6066 section 3). */

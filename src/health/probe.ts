@@ -11,6 +11,8 @@ export interface ProbeTarget {
   readonly authority: string | null;
   /** Null: plain. */
   readonly tls: UpstreamTls | null;
+  /** What a connection to it begins with, before TLS: a PROXY header that names nobody. Null or left out: nothing. */
+  readonly greeting?: Uint8Array | null;
 }
 
 /** What was seen. */

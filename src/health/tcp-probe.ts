@@ -20,8 +20,12 @@ export function startTcpProbe(
     queueMicrotask(() => verdict.failed(error));
     return { cancel: () => verdict.drop() };
   }
+  // Another port is another server's, which nobody said wants a header.
+  const greeting = port === null ? (target.greeting ?? null) : null;
   const end = (): void => {
     timer.cancel();
+    if (greeting !== null && !socket.connecting && !socket.destroyed) socket.end(greeting);
+    // What was written is with the kernel by now, or nobody listens.
     socket.destroy();
   };
   const timer = time.timers.after(timeoutMs, () => {

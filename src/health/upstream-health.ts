@@ -41,6 +41,8 @@ export interface BoardUpstream {
   readonly weight: number;
   readonly wanted: Wanted;
   readonly tls: UpstreamTls | null;
+  /** What a connection to it begins with; null or left out: nothing. See ProbeTarget. */
+  readonly greeting?: Uint8Array | null;
   /** `host:port` as configured; null for a unix socket. */
   readonly authority: string | null;
   /** Where it is now; null while its name does not resolve. */
@@ -195,9 +197,9 @@ export class UpstreamHealth {
   }
 
   #target(): ProbeTarget | null {
-    const { address, authority, tls } = this.#in.upstream;
+    const { address, authority, tls, greeting = null } = this.#in.upstream;
     const now = address();
-    return now === null ? null : { address: now, authority, tls };
+    return now === null ? null : { address: now, authority, tls, greeting };
   }
 
   #probing(begin: (target: ProbeTarget) => Probe): Probe | null {

@@ -153,6 +153,12 @@ export const METRICS = {
     source: 'counted',
     help: 'Client connections that are open now.',
   },
+  limpet_proxy_protocol_total: {
+    kind: 'counter',
+    labels: ['listener', 'result'],
+    source: 'counted',
+    help: 'Connections to listeners with proxyProtocol, by what came of their header: proxied (it named the client), local (it named nobody); else the connection was closed: untrusted (from an address that is not believed), malformed (none, or not sound), late, or closed by the peer before it was complete.',
+  },
   limpet_ejections_total: {
     kind: 'counter',
     labels: ['pool', 'upstream', 'reason'],

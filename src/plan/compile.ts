@@ -74,7 +74,12 @@ export function compile(input: CompileInput, before: Compiled | null = null): Co
     if (old !== undefined) {
       fresh.address = old.address;
       fresh.speaksOld = old.speaksOld;
-      if (isDeepStrictEqual(old.spec.tls, spec.tls) && old.spec.authority === spec.authority)
+      // Idle connections go over to the successor where it would have begun them the same way.
+      if (
+        isDeepStrictEqual(old.spec.tls, spec.tls) &&
+        old.spec.authority === spec.authority &&
+        old.spec.proxyProtocol === spec.proxyProtocol
+      )
         successions.push({ from: old, to: fresh });
     }
     return fresh;
@@ -149,6 +154,7 @@ function specOf(slot: number, position: number, pool: PoolConfig, upstream: Upst
     maxConnections: upstream.maxConnections,
     backup: upstream.backup,
     keepAlive: pool.keepAlive,
+    proxyProtocol: upstream.proxyProtocol,
   };
 }
 

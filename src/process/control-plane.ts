@@ -23,6 +23,7 @@ import { Resolver } from '../pool/resolver.ts';
 import type { FailureKind } from '../proxy/plane.ts';
 import { SigningKeys } from '../session/phantom/signing-keys.ts';
 import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
+import { layProxyHeader } from '../wire/proxy-header.ts';
 import { canSharePorts, tryBind, urlOf } from './binding.ts';
 import { connectionBound } from './connection-bound.ts';
 import { ControlView } from './control-view.ts';
@@ -315,6 +316,8 @@ export class ControlPlane {
             weight: upstream.weight,
             wanted: upstream.wanted,
             tls: upstream.tls,
+            greeting:
+              upstream.proxyProtocol === null ? null : layProxyHeader(upstream.proxyProtocol, null, null),
             authority: authorityOf(upstream),
             address: () => this.resolver.address(slot),
           })),

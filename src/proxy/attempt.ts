@@ -4,9 +4,11 @@ import { STAGE } from '../observe/stages.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { type ConnectionUser, UpstreamConnection } from '../upstream/connection.ts';
 import { dialFault, UPSTREAM_FAULT } from '../upstream/faults.ts';
+import type { Herald } from '../upstream/herald.ts';
 import type { Address, Upstream } from '../upstream/upstream.ts';
 import { keptForMs } from '../wire/keep-alive.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
+import { heraldOf } from './client-side.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { AnswerReader, IncomingAnswer } from './incoming-answer.ts';
@@ -62,7 +64,8 @@ export class Attempt implements ConnectionUser {
   start(upstream: Upstream): void {
     this.relaying = false;
     this.#clientBlocked = false;
-    const idle = this.dialsFresh ? null : UpstreamConnection.takeIdle(upstream);
+    const herald = upstream.spec.proxyProtocol === null ? null : heraldOf(this.#owner.client!);
+    const idle = this.dialsFresh ? null : UpstreamConnection.takeIdle(upstream, herald);
     this.dialsFresh = false;
     if (idle !== null) {
       this.connection = idle;
@@ -75,13 +78,13 @@ export class Attempt implements ConnectionUser {
       this.#owner.onAttemptFailed(UPSTREAM_FAULT.unresolved, 'unresolved');
       return;
     }
-    this.#dial(upstream, address);
+    this.#dial(upstream, address, herald);
   }
 
-  #dial(upstream: Upstream, address: Address): void {
+  #dial(upstream: Upstream, address: Address, herald: Herald | null): void {
     const { deadlines } = this.#plane;
     this.#owner.enter(STAGE.connect);
-    const connection = UpstreamConnection.dial(this.#plane, upstream, address, this);
+    const connection = UpstreamConnection.dial(this.#plane, upstream, address, this, herald);
     this.connection = connection;
     deadlines.arm(connection, deadlines.nowMs + this.#owner.plan!.timeouts.connectMs);
   }
@@ -177,7 +180,7 @@ export class Attempt implements ConnectionUser {
   #lost(connection: UpstreamConnection, code: string | null): void {
     const owner = this.#owner;
     if (!connection.connected) {
-      this.#notConnected(connection.upstream, dialFault(code));
+      this.#notConnected(connection, dialFault(code));
     } else if (this.relaying) {
       owner.onBrokenOff(UPSTREAM_FAULT.closedMidBody, 'reset');
     } else if (this.#answer.begun) {
@@ -190,12 +193,12 @@ export class Attempt implements ConnectionUser {
     }
   }
 
-  #notConnected(upstream: Upstream, fault: Fault): void {
+  #notConnected({ upstream, herald }: UpstreamConnection, fault: Fault): void {
     const owner = this.#owner;
     if (fault === UPSTREAM_FAULT.shortage) {
       // What nobody uses gives its descriptors back. Each time it is fewer, so this ends.
       const { address } = upstream;
-      if (address !== null && this.#plane.freeIdle()) this.#dial(upstream, address);
+      if (address !== null && this.#plane.freeIdle()) this.#dial(upstream, address, herald);
       else owner.onAttemptFailed(fault, null);
       return;
     }

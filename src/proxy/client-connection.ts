@@ -61,6 +61,11 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     return this.#side;
   }
 
+  /** Known from a PROXY header, before the first request. */
+  set side(side: ClientSide) {
+    this.#side = side;
+  }
+
   get stopping(): boolean {
     return this.home.stopping;
   }
@@ -344,6 +349,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     if (phase === PHASE.tunnel) this.#tunnel!.clientGone();
     this.#dropExchange();
     this.#held.take();
+    const side = this.#side;
+    if (side !== null && side.herald !== null) side.herald.end();
     this.home.gone(this);
   }
 

@@ -1,6 +1,9 @@
 // What is known of a client connection for all its requests: its address, whether it is a trusted proxy, and the fields that say so.
 import { latin1Bytes } from '../base/byte-writer.ts';
 import { plainAddress, type TrustedProxies } from '../plan/trusted-proxies.ts';
+import type { ByteSocket } from '../socket/byte-socket.ts';
+import { Herald } from '../upstream/herald.ts';
+import type { Endpoint } from '../wire/proxy-header.ts';
 
 /** Made with a connection's first request. */
 export class ClientSide {
@@ -11,19 +14,49 @@ export class ClientSide {
   readonly trusted: boolean;
   /** X-Forwarded-For, -Proto, -Port and X-Real-IP as ready lines: what a client that is nobody's proxy gets. */
   readonly forwarded: Uint8Array;
+  /** The port that the client connected to; 0 for a unix socket. */
   readonly port: number;
+  /** What it connected to, as a PROXY header said; null: there was none, or it named nobody. */
+  readonly destination: Endpoint | null;
+  /** Its own port, as a PROXY header said. */
+  readonly sourcePort: number;
+  /** Names it to upstreams that want the PROXY protocol; null until one is asked. */
+  herald: Herald | null = null;
 
-  /** `remoteAddress`: empty for a unix socket, and without a peer; `port`: that of the listener, 0 for a unix socket. */
-  constructor(remoteAddress: string, port: number, proxies: TrustedProxies) {
+  /**
+   * `remoteAddress`: empty for a unix socket, and without a peer; `port`: that of the listener, 0 for a unix socket. `source`: the client as a
+   * PROXY header named it, in place of the peer; `destination`: what that says he connected to.
+   */
+  constructor(
+    remoteAddress: string,
+    port: number,
+    proxies: TrustedProxies,
+    source: Endpoint | null = null,
+    destination: Endpoint | null = null,
+  ) {
     const nameless = port === 0 ? 'unix:' : 'unknown';
-    const address = remoteAddress === '' ? nameless : plainAddress(remoteAddress);
+    const peer = remoteAddress === '' ? nameless : plainAddress(remoteAddress);
+    const address = source === null ? peer : source.address;
     this.address = address;
+    this.sourcePort = source === null ? 0 : source.port;
+    this.destination = destination;
     this.gone = address === 'unknown';
     this.trusted = proxies.trusts(address);
-    this.port = port;
-    const portLine = port === 0 ? '' : `X-Forwarded-Port: ${port}\r\n`;
+    this.port = destination === null ? port : destination.port;
+    const portLine = this.port === 0 ? '' : `X-Forwarded-Port: ${this.port}\r\n`;
     this.forwarded = latin1Bytes(
       `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: http\r\n${portLine}X-Real-IP: ${address}\r\n`,
     );
   }
+}
+
+/** Who names the client to an upstream that wants the PROXY protocol. Made with the first request to such a one. */
+export function heraldOf(client: { readonly side: ClientSide; readonly socket: ByteSocket }): Herald {
+  const { side, socket } = client;
+  const { destination } = side;
+  side.herald ??= new Herald(
+    { address: side.address, port: destination === null ? socket.remotePort : side.sourcePort },
+    destination ?? { address: plainAddress(socket.localAddress), port: side.port },
+  );
+  return side.herald;
 }

@@ -49,6 +49,7 @@ class DrySocket implements ByteSocket {
   readonly destroyed = false;
   readonly remoteAddress = PEER;
   readonly remotePort = 0;
+  readonly localAddress = PEER;
   written = '';
 
   write(out: ByteWriter): boolean {

@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:net';
 import type { Bind, ListenerConfig } from '../config/config.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
+import type { ProxyHeader } from '../wire/proxy-header.ts';
 import type { AdmissionDesk } from './admission.ts';
 import { ClientConnection } from './client-connection.ts';
 import { ClientSide } from './client-side.ts';
@@ -9,6 +10,7 @@ import type { ConnectionHome } from './connection-home.ts';
 import type { Exchange } from './exchange.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { Plane } from './plane.ts';
+import { ProxyGreeter } from './proxy-greeter.ts';
 
 /** Idle exchanges that are kept for the next requests. */
 const KEPT_EXCHANGES_MAX = 256;
@@ -43,6 +45,10 @@ export class Listener implements ConnectionHome<ClientConnection> {
   readonly #server: Server;
   #connectionsCell: number;
   readonly #exchanges: Exchange[] = [];
+  /** Connections begin with a PROXY header. */
+  #greets: boolean;
+  /** Null: they never did. */
+  #greeter: ProxyGreeter | null;
   #port = 0;
   #stoppingIdleMs = LAST_REQUEST_MS;
   #first: ClientConnection | null = null;
@@ -52,6 +58,8 @@ export class Listener implements ConnectionHome<ClientConnection> {
     this.plane = plane;
     this.name = config.name;
     this.bind = config.bind;
+    this.#greets = config.proxyProtocol;
+    this.#greeter = config.proxyProtocol ? new ProxyGreeter(this) : null;
     this.#connectionsCell = plane.metrics.book.gauge('limpet_connections', { listener: config.name });
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false });
   }
@@ -62,12 +70,15 @@ export class Listener implements ConnectionHome<ClientConnection> {
 
   /** A reload says something else of the address that it is bound to: what that is holds for connections from now on. */
   use(config: ListenerConfig): void {
+    this.#greets = config.proxyProtocol;
+    if (config.proxyProtocol) this.#greeter ??= new ProxyGreeter(this);
     if (config.name === this.name) return;
     const { book } = this.plane.metrics;
     book.values[this.#connectionsCell]! -= this.count;
     this.#connectionsCell = book.gauge('limpet_connections', { listener: config.name });
     book.values[this.#connectionsCell]! += this.count;
     this.name = config.name;
+    this.#greeter?.rename();
   }
 
   /** Binds. `shared`: other workers bind the same port (`reusePort`). Rejects with the system's error. */
@@ -111,7 +122,18 @@ export class Listener implements ConnectionHome<ClientConnection> {
       refused.refuse(PROXY_FAULT.tooManyConnections);
       return;
     }
-    this.#add(socket);
+    if (this.#greets) this.#greeter!.take(socket);
+    else this.#add(socket);
+  }
+
+  get isUnix(): boolean {
+    return this.bind.kind === 'unix';
+  }
+
+  greeted(socket: ByteSocket, header: ProxyHeader, bytes: Uint8Array, start: number, end: number): void {
+    const connection = this.#add(socket);
+    connection.side = this.#sideOf(socket, header);
+    if (start < end) connection.onBytes(bytes, start, end);
   }
 
   #add(socket: ByteSocket): ClientConnection {
@@ -138,7 +160,13 @@ export class Listener implements ConnectionHome<ClientConnection> {
   }
 
   sideOf(socket: ByteSocket): ClientSide {
-    return new ClientSide(socket.remoteAddress, this.#port, this.plane.generation.trustedProxies);
+    return this.#sideOf(socket, null);
+  }
+
+  #sideOf(socket: ByteSocket, header: ProxyHeader | null): ClientSide {
+    const { trustedProxies } = this.plane.generation;
+    const { source = null, destination = null } = header ?? {};
+    return new ClientSide(socket.remoteAddress, this.#port, trustedProxies, source, destination);
   }
 
   takeExchange(): Exchange {
@@ -159,11 +187,13 @@ export class Listener implements ConnectionHome<ClientConnection> {
     // Half the deadline at the most, so that nobody who only idles has to be cut.
     this.#stoppingIdleMs = Math.min(LAST_REQUEST_MS, deadlineMs / 2);
     this.#server.close();
+    this.#greeter?.drain();
     for (const connection of this.#all()) connection.drain();
   }
 
   /** Closes every connection at once. */
   kill(): void {
+    this.#greeter?.kill();
     for (const connection of this.#all()) connection.kill();
   }
 

@@ -71,6 +71,12 @@ export class BareSocket implements ByteSocket {
     return found;
   }
 
+  get localAddress(): string {
+    const found: { address?: string; port?: number } = {};
+    if (!this.#closing) this.#handle.getsockname?.(found);
+    return found.address ?? '';
+  }
+
   write(out: ByteWriter): boolean {
     if (this.#closing || this.#endAsked) {
       out.reset();

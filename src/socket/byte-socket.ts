@@ -22,6 +22,8 @@ export interface ByteSocket {
   /** Address of the peer without port, or '' for a unix socket. */
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Our own address of the connection without port, or '' for a unix socket. */
+  readonly localAddress: string;
   /**
    * Writes what `out` holds. True: all has left and `out` may be reused. False: some is still under way, `out` was given fresh
    * memory, and `onDrain` follows. Either way `out` is empty afterwards.

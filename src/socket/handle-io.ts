@@ -29,9 +29,10 @@ export interface BareHandle extends StreamHandle {
   shutdown(request: ShutdownRequest): number;
   /** Pending writes end with an error before `done`, which is called once, later, with the handle as `this`. */
   close(done: (this: BareHandle) => void): void;
-  /** TCP's only, as the next two. Closes with a reset. */
+  /** TCP's only, as the next three. Closes with a reset. */
   reset?(done: (this: BareHandle) => void): number;
   getpeername?(out: { address?: string; port?: number }): number;
+  getsockname?(out: { address?: string; port?: number }): number;
   setNoDelay?(on: boolean): number;
 }
 

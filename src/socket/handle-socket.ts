@@ -138,6 +138,10 @@ export class HandleSocket implements ByteSocket {
     return this.#socket.remotePort ?? 0;
   }
 
+  get localAddress(): string {
+    return this.#socket.localAddress ?? '';
+  }
+
   write(out: ByteWriter): boolean {
     const handle = this.#handle;
     if (handle === null || this.gone || this.#socket.destroyed) {

@@ -43,6 +43,10 @@ export class StreamSocket implements ByteSocket {
     return this.#socket.remotePort ?? 0;
   }
 
+  get localAddress(): string {
+    return this.#socket.localAddress ?? '';
+  }
+
   write(out: ByteWriter): boolean {
     if (this.destroyed) {
       out.reset();

@@ -1,10 +1,13 @@
 // One connection to an upstream: dialled, busy with one exchange, or idle; never reused after anything unexpected.
+import { connect, type TcpNetConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
+import { ByteWriter } from '../base/byte-writer.ts';
 import { type Deadlines, LOOSE, type Timed } from '../base/deadlines.ts';
 import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';
 import { noOwner } from '../socket/byte-socket.ts';
 import type { SocketMaker } from '../socket/handle-socket.ts';
 import { StreamSocket } from '../socket/stream-socket.ts';
+import type { Herald, HeraldedConnection } from './herald.ts';
 import type { Address, KeptConnection, Upstream, UpstreamTls } from './upstream.ts';
 
 /** Who uses a connection: told of everything that happens on it while it is his. */
@@ -35,7 +38,7 @@ export interface ConnectionHost {
 }
 
 /** A connection. While idle it listens for the close, and for bytes that nobody asked for (A6). */
-export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
+export class UpstreamConnection implements SocketOwner, Timed, HeraldedConnection {
   upstream: Upstream;
   readonly host: ConnectionHost;
   user: ConnectionUser | null;
@@ -47,6 +50,8 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
   keptForMs = Number.POSITIVE_INFINITY;
   /** Whether the exchange on it is owed an answer (for Upstream.owed). */
   owing = false;
+  /** Whose connection it is alone, having begun with his name; null: anybody's. */
+  readonly herald: Herald | null;
   busyNext: KeptConnection | null = null;
   busyPrev: KeptConnection | null = null;
   deadlineMs = Number.POSITIVE_INFINITY;
@@ -56,7 +61,14 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
   socket: ByteSocket;
   #gone = false;
 
-  private constructor(host: ConnectionHost, upstream: Upstream, user: ConnectionUser, address: Address) {
+  private constructor(
+    host: ConnectionHost,
+    upstream: Upstream,
+    user: ConnectionUser,
+    address: Address,
+    herald: Herald | null,
+  ) {
+    this.herald = herald;
     this.host = host;
     this.upstream = upstream;
     this.user = user;
@@ -67,14 +79,18 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
       tls === null ? host.sockets.dial(address, this, () => this.#onConnect()) : this.#dialTls(address, tls);
   }
 
-  /** Dials `address` for `user`, who hears of `onConnected` or `onUpstreamClosed`, never inside this call. */
+  /**
+   * Dials `address` for `user`, who hears of `onConnected` or `onUpstreamClosed`, never inside this call. `herald`: whose name the connection
+   * begins with, where the upstream wants that; else null.
+   */
   static dial(
     host: ConnectionHost,
     upstream: Upstream,
     address: Address,
     user: ConnectionUser,
+    herald: Herald | null,
   ): UpstreamConnection {
-    return new UpstreamConnection(host, upstream, user, address);
+    return new UpstreamConnection(host, upstream, user, address, herald);
   }
 
   get gone(): boolean {
@@ -90,8 +106,9 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
     const authority = this.upstream.spec.authority;
     const host = authority === null ? null : hostOf(authority);
     const servername = tls.serverName ?? (host !== null && !isAddress(host) ? host : '');
+    const greeting = this.#greeting();
     const options: ConnectionOptions & { allowHalfOpen: boolean } = {
-      ...address,
+      ...(greeting === null ? address : { socket: greetedSocket(address, greeting) }),
       allowHalfOpen: true,
       rejectUnauthorized: tls.verify,
       ALPNProtocols: ['http/1.1'],
@@ -109,8 +126,27 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
   #onConnect(): void {
     if (this.#gone) return;
     this.connected = true;
-    if (this.user !== null) this.user.onConnected(this);
-    else this.destroy();
+    if (this.user === null) {
+      this.destroy();
+      return;
+    }
+    // Under TLS it went before the handshake.
+    if (this.herald !== null && this.upstream.spec.tls === null) this.#greet();
+    this.user.onConnected(this);
+  }
+
+  #greeting(): Uint8Array | null {
+    const version = this.upstream.spec.proxyProtocol;
+    return this.herald === null || version === null ? null : this.herald.header(version);
+  }
+
+  /** Writes the header. Nothing else has left on this connection, so that the socket takes it at once. */
+  #greet(): void {
+    const greeting = this.#greeting();
+    if (greeting === null) return;
+    const out = new ByteWriter(greeting.length);
+    out.copy(greeting, 0, greeting.length);
+    this.socket.write(out);
   }
 
   /** Gives it to `user` for one exchange. */
@@ -149,7 +185,8 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
       bounds.idle === 0 ||
       this.served >= bounds.requests ||
       nowMs - this.bornMs > bounds.maxAgeMs ||
-      this.upstream.address === null
+      this.upstream.address === null ||
+      this.herald?.keep(this) === false
     ) {
       this.destroy();
       return;
@@ -160,8 +197,12 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
     this.host.deadlines.arm(this, nowMs + (surplus ? Math.min(SURPLUS_MS, idleMs) : idleMs));
   }
 
-  /** The freshest idle connection of `upstream` that still stands, or null. It is the caller's from then on. */
-  static takeIdle(upstream: Upstream): UpstreamConnection | null {
+  /**
+   * The freshest idle connection of `upstream` that still stands, or null. It is the caller's from then on. `herald`: one that began with his
+   * name; null: the upstream wants no names.
+   */
+  static takeIdle(upstream: Upstream, herald: Herald | null): UpstreamConnection | null {
+    if (herald !== null) return UpstreamConnection.#takeOwn(upstream, herald);
     const { idle } = upstream;
     while (idle.length > 0) {
       // Because: only `release` puts connections there; did Upstream name this class, the two files would import each other.
@@ -176,6 +217,17 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
     this.upstream = upstream;
   }
 
+  static #takeOwn(upstream: Upstream, herald: Herald): UpstreamConnection | null {
+    for (;;) {
+      // Because: only `release` gives connections to a herald.
+      const connection = herald.take(upstream) as UpstreamConnection | null;
+      if (connection === null) return null;
+      connection.#forgetIdle();
+      connection.host.deadlines.disarm(connection);
+      if (!connection.gone) return connection;
+    }
+  }
+
   tellHung(): void {
     this.user?.onUpstreamHung(this);
   }
@@ -185,6 +237,7 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
     const user = this.user;
     this.user = null;
     if (user !== null) this.upstream.unlinkBusy(this);
+    else if (this.herald !== null) this.#forgetIdle();
     this.settle();
     this.host.deadlines.drop(this);
     this.#gone = true;
@@ -232,9 +285,18 @@ export class UpstreamConnection implements SocketOwner, Timed, KeptConnection {
   }
 
   #forgetIdle(): void {
+    this.herald?.forget(this);
     const at = this.upstream.idle.indexOf(this);
     if (at >= 0) this.upstream.idle.splice(at, 1);
   }
+}
+
+/** A socket on its way to `address` that says `greeting` before anything else. */
+function greetedSocket(address: Address, greeting: Uint8Array) {
+  // Because: the types of `connect` want TCP or a path, and `address` is one of the two.
+  const socket = connect({ ...address, allowHalfOpen: true, noDelay: true } as TcpNetConnectOpts);
+  socket.write(greeting);
+  return socket;
 }
 
 /** Host of `host:port` or `[v6]:port`. */

@@ -1,5 +1,6 @@
 // One instance as a worker sees it: its address, its idle connections and the requests that it owes an answer.
 import { latin1Bytes } from '../base/byte-writer.ts';
+import type { ProxyProtocol } from '../wire/proxy-header.ts';
 import type { UpstreamTable } from './upstream-table.ts';
 
 /** Where to dial. */
@@ -34,6 +35,8 @@ export interface UpstreamSpec {
   readonly maxConnections: number;
   readonly backup: boolean;
   readonly keepAlive: KeepAlive;
+  /** Version of the PROXY header that each connection begins with; null: none does. */
+  readonly proxyProtocol: ProxyProtocol | null;
 }
 
 /** What an upstream keeps of its connections; UpstreamConnection is the one class of them. */

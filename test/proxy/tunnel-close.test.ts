@@ -13,6 +13,7 @@ class FakeSocket implements ByteSocket {
   destroyed = false;
   readonly remoteAddress = '';
   readonly remotePort = 0;
+  readonly localAddress = '';
   written = Buffer.alloc(0);
   ended = false;
   paused = false;

@@ -135,6 +135,7 @@ export class Replica {
         maxConnections: 0,
         backup: false,
         keepAlive: KEEP_ALIVE,
+        proxyProtocol: null,
       },
       this.table,
     );

@@ -23,6 +23,13 @@ const tls = block(
   {},
 );
 
+const proxyProtocol = (without: string, options: { readonly default?: false }) =>
+  offable(
+    `Version of the PROXY header that each connection to it begins with, naming the client. Such a connection carries that client's requests alone. ${without}`,
+    choice('', ['v1', 'v2'], {}),
+    options,
+  );
+
 const upstream = block(
   'One instance.',
   {
@@ -50,6 +57,7 @@ const upstream = block(
       { default: 'ready' },
     ),
     tls,
+    proxyProtocol: proxyProtocol('Without it, what the pool says.', {}),
   },
   {},
 );
@@ -177,6 +185,7 @@ export const pool = block(
       max: HOUR,
     }),
     keepAlive,
+    proxyProtocol: proxyProtocol('`false`: none does.', { default: false }),
     host: leaf(
       'authority',
       "`Host` that the upstream sees: `keep` the client's, the `upstream`'s own, or a fixed one.",

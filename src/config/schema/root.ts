@@ -14,6 +14,11 @@ const listener = block(
   {
     bind: leaf('bind', 'Where it listens; a port alone means every IPv4 interface.', { required: true }),
     name: leaf('name', 'Its name in logs; without it, the address.', {}),
+    proxyProtocol: leaf(
+      'flag',
+      'Each connection must begin with a PROXY header, version 1 or 2, from one of `trustedProxies`; any other is closed. The client is whom it names.',
+      { default: false },
+    ),
   },
   {},
 );
@@ -95,7 +100,7 @@ export const configSchema = block(
       words: { auto: 0 },
     }),
     trustedProxies: list(
-      'Whose `X-Forwarded-*`, `Forwarded`, `X-Request-Id` and `traceparent` are believed.',
+      'Whose `X-Forwarded-*`, `Forwarded`, `X-Request-Id`, `traceparent` and PROXY headers are believed.',
       leaf('network', '', {}),
       { default: [], max: 1000 },
     ),
