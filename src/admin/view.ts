@@ -1,5 +1,6 @@
 // What the admin side may see and change: the main thread implements it, the routes know nothing else of the house.
 import type { EventHub } from '../observe/event-hub.ts';
+import type { ExpositionFormat } from '../observe/exposition-format.ts';
 import type { PublishedKeys } from '../session/phantom/signing-keys.ts';
 import type { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { Observed, Wanted } from '../upstream/upstream-table.ts';
@@ -182,6 +183,6 @@ export interface AdminView {
   ready(): Readiness;
   /** The public keys of tokens; null: no session has any. */
   keys(): PublishedKeys | null;
-  /** The text of /metrics. */
-  metrics(): Promise<string>;
+  /** The text of /metrics, in the form that is asked for. */
+  metrics(format: ExpositionFormat): Promise<string>;
 }

@@ -2,6 +2,7 @@
 import type { AffinityOptions } from '../affinity/options.ts';
 import type { BalanceOptions } from '../balance/options.ts';
 import type { HealthOptions } from '../health/options.ts';
+import type { TracingOptions } from '../observe/tracing-options.ts';
 import type { ContinuityOptions, PoolOptions, RetryOptions } from '../pool/options.ts';
 import type { SessionOptions } from '../session/options.ts';
 import type { SigningOptions } from '../session/phantom/token-options.ts';
@@ -217,5 +218,7 @@ export interface Config {
   readonly errors: Readonly<Record<string, ErrorPage>>;
   readonly admin: AdminConfig | null;
   readonly log: LogConfig;
+  /** Null: nothing is traced. */
+  readonly tracing: TracingOptions | null;
   readonly shutdown: { readonly delayMs: number; readonly deadlineMs: number };
 }

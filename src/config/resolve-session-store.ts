@@ -1,5 +1,5 @@
 // Where sessions are kept, out of the config as read: a store that fits the framework, whose driver is there, and that is not read in the clear.
-import { createRequire, isBuiltin } from 'node:module';
+import { isBuiltin } from 'node:module';
 import { isIP } from 'node:net';
 import type { FormatKind } from '../session/format.ts';
 import type { SessionStoreOptions } from '../session/options.ts';
@@ -9,6 +9,7 @@ import { STORE_DEFAULTS } from '../session/stores/open-store.ts';
 import { parseStoreUrl, StoreProblem, type StoreUrl } from '../session/stores/store-url.ts';
 import type { PoolConfig } from './config.ts';
 import { blame, blameKey, type Draft, warn } from './draft.ts';
+import { isInstalled } from './installed.ts';
 import type { ReadSession } from './schema/root.ts';
 import { quote } from './units.ts';
 
@@ -154,15 +155,6 @@ function checkDriver(draft: Draft, family: StoreFamily, at: string): void {
   }
   if (family === 'sqlite' && !isBuiltin('node:sqlite')) {
     blame(draft, at, `this Node (${process.version}) has no SQLite`, 'Node 22.13 or later');
-  }
-}
-
-function isInstalled(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name);
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -20,6 +20,7 @@ import { resolveRoutes } from './resolve-route.ts';
 import { resolveSessions, sessionNames } from './resolve-session.ts';
 import { overSwitches, resolveLimits, resolveTimeouts } from './resolve-timing.ts';
 import { resolveSigning } from './resolve-token.ts';
+import { resolveTracing } from './resolve-tracing.ts';
 import type { ReadConfig } from './schema/root.ts';
 import { quote } from './units.ts';
 
@@ -60,6 +61,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
     errors: read.errors,
     admin,
     log: resolveLog(read.log),
+    tracing: resolveTracing(draft),
     shutdown: { delayMs: read.shutdown.delay, deadlineMs: read.shutdown.deadline },
   };
 }

@@ -177,6 +177,18 @@ export const METRICS = {
     source: 'counted',
     help: 'Workers that died and were replaced.',
   },
+  limpet_spans_sent_total: {
+    kind: 'counter',
+    labels: [],
+    source: 'counted',
+    help: 'Spans of traced requests that the collector took.',
+  },
+  limpet_spans_dropped_total: {
+    kind: 'counter',
+    labels: ['why'],
+    source: 'counted',
+    help: 'Spans of traced requests that were given up: busy (the main thread did not keep up), full (too many waited for the collector), or unsent (it is away, or refused them).',
+  },
   limpet_metrics_overflow_total: {
     kind: 'counter',
     labels: [],
@@ -236,6 +248,12 @@ export const METRICS = {
     labels: [],
     source: 'read',
     help: 'Number of the config in force; 1 at start, one more for each reload that took.',
+  },
+  limpet_connections_max: {
+    kind: 'gauge',
+    labels: [],
+    source: 'read',
+    help: 'Client connections that all workers together hold at most; whoever comes beyond is told 503.',
   },
   limpet_log_dropped_total: {
     kind: 'counter',

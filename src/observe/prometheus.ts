@@ -1,7 +1,10 @@
 // The text of /metrics: prom-client prints it, from the shelf's sums and from what the main thread knows when it is asked.
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
+import type { Exemplar, Exemplars } from './exemplars.ts';
+import type { ExpositionFormat } from './exposition-format.ts';
 import { countOf, type MetricShelf, type MetricSum } from './metric-shelf.ts';
-import { BUCKET_BOUNDS_S, type CountedName, METRICS, type MetricDefinition } from './names.ts';
+import { BUCKET_BOUNDS_S, type CountedName, labelKey, METRICS, type MetricDefinition } from './names.ts';
+import { openMetricsOf, type PrintedExemplar, type Sample } from './open-metrics.ts';
 
 /** One upstream's state, for the gauges that are read and not counted. */
 export interface UpstreamGauges {
@@ -38,6 +41,10 @@ export interface ExpositionOptions {
   readonly generation: () => number;
   /** Log lines dropped, over all threads. */
   readonly logDropped: () => number;
+  /** Client connections that all workers together hold at most; left out: nobody knows. */
+  readonly connectionsMax?: () => number;
+  /** Traces that histograms point to; left out: none. */
+  readonly exemplars?: Exemplars;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
   /** Also tell of the process (CPU, memory, descriptors, event loop); default true. */
@@ -47,24 +54,23 @@ export interface ExpositionOptions {
 /** A text younger than this is given again, so that many scrapers cost what one does. */
 const FRESH_MS = 1000;
 
-/** One line of a metric, as prom-client's registry takes it. */
-interface Sample {
-  readonly metricName?: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
+/** A text, and when it was made. */
+interface Made {
+  readonly text: Promise<string>;
+  readonly atMs: number;
 }
 
-/** All metrics of the process as Prometheus text (exposition format 0.0.4). Main thread. */
+/** All metrics of the process, as Prometheus' text (exposition format 0.0.4) or as OpenMetrics 1.0. Main thread. */
 export class Exposition {
-  readonly contentType: string;
   readonly #registry = new Registry();
+  /** Prints the same metrics as OpenMetrics. Filled when it is first asked. */
+  readonly #open = new Registry();
   readonly #nowMs: () => number;
-  #text: Promise<string> | null = null;
-  #madeAtMs = 0;
+  readonly #made: { [F in ExpositionFormat]: Made | null } = { text: null, openmetrics: null };
 
   constructor(options: ExpositionOptions) {
     this.#nowMs = options.nowMs;
-    this.contentType = this.#registry.contentType;
+    this.#open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
     const ofSwitch = (value: (gauges: RevocationGauges) => number) => (): Sample[] => {
       const gauges = options.revocations?.() ?? null;
       return gauges === null ? [] : [{ labels: {}, value: value(gauges) }];
@@ -80,26 +86,36 @@ export class Exposition {
       limpet_pool_waiting: () =>
         Array.from(options.pools(), ({ pool, waiting }) => ({ labels: { pool }, value: waiting })),
       limpet_config_generation: () => [{ labels: {}, value: options.generation() }],
+      limpet_connections_max: () =>
+        options.connectionsMax === undefined ? [] : [{ labels: {}, value: options.connectionsMax() }],
       limpet_log_dropped_total: () => [{ labels: {}, value: options.logDropped() }],
     };
     for (const [name, definition] of Object.entries(METRICS)) {
-      this.#register(name, definition, read[name] ?? (() => counted(options.shelf, name as CountedName)));
+      const counts = (): Sample[] => counted(options.shelf, options.exemplars ?? null, name as CountedName);
+      this.#register(name, definition, read[name] ?? counts);
     }
     if (options.processMetrics ?? true) collectDefaultMetrics({ register: this.#registry });
   }
 
   /** The text, at most a second old. */
-  text(): Promise<string> {
+  text(format: ExpositionFormat = 'text'): Promise<string> {
     const nowMs = this.#nowMs();
-    if (this.#text === null || nowMs - this.#madeAtMs >= FRESH_MS) {
-      this.#madeAtMs = nowMs;
-      this.#text = this.#registry.metrics();
-      // A text that could not be made is not kept; whoever asked for it gets the error.
-      this.#text.catch(() => {
-        this.#text = null;
-      });
-    }
-    return this.#text;
+    const kept = this.#made[format];
+    if (kept !== null && nowMs - kept.atMs < FRESH_MS) return kept.text;
+    const text = this.#print(format);
+    const made = { text, atMs: nowMs };
+    this.#made[format] = made;
+    // A text that could not be made is not kept; whoever asked for it gets the error.
+    text.catch(() => {
+      if (this.#made[format] === made) this.#made[format] = null;
+    });
+    return text;
+  }
+
+  #print(format: ExpositionFormat): Promise<string> {
+    if (format === 'text') return this.#registry.metrics();
+    if (this.#open.getMetricsAsArray().length === 0) openMetricsOf(this.#registry, this.#open);
+    return this.#open.metrics();
   }
 
   #register(name: string, definition: MetricDefinition, samples: () => Sample[]): void {
@@ -128,24 +144,45 @@ function perUpstream(
   return samples;
 }
 
-function counted(shelf: MetricShelf, name: CountedName): Sample[] {
+function counted(shelf: MetricShelf, exemplars: Exemplars | null, name: CountedName): Sample[] {
   const sums = shelf.sums(name);
-  if (METRICS[name].kind === 'histogram') return sums.flatMap((sum) => histogramSamples(name, sum));
+  if (METRICS[name].kind === 'histogram') {
+    return sums.flatMap((sum) =>
+      histogramSamples(name, sum, exemplars?.of(labelKey(name, sum.labels)) ?? []),
+    );
+  }
   return sums.map(({ labels, cells }) => ({ labels, value: cells[0]! }));
 }
 
 /** Buckets are cumulative in the text and not in the cells. */
-function histogramSamples(name: string, { labels, cells }: MetricSum): Sample[] {
+function histogramSamples(
+  name: string,
+  { labels, cells }: MetricSum,
+  exemplars: readonly (Exemplar | undefined)[],
+): Sample[] {
   const samples: Sample[] = [];
   let below = 0;
   for (let bucket = 0; bucket < BUCKET_BOUNDS_S.length; bucket++) {
     below += cells[bucket]!;
     const le = String(BUCKET_BOUNDS_S[bucket]!);
-    samples.push({ metricName: `${name}_bucket`, labels: { ...labels, le }, value: below });
+    const exemplar = printed(exemplars[bucket]);
+    samples.push({ metricName: `${name}_bucket`, labels: { ...labels, le }, value: below, exemplar });
   }
   const count = countOf(cells);
-  samples.push({ metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: count });
+  const above = printed(exemplars[BUCKET_BOUNDS_S.length]);
+  samples.push({
+    metricName: `${name}_bucket`,
+    labels: { ...labels, le: '+Inf' },
+    value: count,
+    exemplar: above,
+  });
   samples.push({ metricName: `${name}_sum`, labels, value: cells[BUCKET_BOUNDS_S.length + 1]! });
   samples.push({ metricName: `${name}_count`, labels, value: count });
   return samples;
+}
+
+function printed(exemplar: Exemplar | undefined): PrintedExemplar | null {
+  if (exemplar === undefined) return null;
+  const { traceId, seconds, atS } = exemplar;
+  return { labelSet: { trace_id: traceId }, value: seconds, timestamp: Math.round(atS * 1000) / 1000 };
 }

@@ -32,6 +32,8 @@ import { LiveDesk } from './live.ts';
 import type { FromWorker } from './messages.ts';
 import { makeSwitch, type RevocationSwitch } from './revocation-switch.ts';
 import { bindSentence, StartError, withPorts, withSecrets } from './starting.ts';
+import { Tracing, TracingError } from './tracing.ts';
+import { VERSION } from './version.ts';
 import { WorkerNews } from './worker-news.ts';
 
 /** The file that a worker runs, of the same kind as this one: TypeScript in development, else what was built. */
@@ -63,6 +65,7 @@ export class ControlPlane {
   /** Keys that the tokens of sessions are signed with; null: no session has any. */
   readonly signing: SigningKeys | null;
   readonly news: WorkerNews;
+  readonly tracing: Tracing;
   /** What happens, for whoever watches on the admin side. */
   readonly events = new EventHub(systemClock.wallMs);
   stopping = false;
@@ -88,6 +91,7 @@ export class ControlPlane {
       workers,
       onFull: (name) => this.log.warn({ metric: name }, 'no room for more series of metrics'),
     });
+    this.tracing = new Tracing({ log: this.log, shelf: this.shelf, timers: systemTimers, version: VERSION });
     this.switch = makeSwitch(config, this.log, this.shelf);
     this.resolver = this.#makeResolver();
     this.board = this.#makeBoard();
@@ -99,6 +103,8 @@ export class ControlPlane {
       generation: () => 1,
       logDropped: () => this.logDropped,
       nowMs: systemClock.nowMs,
+      exemplars: this.tracing.exemplars,
+      connectionsMax: () => this.connectionsMax,
     });
     this.view = new ControlView(this, exposition);
     this.live = new LiveDesk(this, systemClock, systemTimers);
@@ -123,6 +129,7 @@ export class ControlPlane {
             ? []
             : [[name, LearnedTable.allocate(continuity.entries, continuity.idleMs)] as const],
         ),
+        traceAccount: this.tracing.account,
         revocations: this.switch?.memory ?? null,
         connectionsMax: bound.connections,
         refusingMax: bound.refused,
@@ -134,6 +141,7 @@ export class ControlPlane {
       onDeath: (worker, why) => {
         this.shelf.own.values[this.shelf.own.counter('limpet_worker_restarts_total', {})]!++;
         this.news.died(worker, why);
+        this.tracing.forget();
       },
     });
   }
@@ -168,6 +176,7 @@ export class ControlPlane {
       plane.log.warn({ wanted }, 'this Node or system cannot share ports between workers: running with one');
     }
     try {
+      await plane.tracing.use(config.tracing);
       plane.resolver.start();
       plane.board.start();
       // Before anybody is served, so that nobody who was revoked slips in at a start.
@@ -177,6 +186,7 @@ export class ControlPlane {
       await plane.#openAdmin();
     } catch (error) {
       await plane.#close();
+      if (error instanceof TracingError) throw new StartError(error.message);
       if (error instanceof BindError) throw new StartError(`listener ${error.listener}: ${error.message}`);
       throw error;
     }
@@ -235,6 +245,7 @@ export class ControlPlane {
     this.board.stop();
     this.resolver.stop();
     await Promise.all(this.#apps.map((app) => app.close()));
+    await this.tracing.close();
     await this.crew.end();
     await this.#closeSwitch();
     await this.sink.close(LOG_CLOSE_MS);
@@ -354,6 +365,9 @@ export class ControlPlane {
       case 'access':
         this.#accounts.set(worker, account);
         takeBatch(message.batch, account, this.sink);
+        return;
+      case 'traces':
+        this.tracing.take(message.batch);
         return;
       case 'failure':
         if (NOT_CONNECTED.has(message.kind)) this.resolver.kick(message.slot);

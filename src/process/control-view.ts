@@ -1,5 +1,4 @@
 // What the admin side sees and changes, answered from the shared table, the board and the shelf.
-import { readFileSync } from 'node:fs';
 import type {
   AdminView,
   ContinuityView,
@@ -16,6 +15,7 @@ import { systemTimers } from '../base/timers.ts';
 import type { Bind, Config } from '../config/config.ts';
 import type { HealthBoard } from '../health/health-board.ts';
 import type { EventHub } from '../observe/event-hub.ts';
+import type { ExpositionFormat } from '../observe/exposition-format.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import type { Exposition, PoolGauges, RevocationGauges, UpstreamGauges } from '../observe/prometheus.ts';
@@ -28,6 +28,7 @@ import { continuityViews } from './continuity-view.ts';
 import { DrainDeadlines } from './drain-deadlines.ts';
 import type { RevocationSwitch } from './revocation-switch.ts';
 import type { StoreReports } from './store-reports.ts';
+import { VERSION } from './version.ts';
 
 /** The parts of the main thread that the view looks at. */
 export interface ViewSource {
@@ -224,8 +225,8 @@ export class ControlView implements AdminView {
     return { ok: true, why: '' };
   }
 
-  metrics(): Promise<string> {
-    return this.#exposition.text();
+  metrics(format: ExpositionFormat): Promise<string> {
+    return this.#exposition.text(format);
   }
 
   /** The gauges that /metrics reads. */
@@ -309,7 +310,3 @@ export class ControlView implements AdminView {
     return failures;
   }
 }
-
-const VERSION = (
-  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-).version; // our own manifest, two folders up from src/process and from dist/process

@@ -2,6 +2,7 @@
 import type { LearnedMemory } from '../affinity/learned.ts';
 import type { Config } from '../config/config.ts';
 import type { MetricBookMemory, MetricDeclaration } from '../observe/metric-book.ts';
+import type { TraceRecord } from '../observe/trace-record.ts';
 import type { FailureKind } from '../proxy/plane.ts';
 import type { KeysChange } from '../session/crypto/public-keys.ts';
 import type { SigningState } from '../session/phantom/signing-keys.ts';
@@ -21,6 +22,8 @@ export interface WorkerInit {
   readonly trails: readonly (readonly [pool: string, memory: LearnedMemory])[];
   readonly book: MetricBookMemory;
   readonly accessAccount: Int32Array<SharedArrayBuffer>;
+  /** Spans that all workers have under way. */
+  readonly traceAccount: Int32Array<SharedArrayBuffer>;
   /** Addresses known so far, by slot. */
   readonly addresses: readonly (Address | null)[];
   /** What is revoked; null: no session is checked. */
@@ -44,6 +47,7 @@ export type FromWorker =
   | { readonly say: 'unbound'; readonly listener: string; readonly code: string; readonly message: string }
   | { readonly say: 'metric'; readonly declaration: MetricDeclaration }
   | { readonly say: 'access'; readonly batch: string }
+  | { readonly say: 'traces'; readonly batch: readonly TraceRecord[] }
   | { readonly say: 'failure'; readonly slot: number; readonly kind: FailureKind }
   | { readonly say: 'success'; readonly slot: number }
   | { readonly say: 'suspect'; readonly slot: number }

@@ -5,6 +5,7 @@ import { invariant } from '../base/invariant.ts';
 import { systemRandom } from '../base/random.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { MetricBook } from '../observe/metric-book.ts';
+import { TraceLog } from '../observe/trace-log.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
 import { openSessions } from '../session/open-session.ts';
 import { SharedRevocations } from '../session/revocation/shared-revocations.ts';
@@ -23,6 +24,7 @@ const BACKLOG = 4096;
 
 const table = new UpstreamTable(init.table);
 const random = systemRandom();
+const book = new MetricBook(init.book, (declaration) => say({ say: 'metric', declaration }));
 const plane = new DataPlane({
   config,
   generation: init.generation,
@@ -33,7 +35,7 @@ const plane = new DataPlane({
   trails: new Map(init.trails),
   clock: systemClock,
   random,
-  book: new MetricBook(init.book, (declaration) => say({ say: 'metric', declaration })),
+  book,
   accessLog:
     config.log.access && config.log.level !== 'silent'
       ? new AccessLog({
@@ -43,6 +45,11 @@ const plane = new DataPlane({
           account: init.accessAccount,
         })
       : null,
+  traceLog: new TraceLog({
+    book,
+    account: init.traceAccount,
+    ship: (batch) => say({ say: 'traces', batch }),
+  }),
   reports: {
     failure(upstream, kind) {
       // A name without an address is no failure of the instance, and the main thread knows of it already.

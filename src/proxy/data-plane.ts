@@ -14,6 +14,7 @@ import type { SuspicionOptions } from '../health/options.ts';
 import { suspicionAfterMs } from '../health/suspicion.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { MetricBook } from '../observe/metric-book.ts';
+import type { TraceLog } from '../observe/trace-log.ts';
 import { compile } from '../plan/compile.ts';
 import { JwksAnswer } from '../plan/jwks-answer.ts';
 import { homesWanted } from '../plan/session-homes.ts';
@@ -41,6 +42,7 @@ import type { Accountable, Generation, PlaneReports } from './plane.ts';
 import { OUTCOME, PlaneMetrics } from './plane-metrics.ts';
 import type { Replies } from './replies.ts';
 import { SessionDesk } from './session-desk.ts';
+import { Tracer } from './tracer.ts';
 
 /** What one generation of the config is made from. */
 export interface GenerationInput {
@@ -68,6 +70,8 @@ export interface DataPlaneInput extends GenerationInput {
   readonly clock: Clock;
   readonly random: Random;
   readonly book: MetricBook;
+  /** Where the requests that are traced are told; left out: none are, whatever the config says. */
+  readonly traceLog?: TraceLog;
   readonly reports: PlaneReports;
   /** A generation is over: nothing under way began under it any more. Left out: nobody asks. */
   readonly onOver?: (over: LivingGeneration) => void;
@@ -114,6 +118,7 @@ export class DataPlane implements ListenerPlane {
   timesStages = false;
   idleMs: number;
   accessLog: AccessLog | null;
+  tracer: Tracer | null;
   #access: AccessDesk | null;
   /** Client connections open in this worker. */
   connections = 0;
@@ -173,6 +178,7 @@ export class DataPlane implements ListenerPlane {
     this.avoidSlots = first.largestPool;
     this.idleMs = first.timeouts.idleMs;
     this.accessLog = input.accessLog;
+    this.tracer = this.#tracerOf(config);
     this.#access = input.accessLog === null ? null : new AccessDesk(input.accessLog);
     this.admission = new AdmissionDesk(this, {
       answeredHere: (connection, plan, status, fault, startedMs, requestId) => {
@@ -186,6 +192,8 @@ export class DataPlane implements ListenerPlane {
         );
         const { address } = connection.side;
         this.#access?.here(requestId, address, this.requestHead, plan, status, fault, seconds * 1000);
+        const traced = this.tracer?.begin(this.requestHead, connection.side, startedMs) ?? null;
+        if (traced !== null) this.#in.traceLog?.write(traced.endHere(plan, status, fault, seconds));
       },
     });
     this.listeners = config.listeners.map((listener) => new Listener(this, listener));
@@ -201,14 +209,17 @@ export class DataPlane implements ListenerPlane {
     if (input.revocations !== undefined) this.#revocations = input.revocations;
     this.generations.prepare(this.#compile(input, this.generations.current));
     this.#nextLog = input.accessLog;
+    this.#nextTracer = this.#tracerOf(input.config);
   }
 
-  /** What the prepared generation logs by. */
+  /** What the prepared generation logs and traces by. */
   #nextLog: AccessLog | null = null;
+  #nextTracer: Tracer | null = null;
 
   /** What was prepared is not wanted. */
   abandon(): LivingGeneration | null {
     this.#nextLog = null;
+    this.#nextTracer = null;
     return this.generations.abandon();
   }
 
@@ -234,6 +245,8 @@ export class DataPlane implements ListenerPlane {
     this.accessLog = this.#nextLog;
     this.#access = this.accessLog === null ? null : new AccessDesk(this.accessLog);
     this.#nextLog = null;
+    this.tracer = this.#nextTracer;
+    this.#nextTracer = null;
     const leaving = this.listeners.filter((listener) => !listeners.includes(listener));
     this.listeners = listeners;
     const cutMs = this.deadlines.nowMs + deadlineMs;
@@ -283,6 +296,12 @@ export class DataPlane implements ListenerPlane {
       before?.compiled ?? null,
     );
     return new LivingGeneration(input.generation, compiled, sessions, this.#date);
+  }
+
+  #tracerOf({ tracing }: Config): Tracer | null {
+    if (tracing === null || this.#in.traceLog === undefined) return null;
+    const { clock, random, randomBytes } = this;
+    return new Tracer({ options: tracing, clock, random, randomBytes });
   }
 
   /** Begins the tick. */
@@ -349,6 +368,7 @@ export class DataPlane implements ListenerPlane {
     if (exchange.fault !== null && exchange.fault.side !== 'upstream')
       this.metrics.refused(exchange.fault.code);
     this.#access?.exchange(exchange, ms);
+    if (exchange.traced !== null) this.#in.traceLog?.write(exchange.traced.end(exchange, ms / 1000));
   }
 
   wakeLine(pool: Pool): void {
@@ -374,7 +394,7 @@ export class DataPlane implements ListenerPlane {
       this.#tickLine(pool, nowMs);
       this.#tickSuspicion(pool, suspicion, nowMs);
     }
-    if (++this.#ticks % 5 === 0) this.accessLog?.flush();
+    if (++this.#ticks % 5 === 0) this.#flushLogs();
     if (this.#ticks % 50 === 1) this.#eachSecond(nowMs);
   }
 
@@ -446,6 +466,11 @@ export class DataPlane implements ListenerPlane {
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     for (const upstream of this.upstreams) upstream.closeIdle();
+    this.#flushLogs();
+  }
+
+  #flushLogs(): void {
     this.accessLog?.flush();
+    this.#in.traceLog?.flush();
   }
 }

@@ -24,10 +24,14 @@ import { Placement } from './placement.ts';
 import type { Accountable, Generation, Plane } from './plane.ts';
 import { OUTCOME } from './plane-metrics.ts';
 import type { ReplyTo } from './replies.ts';
+import type { RequestTrace } from './request-trace.ts';
 import type { RequestMark } from './request-writer.ts';
 import { type AnswerEditor, layInterim, layResponse } from './response-writer.ts';
 import { AGAIN, judgeRetry } from './retry-verdict.ts';
 import { type CheckOwner, SessionCheck } from './session-check.ts';
+
+/** Hex digits of a trace's id. */
+const TRACE_ID_LENGTH = 32;
 
 /** The record of one exchange at a time; Exchange is what acts on it. */
 export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner, DoorOwner {
@@ -62,6 +66,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   bytesOut = 0;
   json = false;
   corsLines: Uint8Array | null = null;
+  traced: RequestTrace | null = null;
   /** The client's connection may serve on behind this answer. */
   keepAlive = false;
   readonly allow = '';
@@ -112,6 +117,11 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   get requestId(): string {
     const { head, mark } = this.request;
     return head === null ? '' : latin1Text(head.bytes, mark.idStart, mark.idEnd);
+  }
+
+  get traceId(): string {
+    const { head, mark } = this.request;
+    return head === null ? '' : latin1Text(head.bytes, mark.traceStart, mark.traceStart + TRACE_ID_LENGTH);
   }
 
   get bytesIn(): number {
@@ -178,6 +188,8 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.corsLines = plan.cors === null ? null : plan.cors.answerLines(head.fields);
     this.json = this.plane.replies.prefersJson(head);
     this.keepAlive = head.keepAlive && !client.stopping;
+    const { tracer } = this.plane;
+    this.traced = tracer === null ? null : tracer.begin(head, client.side, startedMs);
   }
 
   /** Taken up where the log asks for it, which a reload may change. */
@@ -212,6 +224,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     const tookMs = nowMs - this.request.sentMs;
     this.enterAt(STAGE.answer, nowMs);
     this.upstreamMs = tookMs;
+    this.traced?.answered(head.status);
     upstream.speaksOld = head.minor === 0;
     plane.metrics.answered(upstream, tookMs / 1000);
     if (head.status !== 101) {
@@ -311,6 +324,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.plan = null;
     this.pool = null;
     this.fault = null;
+    this.traced = null;
     const { generation } = this;
     this.generation = null;
     if (generation !== null && --generation.underWay === 0) this.plane.isIdle(generation);

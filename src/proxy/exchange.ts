@@ -72,7 +72,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.attempt.dialsFresh = false;
     this.placement.begin(pool);
     this.homing.read(plan, pool, head, client.side);
-    const fits = this.request.begin(head, plan, client.side, this.homing);
+    const fits = this.request.begin(head, plan, client.side, this.homing, this.traced);
     pool.budget.note(plane.deadlines.nowMs);
     if (plan.timeouts.totalMs > 0) client.armRequest(plane.deadlines.nowMs + plan.timeouts.totalMs);
     if (!fits) this.fail(PROXY_FAULT.bodyTooLarge);
@@ -85,6 +85,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
 
   /** Checks the session before anything is asked of an upstream. */
   #check(guard: SessionGuard, head: RequestHead): void {
+    this.traced?.checking();
     const { clientAddress } = this.homing;
     const cookies = this.homing.unmarked(head.fields);
     this.stage = STAGE.session;
@@ -98,10 +99,12 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   #await(): void {
     this.#state = STATE.checking;
     this.enter(STAGE.session);
+    this.traced?.checking();
   }
 
   onChecked(passed: boolean): void {
     if (passed && this.#state === STATE.checking) this.enter(STAGE.connect);
+    this.traced?.checked(this.session.standing);
     this.#state = STATE.attempting;
     this.request.token = this.session.token;
     if (passed && this.placement.upstream !== null) {
@@ -184,6 +187,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   #place(): void {
     const { placement } = this;
     this.stage = STAGE.connect;
+    this.traced?.placing();
     const upstream = placement.find();
     if (upstream !== null) {
       placement.settle(upstream);
@@ -202,6 +206,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
       return;
     }
     this.#state = STATE.waiting;
+    this.traced?.queued();
     // Back in line after a place that was not his, he has no more patience than before.
     if (this.#patientUntilMs < 0) this.#patientUntilMs = this.waitUntilMs;
     else this.waitUntilMs = this.#patientUntilMs;
@@ -252,6 +257,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.#state = STATE.attempting;
     this.stage = STAGE.connect;
     this.attempts++;
+    if (this.traced !== null) this.request.tellSpan(this.traced.asking(upstream));
     this.attempt.start(upstream);
   }
 
@@ -291,6 +297,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     }
     this.status = head.status;
     this.#state = STATE.relaying;
+    this.traced?.relaying();
     this.attempt.relaying = true;
     this.bytesOut = out.length - headLength;
     this.#relay(at, end);
@@ -344,6 +351,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     }
     this.status = 101;
     this.#state = STATE.relaying;
+    this.traced?.relaying();
     const upstream = this.placement.upstream!;
     this.noteAnswer(upstream, head);
     this.enter(STAGE.tunnel);
@@ -390,6 +398,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
   /** Drops an attempt that another follows. `mayStay`: at the same upstream, if need be. */
   #letGo(fault: Fault, mayStay: boolean): void {
     this.plane.metrics.retry(this.pool!, fault.code);
+    this.traced?.failed(fault);
     this.placement.failed(fault, mayStay);
     this.enter(STAGE.connect);
     this.#dropAttempt();

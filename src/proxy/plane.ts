@@ -21,7 +21,9 @@ import type { ResponseHead } from '../wire/response-head.ts';
 import type { DoorDesk } from './door.ts';
 import type { PlaneMetrics } from './plane-metrics.ts';
 import type { Replies } from './replies.ts';
+import type { RequestTrace } from './request-trace.ts';
 import type { RequestMark } from './request-writer.ts';
+import type { Tracer } from './tracer.ts';
 
 /** Kinds of failure that a worker tells the main thread of; it decides what they mean. */
 export type FailureKind =
@@ -87,6 +89,10 @@ export interface Accountable {
   /** The outgoing head with its marks, for the request's own words; null when none was laid out. */
   readonly requestHead: ByteWriter | null;
   readonly mark: RequestMark;
+  /** 32 hex digits; empty where no head was laid out. */
+  readonly traceId: string;
+  /** Null: it is not traced. */
+  readonly traced: RequestTrace | null;
 }
 
 /** What connections share. */
@@ -113,6 +119,8 @@ export interface Plane {
   readonly reports: PlaneReports;
   /** Requests keep the time of their stages, since the access log asks for it. */
   readonly timesStages: boolean;
+  /** Null: nothing is traced. */
+  readonly tracer: Tracer | null;
   /** Closes every idle connection to upstreams, for want of descriptors. False: there was none. */
   freeIdle(): boolean;
   readonly generation: Generation;

@@ -90,6 +90,7 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
       learned: [],
       trails: [],
       revocations: null,
+      traceAccount: new Int32Array(new SharedArrayBuffer(4)),
       connectionsMax: 1,
       refusingMax: 1,
       shared: true,

@@ -6,6 +6,7 @@ import { limits, route } from './route.ts';
 import { session } from './session.ts';
 import { signing } from './signing.ts';
 import { switches } from './timing.ts';
+import { tracing } from './tracing.ts';
 
 const HOUR = 3_600_000;
 
@@ -113,6 +114,7 @@ export const configSchema = block(
     ),
     admin: offable('The admin API. `false`: none.', admin, { default: {} }),
     log: offable('What is logged. `false`: nothing.', log, { default: {} }),
+    tracing,
     shutdown: block(
       'What happens at SIGTERM and SIGINT.',
       {

@@ -1,0 +1,56 @@
+// What a registry of prom-client's is told otherwise where it prints OpenMetrics: names of counters, bounds, and exemplars.
+import type { Metric, Registry } from 'prom-client';
+
+/** What prom-client's registry prints of a bucket's exemplar. */
+export interface PrintedExemplar {
+  readonly labelSet: Readonly<Record<string, string>>;
+  readonly value: number;
+  /** Unix seconds. */
+  readonly timestamp: number;
+}
+
+/** One line of a metric, as prom-client's registry takes it. */
+export interface Sample {
+  readonly metricName?: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly sharedLabels?: Readonly<Record<string, string | number>>;
+  readonly value: number;
+  readonly exemplar?: PrintedExemplar | null;
+}
+
+/** What `get` of a metric gives. prom-client's own types leave out what its registry reads. */
+interface Family {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly values: readonly Sample[];
+}
+
+/**
+ * Registers every metric of `from` with `to` under its name in OpenMetrics: a counter's family has no `_total`, its samples do (OpenMetrics
+ * 1.0, "Counter"), and bounds are written as floats. Not the metrics themselves, since printing OpenMetrics renames a counter for good.
+ */
+export function openMetricsOf(from: Registry, to: Registry): void {
+  for (const metric of from.getMetricsAsArray()) {
+    // What prom-client's registry calls on a metric is `get`, and that is all that is promised here.
+    const source = metric as unknown as { readonly name: string; get(): Promise<Family> };
+    const renamed = {
+      ...{ name: source.name.replace(/_total$/, ''), help: '', type: '', aggregator: 'sum' },
+      get: async () => inOpenMetrics(await source.get()),
+      reset: () => {},
+    };
+    to.registerMetric(renamed as unknown as Metric);
+  }
+}
+
+function inOpenMetrics(family: Family): Family {
+  if (family.type === 'counter') return { ...family, name: family.name.replace(/_total$/, '') };
+  return family.type === 'histogram' ? { ...family, values: family.values.map(withFloatBound) } : family;
+}
+
+/** `le="1.0"`, as OpenMetrics has numbers; Prometheus 3 makes the same of what the older form says. */
+function withFloatBound(sample: Sample): Sample {
+  const { le } = sample.labels;
+  if (le === undefined || String(le) === '+Inf' || String(le).includes('.')) return sample;
+  return { ...sample, labels: { ...sample.labels, le: `${le}.0` } };
+}

@@ -1,0 +1,120 @@
+// Tracing on the main thread: what the workers tell of traced requests goes to the collector, and to the exemplars of the histograms.
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { ReadableSpan } from '@opentelemetry/sdk-trace';
+import type { Timers } from '../base/timers.ts';
+import { Exemplars } from '../observe/exemplars.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { MetricShelf } from '../observe/metric-shelf.ts';
+import { openTelemetry, type SpanMaker } from '../observe/open-telemetry.ts';
+import { SpanQueue } from '../observe/span-queue.ts';
+import { creditTraces, makeTraceAccount } from '../observe/trace-log.ts';
+import type { TraceRecord } from '../observe/trace-record.ts';
+import { TRACING_PACKAGES, type TracingOptions } from '../observe/tracing-options.ts';
+
+/** Time for what waits to be sent at the end, ms. */
+const CLOSE_MS = 2000;
+
+export interface TracingInput {
+  readonly log: Logger;
+  readonly shelf: MetricShelf;
+  readonly timers: Timers;
+  readonly version: string;
+}
+
+/** Why spans cannot be sent, for the reader. */
+export class TracingError extends Error {
+  override name = 'TracingError';
+}
+
+/** One a process; does nothing until `use` was given options. */
+export class Tracing {
+  readonly exemplars = new Exemplars();
+  /** What the workers have under way to this thread. */
+  readonly account = makeTraceAccount();
+  readonly #in: TracingInput;
+  readonly #instance = randomUUID();
+  #options: TracingOptions | null = null;
+  #queue: SpanQueue<ReadableSpan> | null = null;
+  #spansOf: SpanMaker | null = null;
+
+  constructor(input: TracingInput) {
+    this.#in = input;
+  }
+
+  /** Sends to where `options` say from now on; null: nowhere. Rejects with a TracingError, and goes on as before. */
+  async use(options: TracingOptions | null): Promise<void> {
+    if (JSON.stringify(options) === JSON.stringify(this.#options)) return;
+    const before = this.#queue;
+    if (options === null) {
+      this.#queue = null;
+      this.#spansOf = null;
+    } else {
+      await this.#open(options);
+    }
+    this.#options = options;
+    await before?.close(CLOSE_MS);
+  }
+
+  async #open(options: TracingOptions): Promise<void> {
+    const { log, shelf, timers, version } = this.#in;
+    const { exporter, spansOf } = await openTelemetry(options, {
+      version,
+      host: hostname(),
+      instance: this.#instance,
+    }).catch((error: unknown) => {
+      const code = (error as { readonly code?: unknown }).code; // whatever a package throws while it loads
+      throw new TracingError(
+        code === 'ERR_MODULE_NOT_FOUND'
+          ? `tracing needs packages that are not installed: npm install ${TRACING_PACKAGES.join(' ')}`
+          : `the packages of OpenTelemetry cannot be loaded by this Node (${process.version}); they want a later one`,
+      );
+    });
+    const { own } = shelf;
+    const sent = own.counter('limpet_spans_sent_total', {});
+    const dropped = {
+      full: own.counter('limpet_spans_dropped_total', { why: 'full' }),
+      unsent: own.counter('limpet_spans_dropped_total', { why: 'unsent' }),
+    };
+    this.#spansOf = spansOf;
+    this.#queue = new SpanQueue({
+      exporter,
+      timers,
+      onSent: (spans) => {
+        own.values[sent]! += spans;
+      },
+      onDropped: (why, spans) => {
+        own.values[dropped[why]]! += spans;
+      },
+      onState: (up, why) => {
+        if (up) log.info({}, 'the collector of traces takes spans again');
+        else
+          log.warn(
+            { why },
+            'the collector of traces is away; spans are dropped and counted until it is back',
+          );
+      },
+    });
+  }
+
+  /** A worker's batch. */
+  take(batch: readonly TraceRecord[]): void {
+    let spans = 0;
+    for (const record of batch) {
+      spans += record.spans.length;
+      this.exemplars.note(record);
+      if (this.#spansOf !== null) this.#queue?.put(this.#spansOf(record));
+    }
+    creditTraces(this.account, spans);
+  }
+
+  /** A worker has died, and with it perhaps what it had under way. */
+  forget(): void {
+    Atomics.store(this.account, 0, 0);
+  }
+
+  /** Sends what waits, for a while. Never rejects. */
+  async close(): Promise<void> {
+    await this.#queue?.close(CLOSE_MS);
+  }
+}
