@@ -1,5 +1,5 @@
 // What a registry of prom-client's is told otherwise where it prints OpenMetrics: names of counters, bounds, and exemplars.
-import type { Metric, Registry } from 'prom-client';
+import type { Metric, OpenMetricsContentType, Registry } from 'prom-client';
 
 /** What prom-client's registry prints of a bucket's exemplar. */
 export interface PrintedExemplar {
@@ -30,7 +30,7 @@ interface Family {
  * Registers every metric of `from` with `to` under its name in OpenMetrics: a counter's family has no `_total`, its samples do (OpenMetrics
  * 1.0, "Counter"), and bounds are written as floats. Not the metrics themselves, since printing OpenMetrics renames a counter for good.
  */
-export function openMetricsOf(from: Registry, to: Registry): void {
+export function openMetricsOf(from: Registry, to: Registry<OpenMetricsContentType>): void {
   for (const metric of from.getMetricsAsArray()) {
     // What prom-client's registry calls on a metric is `get`, and that is all that is promised here.
     const source = metric as unknown as { readonly name: string; get(): Promise<Family> };
@@ -51,6 +51,6 @@ function inOpenMetrics(family: Family): Family {
 /** `le="1.0"`, as OpenMetrics has numbers; Prometheus 3 makes the same of what the older form says. */
 function withFloatBound(sample: Sample): Sample {
   const { le } = sample.labels;
-  if (le === undefined || String(le) === '+Inf' || String(le).includes('.')) return sample;
+  if (le === undefined || !/^\d+$/.test(String(le))) return sample;
   return { ...sample, labels: { ...sample.labels, le: `${le}.0` } };
 }

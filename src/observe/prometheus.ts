@@ -1,5 +1,5 @@
 // The text of /metrics: prom-client prints it, from the shelf's sums and from what the main thread knows when it is asked.
-import { collectDefaultMetrics, type Metric, Registry } from 'prom-client';
+import { collectDefaultMetrics, type Metric, type OpenMetricsContentType, Registry } from 'prom-client';
 import type { Exemplar, Exemplars } from './exemplars.ts';
 import type { ExpositionFormat } from './exposition-format.ts';
 import { countOf, type MetricShelf, type MetricSum } from './metric-shelf.ts';
@@ -64,7 +64,7 @@ interface Made {
 export class Exposition {
   readonly #registry = new Registry();
   /** Prints the same metrics as OpenMetrics. Filled when it is first asked. */
-  readonly #open = new Registry();
+  readonly #open = new Registry<OpenMetricsContentType>();
   readonly #nowMs: () => number;
   readonly #made: { [F in ExpositionFormat]: Made | null } = { text: null, openmetrics: null };
 

@@ -9,17 +9,34 @@ import type {
   TraceRecord,
 } from '../observe/trace-record.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
+import type { Pool } from '../pool/pool.ts';
 import type { Standing } from '../session/standing.ts';
 import { VERDICT_NAMES } from '../session/verdict.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import { METHOD, METHOD_NAMES } from '../wire/request-method.ts';
-import type { Accountable } from './plane.ts';
 import { HOMED_NAMES } from './plane-metrics.ts';
 import type { OwnTrace } from './trace-writer.ts';
 
 /** Spans of one request; tries and waits beyond it are told of by the request's own span only. */
 const SPANS_MAX = 64;
+
+/** What is known of a request that is over. */
+export interface TracedEnd {
+  readonly plan: RoutePlan | null;
+  readonly pool: Pool | null;
+  readonly upstream: Upstream | null;
+  /** What the client was sent; 0: nothing. */
+  readonly status: number;
+  readonly fault: Fault | null;
+  readonly attempts: number;
+  /** HOMED of plane-metrics. */
+  readonly homed: number;
+  /** −1 without an answer from an upstream. */
+  readonly upstreamMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
 
 /** A span that has begun. */
 interface OpenSpan {
@@ -153,7 +170,7 @@ export class RequestTrace implements OwnTrace {
   }
 
   /** The request is over. `seconds`: what its histogram was told. */
-  end(exchange: Accountable, seconds: number): TraceRecord {
+  end(exchange: TracedEnd, seconds: number): TraceRecord {
     const { fault, plan, pool, upstream, status } = exchange;
     this.#endPhase(fault);
     this.#endAttempt(fault);

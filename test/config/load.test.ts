@@ -124,6 +124,7 @@ t.test('the shortest config has every default', async (t) => {
     errors: {},
     admin: { bind: { kind: 'tcp', host: '127.0.0.1', port: 9090 }, tokens: [], probes: null },
     log: { level: 'info', access: true, format: 'auto', sample: 1 },
+    tracing: null,
     shutdown: { delayMs: 0, deadlineMs: 30_000 },
   });
 });

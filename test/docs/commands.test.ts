@@ -31,6 +31,8 @@ const PAGES: Readonly<Record<string, number>> = {
   'docs/threat-model.md': 0,
   'docs/revocation.md': 0,
   'docs/store-outage.md': 0,
+  // One installs from the registry.
+  'docs/tracing.md': 1,
 };
 
 /** Pages whose commands put load on for seconds or minutes, and the tests of the programs that they start. */
