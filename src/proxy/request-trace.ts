@@ -20,6 +20,7 @@ import type { OwnTrace } from './trace-writer.ts';
 
 /** Spans of one request; tries and waits beyond it are told of by the request's own span only. */
 const SPANS_MAX = 64;
+const SESSION = 'limpet.session';
 
 /** What is known of a request that is over. */
 export interface TracedEnd {
@@ -101,9 +102,9 @@ export class RequestTrace implements OwnTrace {
     };
   }
 
-  /** The session is checked, or checked again. */
+  /** The session is checked, or checked again; told twice, it goes on. */
   checking(): void {
-    this.#begin('limpet.session');
+    if (this.#phase?.name !== SESSION) this.#begin(SESSION);
   }
 
   /** `standing` null: nothing was checked. */

@@ -125,9 +125,9 @@ function spansOf(text: string): CollectedSpan[] {
 }
 
 function objectOf(pairs: readonly KeyValue[]): Record<string, string | number | boolean> {
-  return Object.fromEntries(pairs.map(({ key, value }) => [key, valueOf(value)]));
+  return Object.fromEntries(pairs.map(({ key, value }) => [key, plainOf(value)]));
 }
 
-function valueOf({ stringValue, intValue, doubleValue, boolValue }: AnyValue): string | number | boolean {
+function plainOf({ stringValue, intValue, doubleValue, boolValue }: AnyValue): string | number | boolean {
   return stringValue ?? boolValue ?? doubleValue ?? Number(intValue);
 }
