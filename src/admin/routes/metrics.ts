@@ -9,7 +9,9 @@ const GET = route({
   does: 'What Prometheus scrapes.',
   about: 'metrics',
   access: 'read',
-  answers: { 200: plain('text/plain', 'Exposition format 0.0.4, or OpenMetrics 1.0 where `Accept` prefers it.') },
+  answers: {
+    200: plain('text/plain', 'Exposition format 0.0.4, or OpenMetrics 1.0 where `Accept` prefers it.'),
+  },
 });
 
 export function addMetricsRoute(app: FastifyInstance, view: AdminView): void {
