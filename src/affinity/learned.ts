@@ -80,6 +80,22 @@ export class LearnedTable {
   }
 
   /**
+   * Forgets all who live at the upstream with this id, so that the id may be another's from now on. Main thread, when no worker can learn it any
+   * more.
+   */
+  static forget({ buffer }: LearnedMemory, upstreamId: number): void {
+    const cells = new Int32Array(buffer);
+    for (let at = 0; at < cells.length; at += CELLS) {
+      const hash = Atomics.load(cells, at + HASH_LO);
+      if (hash === EMPTY || hash === BUSY || Atomics.load(cells, at + HOME) !== upstreamId) continue;
+      if (Atomics.compareExchange(cells, at + HASH_LO, hash, BUSY) !== hash) continue;
+      // It may have become somebody else's between the look and the swap.
+      const gone = Atomics.load(cells, at + HOME) === upstreamId;
+      Atomics.store(cells, at + HASH_LO, gone ? EMPTY : hash);
+    }
+  }
+
+  /**
    * The id that was learned for the cookie value `bytes[start, end)`, or 0. `nowS`: monotonic seconds, integer ≥ 0,
    * the same clock in all workers. Hot: test/alloc/affinity.test.ts.
    */

@@ -67,14 +67,12 @@ function emptyShare(x: number): number {
 }
 
 /**
- * Forgets what the window held five minutes ago, for the slots 0 … slots − 1. Main thread, once a minute, before it tells
- * the workers that this window is the current one.
+ * Forgets what the window of a slot held five minutes ago. Main thread, once a minute for each slot, before it tells the workers that
+ * this window is the current one.
  */
-export function turnWindow(registers: Uint8Array, slots: number, window: number): void {
-  for (let slot = 0; slot < slots; slot++) {
-    const at = registersAt(slot, window);
-    registers.fill(0, at, at + REGISTERS);
-  }
+export function turnWindow(registers: Uint8Array, slot: number, window: number): void {
+  const at = registersAt(slot, window);
+  registers.fill(0, at, at + REGISTERS);
 }
 
 /** Forgets all users of a slot that is given to another upstream. */

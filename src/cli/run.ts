@@ -9,7 +9,7 @@ import type { CommandIo } from './command-io.ts';
 
 export const HELP = `limpet run [-c FILE]
 
-Runs the proxy until SIGTERM or SIGINT, which let what is under way finish.
+Runs the proxy until SIGTERM or SIGINT, which let what is under way finish. SIGHUP reloads the config.
 
   -c, --config FILE  the config; default ./limpet.yaml, then config/limpet.yaml
 
@@ -27,22 +27,31 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
     return 0;
   }
   const file = values.config ?? findConfigFile(io.cwd) ?? 'limpet.yaml';
-  const { config, problems } = loadConfig(resolve(io.cwd, file), io.env);
+  const load = () => loadConfig(resolve(io.cwd, file), io.env);
+  const { config, problems } = load();
   const named = problems.map((problem) => ({ ...problem, file }));
   io.stderr(formatProblems(named, { color: io.color ?? false }));
   if (config === null) return 1;
   // SIGUSR1 would open Node's inspector to everybody on the machine.
   process.on('SIGUSR1', () => {});
   const signal = nextSignal();
+  // Asked for while it starts, it comes when it has started.
+  let reloads = 0;
+  let reload = (): void => {
+    reloads++;
+  };
+  process.on('SIGHUP', () => reload());
   let plane: ControlPlane;
   try {
-    plane = await ControlPlane.start(config);
+    plane = await ControlPlane.start(config, load);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     io.stderr(`limpet: ${error.message}\n`);
     return 2;
   }
   io.stderr(`${plane.readyLine()}\n`);
+  reload = () => void plane.reload('signal');
+  if (reloads > 0) reload();
   await plane.stop(await signal);
   return 0;
 }

@@ -1,4 +1,5 @@
 // The board on which the main thread keeps every upstream's standing, and from which the shared table is written.
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Timer, Timers } from '../base/timers.ts';
@@ -80,8 +81,8 @@ export interface HealthDescription {
 /** One upstream on the board. */
 interface Entry {
   readonly pool: PoolEntry;
-  readonly upstream: BoardUpstream;
-  readonly health: UpstreamHealth;
+  upstream: BoardUpstream;
+  health: UpstreamHealth;
   standing: Standing;
   wanted: Wanted;
   weight: number;
@@ -95,8 +96,10 @@ interface Entry {
 }
 
 interface PoolEntry {
-  readonly pool: BoardPool;
-  readonly entries: Entry[];
+  /** As configured now. */
+  pool: BoardPool;
+  entries: readonly Entry[];
+  allowance: ProbeAllowance;
 }
 
 /**
@@ -106,23 +109,50 @@ interface PoolEntry {
  */
 export class HealthBoard {
   readonly #in: HealthBoardInput;
+  readonly #prober: Prober;
   readonly #bySlot = new Map<number, Entry>();
+  #pools = new Map<string, PoolEntry>();
   #rampTimer: Timer | null = null;
+  #running = false;
 
   /** Writes the first standing of every upstream into the table; nothing is probed before `start`. */
   constructor(input: HealthBoardInput) {
     this.#in = input;
-    const prober = input.prober ?? socketProber({ clock: input.clock, timers: input.timers });
-    for (const pool of input.pools) this.#addPool(pool, prober);
+    this.#prober = input.prober ?? socketProber({ clock: input.clock, timers: input.timers });
+    for (const pool of input.pools) this.#keepPool(pool, null);
     input.table.bumpEpoch();
   }
 
+  /**
+   * The pools are others from now on. An upstream in a row that is known keeps its standing; what was set of it at run time stays, unless the
+   * config now says otherwise than it did. Where a pool is checked otherwise than before, what stands against its upstreams still does,
+   * until the new checks have looked. An upstream that comes to others begins its slow start.
+   */
+  update(pools: readonly BoardPool[]): void {
+    const before = this.#pools;
+    this.#pools = new Map();
+    const slots = new Set<number>();
+    for (const pool of pools) {
+      this.#keepPool(pool, before.get(pool.name) ?? null);
+      for (const { slot } of pool.upstreams) slots.add(slot);
+    }
+    for (const [slot, entry] of this.#bySlot) {
+      if (slots.has(slot)) continue;
+      entry.health.stop();
+      this.#bySlot.delete(slot);
+    }
+    this.#in.table.bumpEpoch();
+    for (const pool of this.#pools.values()) this.#publish(pool);
+  }
+
   start(): void {
+    this.#running = true;
     for (const entry of this.#bySlot.values()) entry.health.start();
   }
 
   /** Ends every probe and timer. The table stays as it is. */
   stop(): void {
+    this.#running = false;
     this.#rampTimer?.cancel();
     this.#rampTimer = null;
     for (const entry of this.#bySlot.values()) entry.health.stop();
@@ -188,45 +218,85 @@ export class HealthBoard {
     return { observed: standing.observed, wanted, why: standing.why, weight, sinceMs };
   }
 
-  #addPool(pool: BoardPool, prober: Prober): void {
+  #keepPool(pool: BoardPool, old: PoolEntry | null): void {
+    const sameHealth = old !== null && isDeepStrictEqual(old.pool.health, pool.health);
+    const grows = old !== null && old.entries.length > 0;
+    const poolEntry: PoolEntry = old ?? { pool, entries: [], allowance: this.#allowanceOf(pool) };
+    poolEntry.pool = pool;
+    if (poolEntry.entries.length !== pool.upstreams.length) poolEntry.allowance = this.#allowanceOf(pool);
+    this.#pools.set(pool.name, poolEntry);
+    poolEntry.entries = pool.upstreams.map((upstream) => {
+      const known = this.#bySlot.get(upstream.slot);
+      if (known === undefined) return this.#add(poolEntry, upstream, grows);
+      this.#keep(known, upstream, sameHealth);
+      return known;
+    });
+  }
+
+  #allowanceOf({ upstreams }: BoardPool): ProbeAllowance {
+    const most = Math.max(POOL_PROBES_PER_S, upstreams.length);
+    return new ProbeAllowance(POOL_PROBES_PER_S, most, this.#in.clock.nowMs());
+  }
+
+  /** One that is there already, as the config says it now. */
+  #keep(entry: Entry, upstream: BoardUpstream, sameHealth: boolean): void {
+    const was = entry.upstream;
+    entry.upstream = upstream;
+    if (was.weight !== upstream.weight) this.setWeight(upstream.slot, upstream.weight);
+    if (was.wanted !== upstream.wanted) this.setWanted(upstream.slot, upstream.wanted);
+    const probedBy = ({ authority, tls, greeting }: BoardUpstream): unknown => ({ authority, tls, greeting });
+    const sameProbes = isDeepStrictEqual(probedBy(was), probedBy(upstream));
+    if (sameHealth && sameProbes) return;
+    const old = entry.health;
+    old.stop();
+    entry.health = this.#healthOf(entry.pool, upstream, () => entry);
+    entry.health.takeOver(old);
+    if (this.#running) entry.health.start();
+  }
+
+  #healthOf(pool: PoolEntry, upstream: BoardUpstream, entry: () => Entry): UpstreamHealth {
     const { table, clock, random, timers } = this.#in;
-    const poolEntry: PoolEntry = { pool, entries: [] };
-    const most = Math.max(POOL_PROBES_PER_S, pool.upstreams.length);
-    const allowance = new ProbeAllowance(POOL_PROBES_PER_S, most, clock.nowMs());
-    for (const upstream of pool.upstreams) {
-      const { slot } = upstream;
-      const health = new UpstreamHealth({
-        upstream,
-        options: pool.health,
-        clock,
-        timers,
-        random,
-        prober,
-        failures: () => Atomics.load(table.failures, slot),
-        forgive: () => Atomics.store(table.failures, slot, 0),
-        mayEject: () => mayEject(this.#count(entry), pool.health.passive?.maxEjected ?? 0),
-        allowProbe: () => allowance.take(clock.nowMs()),
-        onChange: () => this.#publish(poolEntry),
-        onUnreachable: () => this.#in.onUnreachable?.(slot),
-      });
-      const entry: Entry = {
-        pool: poolEntry,
-        upstream,
-        health,
-        standing: standingOf(health.signs(), false),
-        wanted: upstream.wanted,
-        weight: upstream.weight,
-        sinceMs: clock.wallMs(),
-        risenMs: null,
-        first: true,
-        spared: false,
-      };
-      poolEntry.entries.push(entry);
-      this.#bySlot.set(slot, entry);
-      table.wanted[slot] = WANTED[upstream.wanted];
-      table.observed[slot] = OBSERVED[entry.standing.observed];
-      this.#writeWeight(entry);
-    }
+    const { slot } = upstream;
+    return new UpstreamHealth({
+      upstream,
+      options: pool.pool.health,
+      clock,
+      timers,
+      random,
+      prober: this.#prober,
+      failures: () => Atomics.load(table.failures, slot),
+      forgive: () => Atomics.store(table.failures, slot, 0),
+      mayEject: () => mayEject(this.#count(entry()), pool.pool.health.passive?.maxEjected ?? 0),
+      allowProbe: () => pool.allowance.take(clock.nowMs()),
+      onChange: () => this.#publish(pool),
+      onUnreachable: () => this.#in.onUnreachable?.(slot),
+    });
+  }
+
+  /** `joins`: others of its pool have users already. */
+  #add(pool: PoolEntry, upstream: BoardUpstream, joins: boolean): Entry {
+    const { table, clock } = this.#in;
+    const { slot } = upstream;
+    const health = this.#healthOf(pool, upstream, () => entry);
+    const entry: Entry = {
+      pool,
+      upstream,
+      health,
+      standing: standingOf(health.signs(), false),
+      wanted: upstream.wanted,
+      weight: upstream.weight,
+      sinceMs: clock.wallMs(),
+      risenMs: null,
+      first: !joins,
+      spared: false,
+    };
+    this.#bySlot.set(slot, entry);
+    table.wanted[slot] = WANTED[upstream.wanted];
+    table.observed[slot] = OBSERVED[entry.standing.observed];
+    if (joins && !isOut(entry.standing.observed)) this.#rise(entry);
+    this.#writeWeight(entry);
+    if (this.#running) health.start();
+    return entry;
   }
 
   #count(entry: Entry): PoolCount {

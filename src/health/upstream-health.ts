@@ -140,6 +140,19 @@ export class UpstreamHealth {
     this.#endFailing();
   }
 
+  /**
+   * It is checked otherwise from now on: what stood against it, as `old` says, still does, until the new checks have looked. Before `start`; `old`
+   * is stopped.
+   */
+  takeOver(old: UpstreamHealth): void {
+    this.#unresolved = old.#unresolved;
+    if (this.#opinion !== null && old.#opinion !== null) {
+      this.#opinion.healthy = old.#opinion.healthy;
+      this.#lastBad = old.#lastBad;
+    }
+    if (old.#reachability.gone && this.#ejection !== null) this.#reachability.refused(old.#reachability.why);
+  }
+
   /** Everything known now. */
   signs(): Signs {
     const opinion = this.#opinion;

@@ -255,6 +255,18 @@ export const METRICS = {
     source: 'read',
     help: 'Client connections that all workers together hold at most; whoever comes beyond is told 503.',
   },
+  limpet_config_applied_timestamp_seconds: {
+    kind: 'gauge',
+    labels: [],
+    source: 'read',
+    help: 'When the config in force came into force, in seconds since 1970.',
+  },
+  limpet_config_reloads_total: {
+    kind: 'counter',
+    labels: ['result'],
+    source: 'counted',
+    help: 'Reloads by what came of them: applied, unchanged (the file said what was in force already), or refused (nothing was changed).',
+  },
   limpet_log_dropped_total: {
     kind: 'counter',
     labels: [],

@@ -39,6 +39,8 @@ export interface ExpositionOptions {
   readonly revocations?: () => RevocationGauges | null;
   /** Number of the config in force. */
   readonly generation: () => number;
+  /** Unix ms since when it is in force. */
+  readonly configSinceMs: () => number;
   /** Log lines dropped, over all threads. */
   readonly logDropped: () => number;
   /** Client connections that all workers together hold at most; left out: nobody knows. */
@@ -85,6 +87,7 @@ export class Exposition {
       limpet_upstream_users: () => perUpstream(options.upstreams(), (upstream) => upstream.users),
       limpet_pool_waiting: () =>
         Array.from(options.pools(), ({ pool, waiting }) => ({ labels: { pool }, value: waiting })),
+      limpet_config_applied_timestamp_seconds: () => [{ labels: {}, value: options.configSinceMs() / 1000 }],
       limpet_config_generation: () => [{ labels: {}, value: options.generation() }],
       limpet_connections_max: () =>
         options.connectionsMax === undefined ? [] : [{ labels: {}, value: options.connectionsMax() }],

@@ -73,11 +73,58 @@ export class Resolver {
   readonly #queue: Name[] = [];
   #underWay = 0;
   #running = false;
+  /** Who waits for first answers. */
+  #waiting: (() => boolean)[] = [];
 
   constructor(input: ResolverInput) {
     this.#in = input;
     this.#lookup = input.lookup ?? systemLookup;
     for (const upstream of input.upstreams) this.#add(upstream);
+  }
+
+  /** These are the upstreams from now on; of those that were there before the addresses stay, and only new names are looked up at once. */
+  update(upstreams: readonly ResolverUpstream[]): void {
+    const slots = new Set(upstreams.map(({ slot }) => slot));
+    for (const slot of this.#fixed.keys()) if (!slots.has(slot)) this.#fixed.delete(slot);
+    for (const [slot, { name, home }] of this.#homes) {
+      if (slots.has(slot)) continue;
+      this.#homes.delete(slot);
+      name.homes.splice(name.homes.indexOf(home), 1);
+    }
+    for (const name of this.#names.values()) name.everyMs = 0;
+    for (const upstream of upstreams) this.#add(upstream);
+    for (const [host, name] of this.#names) {
+      if (name.homes.length > 0) continue;
+      name.timer?.cancel();
+      this.#names.delete(host);
+    }
+    if (!this.#running) return;
+    for (const name of this.#names.values()) {
+      if (name.askedMs === Number.NEGATIVE_INFINITY) this.#ask(name);
+      // One that is paced otherwise now; a look-up that is under way plans the next by itself.
+      else if (!name.running && !this.#queue.includes(name)) this.#plan(name);
+    }
+  }
+
+  /** Resolves when each of these upstreams has an address, or its name was looked up in vain; after `mostMs` in any case. */
+  answered(slots: readonly number[], mostMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const late = this.#in.timers.after(mostMs, () => done());
+      const isSettled = (): boolean => {
+        const open = slots.some((slot) => {
+          const known = this.#homes.get(slot);
+          return known !== undefined && known.home.host === null && known.name.failures === 0;
+        });
+        if (!open) done();
+        return !open;
+      };
+      const done = (): void => {
+        late.cancel();
+        this.#waiting = this.#waiting.filter((waits) => waits !== isSettled);
+        resolve();
+      };
+      if (!isSettled()) this.#waiting.push(isSettled);
+    });
   }
 
   /** Begins to look names up; the first time at once. */
@@ -118,6 +165,11 @@ export class Resolver {
 
   #add(upstream: ResolverUpstream): void {
     const { slot, host, port, socketPath, resolveMs } = upstream;
+    const known = this.#homes.get(slot);
+    if (known !== undefined) {
+      this.#pace(known.name, resolveMs);
+      return;
+    }
     if (socketPath !== null) {
       this.#fixed.set(slot, { path: socketPath });
       return;
@@ -142,11 +194,18 @@ export class Resolver {
       };
       this.#names.set(host, name);
     }
-    // Pools may ask for the same name at different paces: the quickest serves them all.
-    if (resolveMs > 0) name.everyMs = name.everyMs === 0 ? resolveMs : Math.min(name.everyMs, resolveMs);
+    this.#pace(name, resolveMs);
     const home: Home = { slot, port, host: null, failed: false };
+    // A name that is known already need not be asked for again.
+    const other = name.homes.find(({ host }) => host !== null);
+    if (other !== undefined) home.host = other.host;
     name.homes.push(home);
     this.#homes.set(slot, { name, home });
+  }
+
+  /** Pools may ask for the same name at different paces: the quickest serves them all. */
+  #pace(name: Name, resolveMs: number): void {
+    if (resolveMs > 0) name.everyMs = name.everyMs === 0 ? resolveMs : Math.min(name.everyMs, resolveMs);
   }
 
   #askAfter(name: Name, ms: number): void {
@@ -183,9 +242,16 @@ export class Resolver {
     if (!this.#running) return;
     if (addresses.length === 0) this.#unanswered(name, error);
     else this.#answered(name, addresses.slice(0, ADDRESSES_MOST));
+    if (this.#names.get(name.host) === name) this.#plan(name);
+    this.#pump();
+    for (const isSettled of this.#waiting) isSettled();
+  }
+
+  /** Sets when the name is asked for next, if ever. */
+  #plan(name: Name): void {
     const nextMs = name.again ? LOOKUP_EVERY_MS : this.#pauseMs(name);
     if (nextMs > 0) this.#askAfter(name, nextMs);
-    this.#pump();
+    else name.timer?.cancel();
   }
 
   #pauseMs(name: Name): number {

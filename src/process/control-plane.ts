@@ -1,16 +1,20 @@
 // The main thread put together: health, names, workers, log and admin side; it never touches a request.
 import { availableParallelism } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { listenOn } from '../admin/app.ts';
 import { buildProbes } from '../admin/probes.ts';
+import type { ReloadResult } from '../admin/reload-result.ts';
 import { buildAdmin } from '../admin/server.ts';
 import { LearnedTable } from '../affinity/learned.ts';
-import { turnWindow } from '../affinity/users.ts';
+import { forgetUsers, turnWindow } from '../affinity/users.ts';
 import { systemClock } from '../base/clock.ts';
+import { invariant } from '../base/invariant.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemTimers } from '../base/timers.ts';
 import type { Bind, Config } from '../config/config.ts';
-import { HealthBoard, type HealthChange } from '../health/health-board.ts';
+import { type LoadResult, loadConfig } from '../config/load.ts';
+import { type BoardPool, HealthBoard, type HealthChange } from '../health/health-board.ts';
 import { droppedLines, takeBatch } from '../observe/access-log.ts';
 import { EventHub } from '../observe/event-hub.ts';
 import { LogSink } from '../observe/log-sink.ts';
@@ -18,8 +22,9 @@ import { type Logger, makeLogger } from '../observe/logger.ts';
 import { MetricShelf } from '../observe/metric-shelf.ts';
 import { Exposition } from '../observe/prometheus.ts';
 import { authorityOf } from '../plan/compile.ts';
-import { assignSlots, rowsOf, type SlottedUpstream } from '../plan/slots.ts';
-import { Resolver } from '../pool/resolver.ts';
+import { capacityFor, type FreedRows, SlotBook } from '../plan/slot-book.ts';
+import { type Rows, rowsOf, type SlottedUpstream } from '../plan/slots.ts';
+import { Resolver, type ResolverUpstream } from '../pool/resolver.ts';
 import type { FailureKind } from '../proxy/plane.ts';
 import { SigningKeys } from '../session/phantom/signing-keys.ts';
 import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
@@ -29,7 +34,10 @@ import { connectionBound } from './connection-bound.ts';
 import { ControlView } from './control-view.ts';
 import { BindError, Crew } from './crew.ts';
 import { LiveDesk } from './live.ts';
-import type { FromWorker } from './messages.ts';
+import { type MainGeneration, makeGeneration } from './main-generation.ts';
+import type { FromWorker, GenerationData } from './messages.ts';
+import { tellReload } from './reload-news.ts';
+import { type Attachments, type Reloadable, type ReloadCause, Reloader } from './reloader.ts';
 import { makeSwitch, type RevocationSwitch } from './revocation-switch.ts';
 import { bindSentence, StartError, withPorts, withSecrets } from './starting.ts';
 import { Tracing, TracingError } from './tracing.ts';
@@ -49,8 +57,12 @@ const NOT_CONNECTED: ReadonlySet<FailureKind> = new Set(['unresolved', 'refused'
 const LOG_CLOSE_MS = 1000;
 
 /** A process that runs: made by `start`, ended by `stop`. */
-export class ControlPlane {
-  readonly config: Config;
+export class ControlPlane implements Reloadable {
+  /** The generation of the config that is in force. */
+  current: MainGeneration;
+  readonly reloader: Reloader;
+  /** Reads the config's file anew. */
+  readonly load: () => LoadResult;
   readonly workers: number;
   readonly log: Logger;
   readonly table: UpstreamTable;
@@ -58,12 +70,11 @@ export class ControlPlane {
   readonly board: HealthBoard;
   readonly resolver: Resolver;
   readonly crew: Crew;
-  readonly slots: readonly SlottedUpstream[];
   readonly sink: LogSink;
   readonly view: ControlView;
-  readonly switch: RevocationSwitch | null;
+  switch: RevocationSwitch | null;
   /** Keys that the tokens of sessions are signed with; null: no session has any. */
-  readonly signing: SigningKeys | null;
+  signing: SigningKeys | null;
   readonly news: WorkerNews;
   readonly tracing: Tracing;
   /** What happens, for whoever watches on the admin side. */
@@ -77,15 +88,28 @@ export class ControlPlane {
   readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
   #windowTimer: NodeJS.Timeout | null = null;
 
-  private constructor(config: Config, workers: number, shared: boolean, signing: SigningKeys | null) {
-    this.config = config;
+  private constructor(
+    given: Config,
+    config: Config,
+    workers: number,
+    shared: boolean,
+    signing: SigningKeys | null,
+    load: () => LoadResult,
+  ) {
+    this.load = load;
     this.signing = signing;
     this.workers = workers;
     this.sink = new LogSink({ fd: 1, format: config.log.format, isTerminal: process.stdout.isTTY === true });
     this.log = makeLogger(config.log, this.sink);
     this.news = new WorkerNews(this.log, this.events);
-    this.slots = assignSlots(config);
-    this.table = new UpstreamTable(UpstreamTable.allocate(rowsOf(config), workers));
+    const capacity = capacityFor(rowsOf(config));
+    const book = new SlotBook(capacity);
+    const rows = book.take(1, config);
+    invariant(typeof rows !== 'string', 'a table has no room for the config that it was made for');
+    const sinceMs = systemClock.wallMs();
+    this.current = makeGeneration({ number: 1, given, config, rows, before: null, sinceMs });
+    this.reloader = new Reloader(this, book);
+    this.table = new UpstreamTable(UpstreamTable.allocate(capacity, workers));
     this.table.beginTurns(systemRandom());
     this.shelf = new MetricShelf({
       workers,
@@ -100,7 +124,8 @@ export class ControlPlane {
       upstreams: () => this.view.gauges(),
       pools: () => this.view.poolGauges(),
       revocations: () => this.view.revocationGauges(),
-      generation: () => 1,
+      generation: () => this.current.number,
+      configSinceMs: () => this.current.sinceMs,
       logDropped: () => this.logDropped,
       nowMs: systemClock.nowMs,
       exemplars: this.tracing.exemplars,
@@ -115,56 +140,38 @@ export class ControlPlane {
       workers,
       shelf: this.shelf,
       table: this.table,
-      init: {
-        config,
-        generation: 1,
+      init: () => ({
+        ...this.dataOf(this.current, this),
         workers,
         table: this.table.memory,
-        learned: config.pools.flatMap((pool) => {
-          const memory = LearnedTable.allocateFor(pool.affinity);
-          return memory === null ? [] : [[pool.name, memory] as const];
-        }),
-        trails: config.pools.flatMap(({ name, continuity }) =>
-          continuity === null
-            ? []
-            : [[name, LearnedTable.allocate(continuity.entries, continuity.idleMs)] as const],
-        ),
         traceAccount: this.tracing.account,
-        revocations: this.switch?.memory ?? null,
         connectionsMax: bound.connections,
         refusingMax: bound.refused,
         shared,
-      },
-      addresses: () => this.slots.map(({ slot }) => this.resolver.address(slot)),
-      signing: () => this.signing?.state ?? null,
+      }),
       onMessage: (worker, message, account) => this.#hear(worker, message, account),
       onDeath: (worker, why) => {
         this.shelf.own.values[this.shelf.own.counter('limpet_worker_restarts_total', {})]!++;
         this.news.died(worker, why);
         this.tracing.forget();
+        this.reloader.died(worker);
       },
     });
   }
 
   /** Starts everything; resolves when every worker listens. Throws a StartError when an address cannot be bound. */
-  static async start(given: Config): Promise<ControlPlane> {
+  static async start(
+    given: Config,
+    load: () => LoadResult = () => loadConfig(given.file, process.env),
+  ): Promise<ControlPlane> {
     const config = withSecrets(await withPorts(given));
     const wanted = config.workers ?? availableParallelism();
     const shared = wanted > 1 && (await canSharePorts());
     const workers = shared ? wanted : 1;
     // Told of the first change long after the plane is there.
     let told: ControlPlane | null = null;
-    const signing =
-      config.signing === null
-        ? null
-        : await SigningKeys.open({
-            options: config.signing,
-            timers: systemTimers,
-            onChange: (state) => told?.crew.tell({ say: 'signing', state }),
-            onFailure: () =>
-              told?.log.error({}, 'no new key for tokens could be made; the last one signs on'),
-          });
-    const plane = new ControlPlane(config, workers, shared, signing);
+    const signing = await openSigning(config, () => told);
+    const plane = new ControlPlane(given, config, workers, shared, signing, load);
     told = plane;
     if (config.signing?.keys.length === 0) {
       plane.log.warn(
@@ -204,6 +211,18 @@ export class ControlPlane {
     );
     plane.#warnOfDescriptors();
     return plane;
+  }
+
+  get config(): Config {
+    return this.current.config;
+  }
+
+  get rows(): Rows {
+    return this.current.rows;
+  }
+
+  get slots(): readonly SlottedUpstream[] {
+    return this.current.slots;
   }
 
   /** A bound that the system's own comes before protects nothing: clients would be let in and then find no way on. */
@@ -285,19 +304,16 @@ export class ControlPlane {
 
   #makeResolver(): Resolver {
     return new Resolver({
-      upstreams: this.slots.map(({ slot, pool, upstream }) => ({
-        slot,
-        host: upstream.host,
-        port: upstream.port,
-        socketPath: upstream.socketPath,
-        resolveMs: pool.resolveMs,
-      })),
+      upstreams: resolvable(this.slots),
       clock: systemClock,
       timers: systemTimers,
       onAddress: (slot, address, why) => {
         this.board.setResolved(slot, address !== null, why);
         this.crew.tell({ say: 'address', slot, address });
-        const { pool, upstream } = this.slots[slot]!;
+        const slotted = this.#slotted(slot);
+        // One that is only being prepared is told of with the rest of it.
+        if (slotted === null) return;
+        const { pool, upstream } = slotted;
         const fields = { pool: pool.name, upstream: upstream.name, why };
         if (address === null) this.log.warn(fields, 'the name of an upstream does not resolve');
         else this.log.info(fields, 'an upstream has an address');
@@ -314,26 +330,122 @@ export class ControlPlane {
       log: { warn: (fields, text) => this.log.warn(fields, text) },
       onChange: (change) => this.#changed(change),
       onUnreachable: (slot) => this.resolver.kick(slot),
-      pools: this.config.pools.map((pool, id) => ({
-        id,
-        name: pool.name,
-        health: pool.health,
-        slowStartMs: pool.slowStartMs,
-        upstreams: this.slots
-          .filter((slotted) => slotted.poolId === id)
-          .map(({ slot, upstream }) => ({
-            slot,
-            name: upstream.name,
-            weight: upstream.weight,
-            wanted: upstream.wanted,
-            tls: upstream.tls,
-            greeting:
-              upstream.proxyProtocol === null ? null : layProxyHeader(upstream.proxyProtocol, null, null),
-            authority: authorityOf(upstream),
-            address: () => this.resolver.address(slot),
-          })),
-      })),
+      pools: this.#boardPools(this.current),
     });
+  }
+
+  #boardPools({ config, rows, slots }: MainGeneration): BoardPool[] {
+    return config.pools.map((pool, at) => ({
+      id: rows.pools[at]!,
+      name: pool.name,
+      health: pool.health,
+      slowStartMs: pool.slowStartMs,
+      upstreams: slots
+        .filter((slotted) => slotted.pool === pool)
+        .map(({ slot, upstream }) => ({
+          slot,
+          name: upstream.name,
+          weight: upstream.weight,
+          wanted: upstream.wanted,
+          tls: upstream.tls,
+          greeting:
+            upstream.proxyProtocol === null ? null : layProxyHeader(upstream.proxyProtocol, null, null),
+          authority: authorityOf(upstream),
+          address: () => this.resolver.address(slot),
+        })),
+    }));
+  }
+
+  #slotted(slot: number): SlottedUpstream | null {
+    return this.slots.find((slotted) => slotted.slot === slot) ?? null;
+  }
+
+  // What a reload does to the main thread; when and why is the reloader's.
+
+  /** Asks for a reload; resolves to what came of it. */
+  reload(how: ReloadCause['how'], by: string | null = null): Promise<ReloadResult> {
+    return this.reloader.reload({ how, by });
+  }
+
+  async attach(config: Config): Promise<Attachments> {
+    const same = isDeepStrictEqual(config.signing, this.config.signing);
+    const signing = same ? this.signing : await openSigning(config, () => this);
+    let { switch: revocations } = this;
+    if (revocations === null) {
+      revocations = makeSwitch(config, this.log, this.shelf);
+      await revocations?.registry.start();
+    }
+    return { signing, switch: revocations };
+  }
+
+  async detach({ signing, switch: revocations }: Attachments): Promise<void> {
+    if (signing !== this.signing) signing?.close();
+    if (revocations !== this.switch) await revocations?.registry.close();
+  }
+
+  introduce(next: MainGeneration, mostMs: number): Promise<void> {
+    const known = new Set(this.slots.map(({ slot }) => slot));
+    const fresh = next.slots.filter(({ slot }) => !known.has(slot));
+    this.resolver.update(resolvable([...this.slots, ...fresh]));
+    return this.resolver.answered(
+      fresh.map(({ slot }) => slot),
+      mostMs,
+    );
+  }
+
+  forget(): void {
+    this.resolver.update(resolvable(this.slots));
+  }
+
+  dataOf(next: MainGeneration, { signing, switch: revocations }: Attachments): GenerationData {
+    return {
+      config: next.config,
+      generation: next.number,
+      rows: next.rows,
+      learned: [...next.learned],
+      trails: [...next.trails],
+      addresses: next.slots.map(({ slot }) => [slot, this.resolver.address(slot)] as const),
+      revocations: revocations?.memory ?? null,
+      signing: signing?.state ?? null,
+    };
+  }
+
+  async prepare(data: GenerationData, wholeMs: number): Promise<string | null> {
+    if (await this.crew.whole(wholeMs)) return this.crew.prepare(data);
+    return 'a worker has died and is not replaced yet';
+  }
+
+  abandon(generation: number): void {
+    this.crew.tell({ say: 'abandon', generation });
+  }
+
+  commit(next: MainGeneration, attachments: Attachments): void {
+    const { signing } = this;
+    this.current = next;
+    this.signing = attachments.signing;
+    this.switch = attachments.switch;
+    this.resolver.update(resolvable(next.slots));
+    this.board.update(this.#boardPools(next));
+    this.crew.tell({ say: 'commit', generation: next.number, deadlineMs: next.config.shutdown.deadlineMs });
+    // What changed between its preparing and this, the workers have been told of as of any change: but not of keys.
+    if (this.signing !== null) this.crew.tell({ say: 'signing', state: this.signing.state });
+    if (signing !== this.signing) signing?.close();
+    this.switch?.reader.use(next.config.sessions);
+    this.log.level = next.config.log.level;
+  }
+
+  freed({ upstreams, pools }: FreedRows): void {
+    for (const slot of upstreams) {
+      this.table.clearUpstream(slot);
+      forgetUsers(this.table.userRegisters, slot);
+      // Nobody may take who lives there next for whoever lived there before.
+      for (const memory of this.current.learned.values()) LearnedTable.forget(memory, slot + 1);
+    }
+    for (const pool of pools) this.table.clearPool(pool);
+  }
+
+  told(cause: ReloadCause, result: ReloadResult): void {
+    tellReload(this, cause, result);
   }
 
   #changed(change: HealthChange): void {
@@ -394,6 +506,9 @@ export class ControlPlane {
       case 'login':
         this.switch?.registry.shareLogin(message.key, message.timeMs);
         return;
+      case 'over':
+        this.reloader.over(worker, message.generation);
+        return;
       case 'bug':
         this.news.bug(worker, message.session, message.text);
         return;
@@ -403,7 +518,7 @@ export class ControlPlane {
 
   #turnWindow(): void {
     const next = (this.table.epoch[1]! + 1) % USER_WINDOWS;
-    turnWindow(this.table.userRegisters, this.slots.length, next);
+    for (const { slot } of this.slots) turnWindow(this.table.userRegisters, slot, next);
     Atomics.store(this.table.epoch, 1, next);
   }
 
@@ -413,4 +528,32 @@ export class ControlPlane {
     for (const account of this.#accounts.values()) dropped += droppedLines(account);
     return dropped;
   }
+}
+
+function resolvable(slots: readonly SlottedUpstream[]): ResolverUpstream[] {
+  return slots.map(({ slot, pool, upstream }) => ({
+    slot,
+    host: upstream.host,
+    port: upstream.port,
+    socketPath: upstream.socketPath,
+    resolveMs: pool.resolveMs,
+  }));
+}
+
+/** The keys of tokens, where sessions have any; `plane` is asked for when they turn over. */
+async function openSigning(
+  { signing }: Config,
+  plane: () => Pick<ControlPlane, 'crew' | 'log' | 'signing'> | null,
+): Promise<SigningKeys | null> {
+  if (signing === null) return null;
+  const keys = await SigningKeys.open({
+    options: signing,
+    timers: systemTimers,
+    onChange: (state) => {
+      // Those of a config that is not in force are nobody's business yet.
+      if (plane()?.signing === keys) plane()?.crew.tell({ say: 'signing', state });
+    },
+    onFailure: () => plane()?.log.error({}, 'no new key for tokens could be made; the last one signs on'),
+  });
+  return keys;
 }

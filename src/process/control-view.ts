@@ -19,7 +19,7 @@ import type { ExpositionFormat } from '../observe/exposition-format.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import type { Exposition, PoolGauges, RevocationGauges, UpstreamGauges } from '../observe/prometheus.ts';
-import type { SlottedUpstream } from '../plan/slots.ts';
+import type { Rows, SlottedUpstream } from '../plan/slots.ts';
 import type { PublishedKeys } from '../session/phantom/signing-keys.ts';
 import type { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
@@ -33,6 +33,10 @@ import { VERSION } from './version.ts';
 /** The parts of the main thread that the view looks at. */
 export interface ViewSource {
   readonly config: Config;
+  /** The generation of the config that is in force. */
+  readonly current: { readonly number: number };
+  /** Number of each pool, in config order. */
+  readonly rows: Pick<Rows, 'pools'>;
   readonly workers: number;
   readonly table: UpstreamTable;
   readonly shelf: MetricShelf;
@@ -71,7 +75,6 @@ export class ControlView implements AdminView {
   readonly #exposition: Exposition;
   readonly #startedMs = performance.now();
   readonly #startedWallMs = systemClock.wallMs();
-  readonly #weights = new Map<number, number>();
   readonly #deadlines: DrainDeadlines;
 
   constructor(source: ViewSource, exposition: Exposition) {
@@ -89,7 +92,7 @@ export class ControlView implements AdminView {
     const inFlight = slots.reduce((sum, { slot }) => sum + table.inFlight[slot]!, 0);
     return {
       version: VERSION,
-      generation: 1,
+      generation: this.#source.current.number,
       workers,
       uptimeS: Math.round((performance.now() - this.#startedMs) / 1000),
       listeners: config.listeners.map(({ name, bind }: { name: string; bind: Bind }) => ({
@@ -124,10 +127,7 @@ export class ControlView implements AdminView {
       this.#deadlines.clear(pool, name);
     }
     if (deadlineMs !== undefined) this.#deadlines.set(pool, name, deadlineMs);
-    if (change.weight !== undefined) {
-      board.setWeight(slotted.slot, change.weight);
-      this.#weights.set(slotted.slot, change.weight);
-    }
+    if (change.weight !== undefined) board.setWeight(slotted.slot, change.weight);
     return this.#describe(slotted, this.#counted());
   }
 
@@ -253,8 +253,9 @@ export class ControlView implements AdminView {
 
   /** The gauges of pools that /metrics reads. */
   *poolGauges(): Iterable<PoolGauges> {
-    const { config, table } = this.#source;
-    for (const [id, { name }] of config.pools.entries()) yield { pool: name, waiting: table.waiting[id]! };
+    const { config, table, rows } = this.#source;
+    for (const [at, { name }] of config.pools.entries())
+      yield { pool: name, waiting: table.waiting[rows.pools[at]!]! };
   }
 
   #describe({ slot, pool, upstream }: SlottedUpstream, counted: Counted): UpstreamView {
@@ -269,7 +270,7 @@ export class ControlView implements AdminView {
       wanted: seen?.wanted ?? 'ready',
       observed: seen?.observed ?? 'starting',
       why: seen?.why ?? '',
-      weight: this.#weights.get(slot) ?? upstream.weight,
+      weight: seen?.weight ?? upstream.weight,
       inFlight: table.inFlight[slot]!,
       latencyMs: rounded(table.latencyMs[slot]!),
       requests,

@@ -3,10 +3,10 @@ import { Worker } from 'node:worker_threads';
 import { makeAccessAccount } from '../observe/access-log.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
-import type { FromWorker, ToWorker, WorkerInit } from './messages.ts';
+import type { FromWorker, GenerationData, ToWorker, WorkerInit } from './messages.ts';
 
-/** What of a worker's birth the crew fills in itself. */
-export type CrewInit = Omit<WorkerInit, 'worker' | 'book' | 'accessAccount' | 'addresses' | 'signing'>;
+/** A worker's birth, but for what the crew fills in itself. */
+export type CrewInit = Omit<WorkerInit, 'worker' | 'book' | 'accessAccount'>;
 
 export interface CrewInput {
   /** The file that a worker runs. */
@@ -14,10 +14,8 @@ export interface CrewInput {
   readonly workers: number;
   readonly shelf: MetricShelf;
   readonly table: UpstreamTable;
-  readonly init: CrewInit;
-  /** Addresses at this moment, by slot. */
-  readonly addresses: () => WorkerInit['addresses'];
-  readonly signing: () => WorkerInit['signing'];
+  /** As it is at this moment. */
+  readonly init: () => CrewInit;
   /** Everything a worker says but `listening`, `unbound`, `metric` and `drained`. */
   readonly onMessage: (worker: number, message: FromWorker, account: Int32Array<SharedArrayBuffer>) => void;
   /** A worker died and is being replaced. */
@@ -44,6 +42,8 @@ interface Member {
   drained: boolean;
   cut: number;
   onDrained: (() => void) | null;
+  /** Asked to prepare a generation, and told what came of it. */
+  onPrepared: ((why: string | null) => void) | null;
   bornMs: number;
 }
 
@@ -55,6 +55,8 @@ export class Crew {
   readonly #in: CrewInput;
   readonly #members: Member[] = [];
   #stopping = false;
+  /** Who waits for all to listen. */
+  readonly #waiting: (() => void)[] = [];
 
   constructor(input: CrewInput) {
     this.#in = input;
@@ -82,6 +84,31 @@ export class Crew {
     for (const member of this.#members) member.thread.postMessage(message);
   }
 
+  /** Resolves when all listen, at once or when those that died are replaced; after `mostMs` in any case, to whether they do. */
+  async whole(mostMs: number): Promise<boolean> {
+    if (this.listening === this.#in.workers) return true;
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, mostMs);
+      this.#waiting.push(() => {
+        clearTimeout(late);
+        resolve();
+      });
+    });
+    return this.listening === this.#in.workers;
+  }
+
+  /** Has every worker prepare a generation; resolves, when all have answered, to why one cannot, or to null. */
+  async prepare(next: GenerationData): Promise<string | null> {
+    const answers = this.#members.map(
+      (member) =>
+        new Promise<string | null>((resolve) => {
+          member.onPrepared = resolve;
+          member.thread.postMessage({ say: 'prepare', next } satisfies ToWorker);
+        }),
+    );
+    return (await Promise.all(answers)).find((why) => why !== null) ?? null;
+  }
+
   /** Lets every worker finish what it has under way, `deadlineMs` at the most; resolves to how many connections were cut. */
   async drain(deadlineMs: number): Promise<number> {
     this.#stopping = true;
@@ -104,15 +131,13 @@ export class Crew {
   }
 
   #hire(worker: number): Promise<void> {
-    const { entry, init, shelf, addresses, signing } = this.#in;
+    const { entry, init, shelf } = this.#in;
     const account = makeAccessAccount();
     const data: WorkerInit = {
-      ...init,
+      ...init(),
       worker,
       book: shelf.memory(worker),
       accessAccount: account,
-      addresses: addresses(),
-      signing: signing(),
     };
     const thread = new Worker(entry, { workerData: data, stdout: false, stderr: false });
     const member: Member = {
@@ -122,6 +147,7 @@ export class Crew {
       drained: false,
       cut: 0,
       onDrained: null,
+      onPrepared: null,
       bornMs: performance.now(),
     };
     this.#members[worker] = member;
@@ -131,6 +157,7 @@ export class Crew {
         if (message.say === 'listening') {
           member.listening = true;
           resolve();
+          this.#tellWhole();
         } else if (message.say === 'unbound') {
           reject(new BindError(message.listener, message.code, message.message));
         } else if (message.say === 'metric') {
@@ -138,6 +165,8 @@ export class Crew {
         } else if (message.say === 'drained') {
           member.cut = message.cut;
           this.#isDrained(member);
+        } else if (message.say === 'prepared') {
+          this.#isPrepared(member, message.why);
         } else {
           this.#in.onMessage(worker, message, account);
         }
@@ -148,10 +177,21 @@ export class Crew {
       thread.on('exit', () => {
         member.listening = false;
         this.#isDrained(member);
+        this.#isPrepared(member, 'a worker died meanwhile');
         reject(new Error(why));
         this.#lost(worker, member, why);
       });
     });
+  }
+
+  #isPrepared(member: Member, why: string | null): void {
+    member.onPrepared?.(why);
+    member.onPrepared = null;
+  }
+
+  #tellWhole(): void {
+    if (this.listening < this.#in.workers) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   #isDrained(member: Member): void {

@@ -18,7 +18,7 @@ import type { Config, PoolConfig } from '../config/config.ts';
 import type { HealthBoard } from '../health/health-board.ts';
 import type { EventHub } from '../observe/event-hub.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
-import type { SlottedUpstream } from '../plan/slots.ts';
+import type { Rows, SlottedUpstream } from '../plan/slots.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { HouseCounts, type PoolCounts } from './house-counts.ts';
 import { Looks, type RollingCounts, RollingRow, rounded, WINDOW_S } from './rolling-counts.ts';
@@ -30,6 +30,8 @@ import { findTroubles, type HouseFacts, type PoolFacts } from './troubles.ts';
 export interface LiveSource {
   readonly config: Config;
   readonly slots: readonly SlottedUpstream[];
+  /** Number of each pool, in config order. */
+  readonly rows: Pick<Rows, 'pools'>;
   readonly table: UpstreamTable;
   readonly shelf: MetricShelf;
   readonly board: HealthBoard;
@@ -147,9 +149,9 @@ export class LiveDesk implements LiveFeed {
         tunnels: shelf.total('limpet_doors_open', { kind: 'tunnel' }),
         streams: shelf.total('limpet_doors_open', { kind: 'answer' }),
       },
-      pools: config.pools.flatMap((pool, id) => {
+      pools: config.pools.flatMap((pool, at) => {
         const counts = this.#counts.pools.get(pool.name);
-        return counts === undefined ? [] : [this.#poolOf(pool, id, counts)];
+        return counts === undefined ? [] : [this.#poolOf(pool, this.#source.rows.pools[at]!, counts)];
       }),
       sessions: view.sessions().map((session): LiveSession => {
         const row = this.#counts.sessions.get(session.name);
@@ -187,9 +189,11 @@ export class LiveDesk implements LiveFeed {
   #facts(): HouseFacts {
     const { config, view, crew, workers, connectionsMax, shelf, stopping } = this.#source;
     return {
-      pools: config.pools.flatMap((pool, id) => {
+      pools: config.pools.flatMap((pool, at) => {
         const counts = this.#counts.pools.get(pool.name);
-        return counts === undefined ? [] : [this.#poolFacts(pool, id, counts.counts)];
+        return counts === undefined
+          ? []
+          : [this.#poolFacts(pool, this.#source.rows.pools[at]!, counts.counts)];
       }),
       sessions: config.sessions.length === 0 ? [] : view.sessions(),
       revocations: view.switchView(),

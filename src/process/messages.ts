@@ -3,6 +3,7 @@ import type { LearnedMemory } from '../affinity/learned.ts';
 import type { Config } from '../config/config.ts';
 import type { MetricBookMemory, MetricDeclaration } from '../observe/metric-book.ts';
 import type { TraceRecord } from '../observe/trace-record.ts';
+import type { Rows } from '../plan/slots.ts';
 import type { FailureKind } from '../proxy/plane.ts';
 import type { KeysChange } from '../session/crypto/public-keys.ts';
 import type { SigningState } from '../session/phantom/signing-keys.ts';
@@ -10,26 +11,31 @@ import type { SwitchMemory } from '../session/revocation/shared-revocations.ts';
 import type { Address } from '../upstream/upstream.ts';
 import type { UpstreamTableMemory } from '../upstream/upstream-table.ts';
 
-/** What a worker is born with. Structured-cloneable. */
-export interface WorkerInit {
+/** What a worker needs to put a generation of the config to work. Structured-cloneable. */
+export interface GenerationData {
   readonly config: Config;
   readonly generation: number;
-  readonly worker: number;
-  readonly workers: number;
-  readonly table: UpstreamTableMemory;
+  readonly rows: Rows;
   readonly learned: readonly (readonly [pool: string, memory: LearnedMemory])[];
   /** Of the sessions that are watched. */
   readonly trails: readonly (readonly [pool: string, memory: LearnedMemory])[];
-  readonly book: MetricBookMemory;
-  readonly accessAccount: Int32Array<SharedArrayBuffer>;
-  /** Spans that all workers have under way. */
-  readonly traceAccount: Int32Array<SharedArrayBuffer>;
-  /** Addresses known so far, by slot. */
-  readonly addresses: readonly (Address | null)[];
+  /** Addresses known so far. */
+  readonly addresses: readonly (readonly [slot: number, address: Address | null])[];
   /** What is revoked; null: no session is checked. */
   readonly revocations: SwitchMemory | null;
   /** What the tokens of sessions are signed with at this moment; null: no session has any. */
   readonly signing: SigningState | null;
+}
+
+/** What a worker is born with. Structured-cloneable. */
+export interface WorkerInit extends GenerationData {
+  readonly worker: number;
+  readonly workers: number;
+  readonly table: UpstreamTableMemory;
+  readonly book: MetricBookMemory;
+  readonly accessAccount: Int32Array<SharedArrayBuffer>;
+  /** Spans that all workers have under way. */
+  readonly traceAccount: Int32Array<SharedArrayBuffer>;
   readonly connectionsMax: number;
   readonly refusingMax: number;
   /** Workers bind the same ports together. */
@@ -40,6 +46,12 @@ export type ToWorker =
   | { readonly say: 'address'; readonly slot: number; readonly address: Address | null }
   | { readonly say: 'hung'; readonly slot: number }
   | { readonly say: 'signing'; readonly state: SigningState }
+  /** Makes a generation ready beside the one in force; answered by `prepared`. */
+  | { readonly say: 'prepare'; readonly next: GenerationData }
+  /** Puts it in force. `deadlineMs`: when connections of listeners that are gone are cut. */
+  | { readonly say: 'commit'; readonly generation: number; readonly deadlineMs: number }
+  /** It is not wanted. */
+  | { readonly say: 'abandon'; readonly generation: number }
   | { readonly say: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =
@@ -57,5 +69,9 @@ export type FromWorker =
   | ({ readonly say: 'keys'; readonly session: string } & KeysChange)
   /** A login was noted. `key`: SHA-256 of the identity, one character a byte; `timeMs`: unix ms. */
   | { readonly say: 'login'; readonly key: string; readonly timeMs: number }
+  /** `why`: null where it is ready, else the reader's sentence. */
+  | { readonly say: 'prepared'; readonly generation: number; readonly why: string | null }
+  /** Nothing that began under this generation is under way here any more. */
+  | { readonly say: 'over'; readonly generation: number }
   | { readonly say: 'bug'; readonly session: string; readonly text: string }
   | { readonly say: 'drained'; readonly cut: number };

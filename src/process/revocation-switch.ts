@@ -19,6 +19,8 @@ import { parseStoreUrl } from '../session/stores/store-url.ts';
 export interface RevocationSwitch {
   readonly registry: RevocationRegistry;
   readonly memory: SwitchMemory;
+  /** Reads orders by the session blocks in force. */
+  readonly reader: OrderReader;
 }
 
 /** Null: no session is checked. Opens nothing; `registry.start` does. */
@@ -31,11 +33,12 @@ export function makeSwitch(config: Config, log: Logger, shelf: MetricShelf): Rev
   const count = (name: 'limpet_revocations_dropped_total', why: string): void => {
     shelf.own.values[shelf.own.counter(name, { why })]!++;
   };
+  const reader = new OrderReader(config.sessions);
   const registry = new RevocationRegistry({
     memory,
     ttlMs,
     keeper: makeKeeper(config.revocation),
-    reader: new OrderReader(config.sessions),
+    reader,
     clock: systemClock,
     timers: systemTimers,
     onRevoked: (kind) => {
@@ -49,7 +52,7 @@ export function makeSwitch(config: Config, log: Logger, shelf: MetricShelf): Rev
       log.error({}, 'the Redis of revocations has lost some; what this process knows stays in force'),
     onDropped: (why) => count('limpet_revocations_dropped_total', why),
   });
-  return { registry, memory };
+  return { registry, memory, reader };
 }
 
 /** How long the Redis of revocations may take for an answer, ms; it is given up as hung after four times that. */

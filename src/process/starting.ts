@@ -31,16 +31,30 @@ export function bindSentence(bind: Bind, code: string, holder: string | null): s
   return `cannot listen on ${where}: ${code}`;
 }
 
-/** Secrets made for pools that have none: shared by the workers, gone with the process. */
-export function withSecrets(config: Config): Config {
+/** A config as the file says it, and as it runs. */
+export interface GivenAndRunning {
+  readonly given: Config;
+  readonly config: Config;
+}
+
+/** Secrets made for pools that have none: shared by the workers, gone with the process. `before`: those that were made already stay. */
+export function withSecrets(config: Config, before: GivenAndRunning | null = null): Config {
   return {
     ...config,
     pools: config.pools.map((pool) => {
       const cookie = pool.affinity?.cookie;
       if (pool.affinity === null || cookie === null || cookie === undefined || cookie.secrets.length > 0)
         return pool;
-      const secrets = [randomBytes(32).toString('base64url')];
+      const secrets = [madeFor(pool.name, before) ?? randomBytes(32).toString('base64url')];
       return { ...pool, affinity: { ...pool.affinity, cookie: { ...cookie, secrets } } };
     }),
   };
+}
+
+/** What was made for a pool whose config had no secret before either; null: nothing was. */
+function madeFor(pool: string, before: GivenAndRunning | null): string | null {
+  if (before === null) return null;
+  const cookieOf = ({ pools }: Config) => pools.find(({ name }) => name === pool)?.affinity?.cookie ?? null;
+  if (cookieOf(before.given)?.secrets.length !== 0) return null;
+  return cookieOf(before.config)?.secrets[0] ?? null;
 }

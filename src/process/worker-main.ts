@@ -3,15 +3,17 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import { systemRandom } from '../base/random.ts';
+import type { Config } from '../config/config.ts';
 import { AccessLog } from '../observe/access-log.ts';
 import { MetricBook } from '../observe/metric-book.ts';
 import { TraceLog } from '../observe/trace-log.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
-import { openSessions } from '../session/open-session.ts';
+import { openSessions, type SessionListener } from '../session/open-session.ts';
 import { SharedRevocations } from '../session/revocation/shared-revocations.ts';
-import { NO_REVOCATIONS } from '../session/revocations.ts';
+import { NO_REVOCATIONS, type Revocations } from '../session/revocations.ts';
 import { UpstreamTable } from '../upstream/upstream-table.ts';
-import type { FromWorker, ToWorker, WorkerInit } from './messages.ts';
+import type { FromWorker, GenerationData, ToWorker, WorkerInit } from './messages.ts';
+import { WorkerGenerations } from './worker-generations.ts';
 
 invariant(parentPort !== null, 'a worker was started without a main thread');
 const port = parentPort;
@@ -19,15 +21,39 @@ const init = workerData as WorkerInit; // as the crew made it, of the same build
 const { config } = init;
 const say = (message: FromWorker): void => port.postMessage(message);
 
-/** Connections that the kernel keeps for us while we are busy; it cuts this to its own limit. */
-const BACKLOG = 4096;
-
 const table = new UpstreamTable(init.table);
 const random = systemRandom();
 const book = new MetricBook(init.book, (declaration) => say({ say: 'metric', declaration }));
+/** Says what is revoked, from the first config on that has a session block. */
+let revocations: SharedRevocations | undefined;
+function revocationsOf({ revocations: memory }: GenerationData): Revocations | undefined {
+  if (memory === null) return undefined;
+  revocations ??= new SharedRevocations(memory, systemClock.wallMs, (key, timeMs) =>
+    say({ say: 'login', key, timeMs }),
+  );
+  return revocations;
+}
+
+function accessLogOf({ log }: Config): AccessLog | null {
+  if (!log.access || log.level === 'silent') return null;
+  return new AccessLog({
+    sample: log.sample,
+    random,
+    ship: (batch) => say({ say: 'access', batch }),
+    account: init.accessAccount,
+  });
+}
+
+const sessionListener: SessionListener = {
+  store: (session, change) => say({ say: 'store', session, ...change }),
+  keys: (session, change) => say({ say: 'keys', session, ...change }),
+};
+const sessions = await openSessions(config, sessionListener);
+
 const plane = new DataPlane({
   config,
   generation: init.generation,
+  rows: init.rows,
   worker: init.worker,
   workers: init.workers,
   table,
@@ -36,15 +62,7 @@ const plane = new DataPlane({
   clock: systemClock,
   random,
   book,
-  accessLog:
-    config.log.access && config.log.level !== 'silent'
-      ? new AccessLog({
-          sample: config.log.sample,
-          random,
-          ship: (batch) => say({ say: 'access', batch }),
-          account: init.accessAccount,
-        })
-      : null,
+  accessLog: accessLogOf(config),
   traceLog: new TraceLog({
     book,
     account: init.traceAccount,
@@ -70,23 +88,25 @@ const plane = new DataPlane({
       say({ say: 'moved', pool, from, to });
     },
   },
-  sessions: await openSessions(config, {
-    store: (session, change) => say({ say: 'store', session, ...change }),
-    keys: (session, change) => say({ say: 'keys', session, ...change }),
-  }),
-  revocations:
-    init.revocations === null
-      ? NO_REVOCATIONS
-      : new SharedRevocations(init.revocations, systemClock.wallMs, (key, timeMs) =>
-          say({ say: 'login', key, timeMs }),
-        ),
+  sessions,
+  revocations: revocationsOf(init) ?? NO_REVOCATIONS,
+  onOver: (over) => generations.isOver(over),
   signing: init.signing,
   onBug: (session, error) => say({ say: 'bug', session, text: describe(error) }),
   connectionsMax: init.connectionsMax,
   refusingMax: init.refusingMax,
 });
-init.addresses.forEach((address, slot) => {
-  plane.setAddress(slot, address);
+for (const [slot, address] of init.addresses) plane.setAddress(slot, address);
+const generations = new WorkerGenerations({
+  plane,
+  worker: init.worker,
+  shared: init.shared,
+  first: init,
+  sessions,
+  sessionListener,
+  say,
+  revocationsOf,
+  accessLogOf,
 });
 
 /** A fault of ours for the log: where it happened, and nothing that a request said. */
@@ -118,24 +138,16 @@ port.on('message', (message: ToWorker) => {
   if (message.say === 'address') plane.setAddress(message.slot, message.address);
   else if (message.say === 'hung') plane.hung(message.slot);
   else if (message.say === 'signing') plane.setSigning(message.state);
+  else if (message.say === 'prepare') void generations.prepare(message.next);
+  else if (message.say === 'commit') generations.commit(message.generation, message.deadlineMs);
+  else if (message.say === 'abandon') generations.abandon(message.generation);
   else drain(message.deadlineMs);
 });
 
-/** Binds one after the other, so that the first failure is the one that is told. */
-async function listen(): Promise<void> {
-  for (const listener of plane.listeners) {
-    // A unix socket can't be bound twice: the first worker has it alone.
-    if (listener.bind.kind === 'unix' && init.worker !== 0) continue;
-    try {
-      await listener.listen(init.shared, BACKLOG);
-    } catch (error) {
-      const { code = 'ERROR', message } = error as NodeJS.ErrnoException; // net gives nothing else
-      say({ say: 'unbound', listener: listener.name, code, message });
-      return;
-    }
-  }
+const failed = await generations.listen();
+if (failed === null) {
   plane.start();
   say({ say: 'listening' });
+} else {
+  say({ say: 'unbound', ...failed });
 }
-
-await listen();

@@ -326,6 +326,11 @@ export class DataPlane implements ListenerPlane {
     }
   }
 
+  /** Where `slot` is to be dialled, for an upstream that is only being prepared and knows no address yet. */
+  introduce(slot: number, address: Address | null): void {
+    for (const upstream of this.upstreams) if (upstream.slot === slot) upstream.address ??= address;
+  }
+
   /** Tokens are signed with this from now on, and these keys are published. */
   setSigning(state: SigningState): void {
     this.#signing = state;

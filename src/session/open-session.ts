@@ -60,13 +60,17 @@ export function openSessions(
   return Promise.all(config.sessions.map((options) => openSession(options, dirname(config.file), listener)));
 }
 
-async function openSession(
+/** Opens one. `folder`: of the config, which paths are relative to. */
+export async function openSession(
   options: SessionOptions,
   folder: string,
-  listener: SessionListener,
+  listener: SessionListener = NOBODY,
 ): Promise<OpenSession> {
   const format = buildSession(options);
-  format.watch?.((change) => listener.keys(options.name, change));
+  let closed = false;
+  format.watch?.((change) => {
+    if (!closed) listener.keys(options.name, change);
+  });
   const away = new Map<'store' | 'rows', string>();
   const open = (which: 'store' | 'rows', where: SessionStoreOptions): Promise<StoreGate> =>
     openStore(
@@ -76,6 +80,8 @@ async function openSession(
         timers: systemTimers,
         random: systemRandom(),
         changed: ({ up, why }) => {
+          // That it is away from here on is nobody's news.
+          if (closed) return;
           if (up) away.delete(which);
           else away.set(which, why ?? '');
           const [reason = null] = away.values();
@@ -92,6 +98,7 @@ async function openSession(
     store: store === null || rows === null ? store : together(store, rows),
     storeUp: () => away.size === 0,
     close: async () => {
+      closed = true;
       await Promise.all([store?.close(), rows?.close()]);
     },
   };

@@ -152,6 +152,26 @@ export class UpstreamTable {
     }
   }
 
+  /** Nobody has this row any more: whoever gets it next begins with nothing. Main thread. */
+  clearUpstream(slot: number): void {
+    const { capacity, workers } = this.memory;
+    this.wanted[slot] = WANTED.ready;
+    this.observed[slot] = OBSERVED.starting;
+    this.weight[slot] = 0;
+    this.failures[slot] = 0;
+    this.inFlight[slot] = 0;
+    for (let worker = 0; worker < workers; worker++) this.ownInFlight[worker * capacity + slot] = 0;
+    this.p99Ms[slot] = 0;
+    this.forgetLatency(slot);
+  }
+
+  /** The same for a pool's cells. */
+  clearPool(id: number): void {
+    const { capacity, workers } = this.memory;
+    this.waiting[id] = 0;
+    for (let worker = 0; worker < workers; worker++) this.ownWaiting[worker * capacity + id] = 0;
+  }
+
   /**
    * The upstream's latency is unknown again, as after a new start. Main thread; an answer that comes late may feed it again, which
    * does no harm.

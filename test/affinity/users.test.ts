@@ -72,7 +72,7 @@ t.test('a minute that turned is forgotten, the others and other upstreams are no
   note(table, 1, 2, 500, 2);
   note(table, 1, 3, 500, 3);
   note(table, 2, 3, 500, 4);
-  turnWindow(table, 3, 2);
+  for (const slot of [0, 1, 2]) turnWindow(table, slot, 2);
   t.equal(estimateUsers(table, 0), 0);
   t.ok(Math.abs(estimateUsers(table, 1) - 500) <= 50);
   t.ok(Math.abs(estimateUsers(table, 2) - 500) <= 50);

@@ -18,6 +18,7 @@ function setup() {
     },
     pools: () => [{ pool: 'shop', waiting: 5 }],
     generation: () => 9,
+    configSinceMs: () => 1_700_000_000_500,
     logDropped: () => 0,
     nowMs: () => clock.nowMs(),
     processMetrics: false,
@@ -62,6 +63,7 @@ t.test('label values that hold quotes and backslashes can’t break out of their
   t.ok(text.includes('limpet_upstream_inflight{pool="shop",upstream="we\\"ird\\\\"} 3\n'));
   t.ok(text.includes('limpet_upstream_users{pool="shop",upstream="we\\"ird\\\\"} 42\n'));
   t.ok(text.includes('limpet_config_generation 9\n'));
+  t.ok(text.includes('limpet_config_applied_timestamp_seconds 1700000000.5\n'));
 });
 
 t.test('within a second, many readers cost what one does', async (t) => {
@@ -83,6 +85,7 @@ t.test('the process itself is told of, unless asked not to', async (t) => {
     upstreams: () => [],
     pools: () => [],
     generation: () => 1,
+    configSinceMs: () => 0,
     logDropped: () => 0,
     nowMs: () => 0,
   };

@@ -82,9 +82,10 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
     workers: 2,
     shelf: new MetricShelf({ workers: 2, onFull: () => {} }),
     table,
-    init: {
+    init: () => ({
       config,
       generation: 1,
+      rows: { upstreams: [], pools: [], routes: [] },
       workers: 2,
       table: table.memory,
       learned: [],
@@ -94,9 +95,9 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
       connectionsMax: 1,
       refusingMax: 1,
       shared: true,
-    },
-    addresses: () => [],
-    signing: () => null,
+      addresses: [],
+      signing: null,
+    }),
     onMessage: () => {},
     onDeath: (worker, why) => deaths.push([worker, why]),
   });

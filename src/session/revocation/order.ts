@@ -25,11 +25,17 @@ export interface Read {
 
 /** Reads orders by the session blocks of the config. */
 export class OrderReader {
-  readonly #sessions: readonly SessionOptions[];
+  #sessions: readonly SessionOptions[];
   #formats: readonly SessionFormat[] | null = null;
 
   constructor(sessions: readonly SessionOptions[]) {
     this.#sessions = sessions;
+  }
+
+  /** These are the blocks from now on. */
+  use(sessions: readonly SessionOptions[]): void {
+    this.#sessions = sessions;
+    this.#formats = null;
   }
 
   read(order: Order, nowS: number): Read {
