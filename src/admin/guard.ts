@@ -7,6 +7,7 @@ import type { Audit } from './audit.ts';
 import { type Actor, TokenTable } from './auth.ts';
 import { isForeignOrigin, isOwnHost } from './browser-guard.ts';
 import { GuessLimit } from './guess-limit.ts';
+import { wantsPage } from './routes/page.ts';
 import type { Access } from './schema.ts';
 
 declare module 'fastify' {
@@ -17,6 +18,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Who may call it; left out: `read` for GET and HEAD, else `full`. */
     readonly access?: Access;
+    /** A browser is given the dashboard here, which holds no data: it needs no token for that. */
+    readonly page?: boolean;
   }
   interface FastifyReply {
     /** Counts the call off before its answer ends. */
@@ -80,6 +83,10 @@ export class Guard {
   /** Asks for a token on all routes of `app`, and has every change that is refused told in the log. */
   atDesk(app: FastifyInstance): void {
     app.addHook('onRequest', (request, reply, done) => {
+      if (request.routeOptions.config?.page === true && wantsPage(request)) {
+        done();
+        return;
+      }
       if (!this.#admits(request, reply)) return;
       if (this.#calls >= CALLS_MAX) {
         const message = `${CALLS_MAX} calls are under way already; ask again in a second.`;

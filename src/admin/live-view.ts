@@ -54,7 +54,7 @@ export interface LiveSession extends SessionView {
 export type Severity = 'critical' | 'warning' | 'notice';
 
 export interface Trouble {
-  /** The same as long as it lasts, and the next time too: `upstream.down shop/blue`. */
+  /** The same as long as it lasts, and the next time too: `upstream.out shop/blue`. */
   readonly id: string;
   readonly severity: Severity;
   /** What is wrong, in one sentence. */
@@ -118,6 +118,8 @@ export interface LiveHello {
   readonly name: string;
   readonly access: 'read' | 'full';
   readonly version: string;
+  /** When this process began; ISO 8601, UTC. Ids of events begin anew with it. */
+  readonly started: string;
 }
 
 /** One line of a chart: a value a point of time of `LiveHistory.times`; null where nothing is known. */

@@ -1,17 +1,20 @@
 // The admin API: puts guards before the routes and builds the server on the main thread, where no worker waits for it.
 import type { FastifyInstance } from 'fastify';
+import { invariant } from '../base/invariant.ts';
 import type { AdminToken, Bind } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
 import { makeApp } from './app.ts';
 import { Audit } from './audit.ts';
 import { Guard } from './guard.ts';
 import type { LiveFeed } from './live-view.ts';
+import { readPage } from './page-files.ts';
 import { addContinuityRoute } from './routes/continuity.ts';
 import { addEventsRoute } from './routes/events.ts';
 import { addKeysRoute } from './routes/keys.ts';
 import { addLiveRoutes } from './routes/live.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
 import { addOpenApiRoute, gatherCalls } from './routes/openapi.ts';
+import { addPageRoutes } from './routes/page.ts';
 import { addPointerRoute } from './routes/pointer.ts';
 import { addProbeRoutes } from './routes/probes.ts';
 import { addRevocationRoutes } from './routes/revocations.ts';
@@ -54,7 +57,7 @@ const SHARED = [
 
 /**
  * Builds the admin server; `listenOn` starts it. `/livez` and `/readyz` need no token, so that a container's health check
- * has none to keep, nor do the public keys, which are no secret; everything else does, unless only this machine can reach it and no token is configured.
+ * has none to keep, nor do the public keys and the page's own files, which are no secret; everything else does, unless only this machine can reach it and no token is configured.
  */
 export function buildAdmin(options: AdminOptions): FastifyInstance {
   const { view, live, logger } = options;
@@ -64,13 +67,17 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
   for (const shape of SHARED) app.addSchema(shape);
   gatherCalls(app, view.status().version);
   guard.atDoor(app);
+  const files = readPage();
+  const page = files.get('index.html');
+  invariant(page !== undefined, 'the dashboard has no index.html');
   app.register(async (open) => {
     addProbeRoutes(open, view);
     addKeysRoute(open, view);
+    addPageRoutes(open, files);
   });
   app.register(async (guarded) => {
     guard.atDesk(guarded);
-    addPointerRoute(guarded);
+    addPointerRoute(guarded, page);
     addOpenApiRoute(guarded);
     addMetricsRoute(guarded, view);
     addStatusRoute(guarded, view);

@@ -23,7 +23,9 @@ export interface Finding {
 
 interface Entry {
   finding: Finding;
-  firstMs: number;
+  readonly firstMs: number;
+  /** What is told of it: never later than it was told before, though one sign gave way to another. */
+  sinceMs: number;
   lastMs: number;
   told: boolean;
 }
@@ -51,9 +53,16 @@ export class TroubleBook {
     for (const finding of findings) {
       const known = this.#entries.get(finding.id);
       if (known === undefined)
-        this.#entries.set(finding.id, { finding, firstMs: nowMs, lastMs: nowMs, told: false });
+        this.#entries.set(finding.id, {
+          finding,
+          firstMs: nowMs,
+          sinceMs: finding.sinceMs ?? nowMs,
+          lastMs: nowMs,
+          told: false,
+        });
       else {
         known.finding = finding;
+        known.sinceMs = Math.min(known.sinceMs, finding.sinceMs ?? nowMs);
         known.lastMs = nowMs;
       }
     }
@@ -81,7 +90,7 @@ export class TroubleBook {
         .sort(
           (a, b) =>
             URGENCY[a.finding.severity] - URGENCY[b.finding.severity] ||
-            sinceOf(a) - sinceOf(b) ||
+            a.sinceMs - b.sinceMs ||
             (a.finding.id < b.finding.id ? -1 : 1),
         )
         .map(troubleOf),
@@ -96,7 +105,7 @@ export class TroubleBook {
   #oldestMs(nowMs: number): number {
     const since = this.#told()
       .filter(({ finding }) => finding.severity !== 'notice')
-      .map(sinceOf);
+      .map(({ sinceMs }) => sinceMs);
     return Math.min(nowMs, ...since);
   }
 
@@ -113,17 +122,13 @@ export class TroubleBook {
   }
 }
 
-function sinceOf({ finding, firstMs }: Entry): number {
-  return finding.sinceMs ?? firstMs;
-}
-
 function troubleOf(entry: Entry): Trouble {
   const { id, severity, what, advice, pool = null, upstream = null, session = null } = entry.finding;
   return {
     id,
     severity,
     what,
-    since: new Date(sinceOf(entry)).toISOString(),
+    since: new Date(entry.sinceMs).toISOString(),
     advice,
     pool,
     upstream,

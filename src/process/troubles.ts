@@ -117,7 +117,7 @@ function ofUpstream(pool: string, upstream: UpstreamFacts, asked: number): Findi
       return [
         {
           ...at,
-          id: `upstream.down ${pool}/${name}`,
+          id: `upstream.out ${pool}/${name}`,
           severity: 'warning',
           what: `${pool}/${name} is down: ${why}`,
           advice: `${rest} Look at the instance itself, its log, and whether its health check tells the truth.`,
@@ -127,7 +127,7 @@ function ofUpstream(pool: string, upstream: UpstreamFacts, asked: number): Findi
       return [
         {
           ...at,
-          id: `upstream.ejected ${pool}/${name}`,
+          id: `upstream.out ${pool}/${name}`,
           severity: 'warning',
           what: `${pool}/${name} is ejected: ${why}`,
           advice: `${rest} It is tried again by itself; start it anew if it does not come back.`,
@@ -137,7 +137,7 @@ function ofUpstream(pool: string, upstream: UpstreamFacts, asked: number): Findi
       return [
         {
           ...at,
-          id: `upstream.suspected ${pool}/${name}`,
+          id: `upstream.out ${pool}/${name}`,
           severity: 'warning',
           what: `${pool}/${name} is suspected to hang: ${why}`,
           advice:

@@ -42,7 +42,7 @@ const GET_POOL_HISTORY = route({
 const GET_LIVE = route({
   id: 'getLive',
   does: 'The state of everything at this moment, or once a second.',
-  more: 'With `Accept: text/event-stream` it is a stream: an event `hello` that says who asks (`name`, `access`, `version`), then at once and once a second an event `live` whose data is the same object.',
+  more: 'With `Accept: text/event-stream` it is a stream: an event `hello` that says who asks (`name`, `access`, `version`, `started`), then at once and once a second an event `live` whose data is the same object.',
   about: 'process',
   access: 'read',
   answers: { 200: json(ref(LIVE), 'As it stands now.') },
@@ -55,6 +55,7 @@ const GET_LIVE = route({
  * of two seconds. `GET /api/v1/troubles` is a `TroubleReport`. `version`: told to who watches, so that a page knows when it is old.
  */
 export function addLiveRoutes(app: FastifyInstance, live: LiveFeed, version: string): void {
+  const started = new Date(performance.timeOrigin).toISOString();
   const streams = new LiveStreams(live);
   // Before connections are cut, so that readers see an end and not a failure.
   app.addHook('preClose', (done) => {
@@ -89,6 +90,6 @@ export function addLiveRoutes(app: FastifyInstance, live: LiveFeed, version: str
     const { name, access } = request.actor ?? { name: 'nobody', access: 'read' };
     reply.hijack();
     reply.release();
-    streams.add(reply.raw, { name, access, version });
+    streams.add(reply.raw, { name, access, version, started });
   });
 }

@@ -1,8 +1,10 @@
-// GET /: tells whoever opens the admin address in a browser, or by curl, what there is to ask.
+// GET /: the dashboard for a browser; whoever comes by curl is told what there is to ask.
 import type { FastifyInstance } from 'fastify';
+import type { PageFile } from '../page-files.ts';
 import { plain, route } from '../schema.ts';
+import { sendPageFile, wantsPage } from './page.ts';
 
-const TEXT = `Limpet's admin API
+const TEXT = `Limpet's admin API. A browser gets the dashboard here.
 
 GET   /livez                           200 while the process lives
 GET   /readyz                          200 while it serves, else 503 and why
@@ -27,13 +29,16 @@ Names in a path are percent-encoded.
 const GET = route({
   id: 'getPointer',
   does: 'What there is to ask, in words.',
+  more: 'A browser, which says `Accept: text/html`, is given the dashboard, and needs no token for that.',
   about: 'process',
   access: 'read',
   answers: { 200: plain('text/plain', 'A list of calls.') },
 });
 
-export function addPointerRoute(app: FastifyInstance): void {
-  app.get('/', GET, (_request, reply) => {
-    reply.type('text/plain; charset=utf-8').send(TEXT);
+/** `page`: what a browser is given in its place. */
+export function addPointerRoute(app: FastifyInstance, page: PageFile): void {
+  app.get('/', { ...GET, config: { ...GET.config, page: true } }, (request, reply) => {
+    if (wantsPage(request)) sendPageFile(request, reply, page);
+    else reply.type('text/plain; charset=utf-8').header('Vary', 'Accept').send(TEXT);
   });
 }

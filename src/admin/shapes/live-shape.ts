@@ -74,7 +74,7 @@ const LIVE_SESSION = part<LiveSession>('', {
 });
 
 const TROUBLE = part<Trouble>('', {
-  id: text('The same as long as it lasts, and the next time too: `upstream.down shop/blue`.'),
+  id: text('The same as long as it lasts, and the next time too: `upstream.out shop/blue`.'),
   severity: choice(
     'critical: users are being failed. warning: something is broken and users are spared for now. notice: as it was ordered, or worth a look by day.',
     ['critical', 'warning', 'notice'],
