@@ -17,6 +17,7 @@ export const CALLS: Readonly<Record<string, CallRow>> = {
   getReadyz: { method: 'GET', url: '/readyz', status: 200 },
   getKeys: { method: 'GET', url: '/.well-known/jwks.json', status: 200 },
   getPointer: { method: 'GET', url: '/', status: 200 },
+  getPageFile: { method: 'GET', url: '/page/page.css', status: 200 },
   getOpenApi: { method: 'GET', url: '/openapi.json', status: 200 },
   getMetrics: { method: 'GET', url: '/metrics', status: 200 },
   getStatus: { method: 'GET', url: '/api/v1/status', status: 200 },

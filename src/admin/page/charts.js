@@ -292,7 +292,11 @@ export function largeChart({ title, strokes, least, format }) {
             ...axis,
             size: 24,
             space: 70,
-            values: (_plot, ticks) => ticks.map((s) => clock(new Date(s * 1000).toISOString())),
+            values: (_plot, ticks) => {
+              // Closer than a minute, minutes would stand there several times.
+              const close = (ticks[1] ?? 60) - (ticks[0] ?? 0) < 60;
+              return ticks.map((s) => clock(new Date(s * 1000).toISOString(), close));
+            },
           },
           { ...axis, size: 52, space: 34, values: (_plot, ticks) => ticks.map((value) => format(value)) },
         ],

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answer } from '../app.ts';
 import type { PageFile } from '../page-files.ts';
+import { part, plain, route, text } from '../schema.ts';
 
 /**
  * Nothing from elsewhere, nothing inline, no frame around it, and no text made into markup or script (Trusted Types): what an
@@ -24,9 +25,20 @@ interface FilePath {
   Params: { readonly name: string };
 }
 
+const GET_FILE = route({
+  id: 'getPageFile',
+  does: "One of the dashboard's files.",
+  more: 'Style sheets, scripts and pictures, each by its own type.',
+  about: 'process',
+  access: 'none',
+  params: part<{ name: string }>('', { name: text('Name of the file.') }),
+  answers: { 200: plain('text/css', 'The file.') },
+  refusals: { 404: ['path.unknown'] },
+});
+
 /** Adds `GET /page/NAME`. */
 export function addPageRoutes(app: FastifyInstance, files: ReadonlyMap<string, PageFile>): void {
-  app.get<FilePath>('/page/:name', (request, reply) => {
+  app.get<FilePath>('/page/:name', GET_FILE, (request, reply) => {
     const { name } = request.params;
     const file = name === 'index.html' ? undefined : files.get(name);
     if (file === undefined) answer(reply, 404, 'path.unknown', 'The page has no such file.');
