@@ -2,7 +2,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Config } from '../config/config.ts';
+import { type Config, writtenRoutes } from '../config/config.ts';
 import { findConfigFile, loadConfig } from '../config/load.ts';
 import { formatProblems } from '../config/print.ts';
 import type { CommandIo } from './command-io.ts';
@@ -92,7 +92,7 @@ export function summary(config: Config): string {
   const upstreams = config.pools.reduce((sum, pool) => sum + pool.upstreams.length, 0);
   return [
     count(config.listeners.length, 'listener'),
-    count(config.routes.length, 'route'),
+    count(writtenRoutes(config).length, 'route'),
     count(upstreams, 'upstream'),
     ...(config.sessions.length === 0 ? [] : [count(config.sessions.length, 'session block')]),
   ].join(', ');

@@ -78,6 +78,16 @@ export type RouteAction =
       readonly headers: readonly (readonly [string, string])[];
     };
 
+/** A route's pools are one route each in the list, one behind the other, and alike but for what a pool brings. */
+export interface SplitSide {
+  /** Of the sides that belong together. */
+  readonly group: number;
+  /** The one by which requests are found. */
+  readonly first: boolean;
+  /** Whole number ≥ 0. */
+  readonly weight: number;
+}
+
 /** What pages of other origins may do. */
 export interface CorsOptions {
   /** `https://a.example`, with one `*` for names or a port, or `*` alone. */
@@ -103,6 +113,8 @@ export interface RouteConfig {
   /** Upper-case methods, or null for all. */
   readonly methods: readonly string[] | null;
   readonly action: RouteAction;
+  /** Its share, where several routes of the list are the sides of one, shared out by weight; null: it is a route by itself. */
+  readonly split: SplitSide | null;
   readonly requestFields: FieldEdits;
   readonly responseFields: FieldEdits;
   readonly rewrite: {
@@ -120,6 +132,11 @@ export interface RouteConfig {
   readonly limits: LimitOptions;
   readonly retries: RetryOptions;
   readonly http: HttpSwitches;
+}
+
+/** The routes as they were written: of those that pools share, the first side stands for all. */
+export function writtenRoutes({ routes }: Pick<Config, 'routes'>): RouteConfig[] {
+  return routes.filter(({ split }) => split === null || split.first);
 }
 
 export interface UpstreamConfig {

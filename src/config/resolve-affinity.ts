@@ -1,7 +1,7 @@
 // Turns a pool's affinity into its options, and refuses cookies that browsers would refuse or that contradict themselves.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
 import type { AffinityOptions, CookieOptions, SessionHomeOptions } from '../affinity/options.ts';
-import type { PoolConfig, RouteConfig } from './config.ts';
+import { type PoolConfig, type RouteConfig, writtenRoutes } from './config.ts';
 import { blame, blameKey, type Draft, items, warn, whole } from './draft.ts';
 import { sessionHomes } from './schema/affinity.ts';
 import type { ReadPool } from './schema/root.ts';
@@ -75,7 +75,8 @@ export function checkSessionHomes(
     if (users.length > blind.length) {
       for (const route of blind) {
         const why = `homes of pool ${quote(name)} are found by the session, and this route reads none: its requests go anywhere`;
-        warn(draft, paths[routes.indexOf(route)] ?? '', why, 'session: NAME, or affinity: false');
+        const at = route.split?.group ?? writtenRoutes({ routes }).indexOf(route);
+        warn(draft, paths[at] ?? '', why, 'session: NAME, or affinity: false');
       }
     } else if (blind.length > 0) {
       const path = draft.places.has(`pools.${name}.affinity`) ? `pools.${name}.affinity` : 'affinity';

@@ -29,13 +29,16 @@ export function resolveRoutes(
 ): RouteConfig[] {
   const { read, places } = draft;
   if (places.has('routes')) {
-    const routes = items(read.routes, 'routes').map(([route, path]) =>
-      resolveRoute(draft, route, path, pools, sessions),
+    const routes = items(read.routes, 'routes').map(([route, path], at) =>
+      resolveSides(draft, route, path, at, pools, sessions),
     );
-    checkDuplicates(draft, routes);
+    checkDuplicates(
+      draft,
+      routes.map(([first]) => first!),
+    );
     checkUnused(draft);
-    checkUnusedSessions(draft, routes, sessions);
-    return routes;
+    checkUnusedSessions(draft, routes.flat(), sessions);
+    return routes.flat();
   }
   const names = poolNames(draft);
   const name = names.includes('default') ? 'default' : names.length === 1 ? names[0] : undefined;
@@ -59,6 +62,7 @@ export function resolveRoutes(
       exact: false,
       methods: null,
       action: { kind: 'pool', pool: pool.name },
+      split: null,
       requestFields: NO_EDITS,
       responseFields: NO_EDITS,
       rewrite: { stripPrefix: null, addPrefix: null, path: null },
@@ -79,18 +83,61 @@ export function poolNames(draft: Draft): string[] {
   return draft.places.has('upstreams') && !named.includes('default') ? ['default', ...named] : named;
 }
 
+/** The route, or one for each pool that shares its users. At least one. */
+function resolveSides(
+  draft: Draft,
+  read: ReadRoute,
+  path: string,
+  at: number,
+  pools: readonly PoolConfig[],
+  sessions: readonly string[],
+): RouteConfig[] {
+  const action = resolveAction(draft, read, path);
+  if (read.pools === undefined) return [resolveRoute(draft, read, path, pools, sessions, action)];
+  checkSplit(draft, read, path, pools);
+  return read.pools.map(({ pool, weight }, i) => ({
+    ...resolveRoute(draft, read, path, pools, sessions, { kind: 'pool', pool }),
+    split: { group: at, first: i === 0, weight },
+  }));
+}
+
+function checkSplit(draft: Draft, read: ReadRoute, path: string, pools: readonly PoolConfig[]): void {
+  const known = poolNames(draft);
+  const sides = read.pools ?? [];
+  for (const [i, { pool }] of sides.entries()) {
+    const at = `${path}.pools[${i}].pool`;
+    if (!known.includes(pool))
+      blame(draft, at, `there is no pool ${quote(pool)}`, nearest(pool, known) ?? known.join(', '));
+    else if (sides.findIndex((side) => side.pool === pool) < i)
+      blame(draft, at, `the pool ${quote(pool)} is there twice`, 'each once');
+  }
+  if (sides.every(({ weight }) => weight === 0))
+    blame(draft, `${path}.pools`, 'no side has any weight', 'a weight above 0 for one of them');
+  const cookies = sides.map(({ pool }) => pools.find(({ name }) => name === pool)?.affinity?.cookie ?? null);
+  const inserted = cookies.filter((cookie) => cookie !== null && cookie.mode === 'insert');
+  const first = inserted[0];
+  // Each user has one nonce, by which both pools must know him.
+  if (first == null || !read.affinity) return;
+  const alike = inserted.every(
+    (cookie) => cookie?.name === first.name && cookie.path === first.path && cookie.domain === first.domain,
+  );
+  if (alike && inserted.length === sides.length) return;
+  const why = 'the pools of a split know their users by one cookie';
+  blame(draft, `${path}.pools`, why, 'affinity.cookie of the same name, path and domain in each pool');
+}
+
 function resolveRoute(
   draft: Draft,
   read: ReadRoute,
   path: string,
   pools: readonly PoolConfig[],
   sessions: readonly string[],
+  action: RouteAction,
 ): RouteConfig {
   const top = draft.read;
   const methods = read.methods === undefined ? null : whole(read.methods);
   // A path that could not be read is blamed already.
   const place = read.path ?? { path: '/', exact: false };
-  const action = resolveAction(draft, read, path);
   const pool = action.kind === 'pool' ? pools.find((candidate) => candidate.name === action.pool) : undefined;
   if (action.kind !== 'pool') checkPoolKeys(draft, path, action.kind);
   if (read.retries !== undefined && read.retries !== false) {
@@ -103,6 +150,7 @@ function resolveRoute(
     exact: place.exact,
     methods,
     action,
+    split: null,
     requestFields: resolveEdits(draft, read.headers.request, `${path}.headers.request`, true),
     responseFields: resolveEdits(draft, read.headers.response, `${path}.headers.response`, false),
     rewrite: resolveRewrite(draft, read, place, path),
@@ -157,13 +205,13 @@ function nameOf(host: string | undefined, place: RoutePath, methods: readonly st
 }
 
 function resolveAction(draft: Draft, read: ReadRoute, path: string): RouteAction {
-  const actions = ['pool', 'redirect', 'respond', 'jwks'];
+  const actions = ['pool', 'pools', 'redirect', 'respond', 'jwks'];
   const kinds = actions.filter((key) => draft.places.has(`${path}.${key}`));
   const meant = actions.some((key) => draft.places.isMeant(`${path}.${key}`));
   if (!meant) {
     blame(draft, path, 'this route does not say what becomes of its requests', 'pool, redirect or respond');
   } else if (kinds.length > 1) {
-    const why = `a route has one of \`pool\`, \`redirect\`, \`respond\` and \`jwks\`, not ${kinds.length} of them`;
+    const why = `a route has one of \`pool\`, \`pools\`, \`redirect\`, \`respond\` and \`jwks\`, not ${kinds.length} of them`;
     blameKey(draft, `${path}.${kinds[1]}`, why, 'one of them');
   }
   if (read.redirect !== undefined) {
@@ -178,7 +226,7 @@ function resolveAction(draft: Draft, read: ReadRoute, path: string): RouteAction
     if (!read.jwks) blameKey(draft, `${path}.jwks`, '`jwks` is true, or is left out', 'jwks: true');
     return { kind: 'jwks' };
   }
-  const pool = read.pool ?? '';
+  const pool = read.pool ?? read.pools?.[0]?.pool ?? '';
   const known = poolNames(draft);
   if (read.pool !== undefined && !known.includes(pool)) {
     const right = nearest(pool, known) ?? (known.join(', ') || 'a pool in `pools`');
@@ -258,7 +306,12 @@ function overlap(a: readonly string[] | null, b: readonly string[] | null): bool
 }
 
 function checkUnused(draft: Draft): void {
-  const used = new Set(items(draft.read.routes, 'routes').map(([route]) => route.pool));
+  const used = new Set(
+    items(draft.read.routes, 'routes').flatMap(([route]) => [
+      route.pool,
+      ...(route.pools ?? []).map((side) => side.pool),
+    ]),
+  );
   const known = poolNames(draft);
   // A route that leads nowhere was probably meant for one of them.
   if ([...used].some((name) => name !== undefined && !known.includes(name))) return;

@@ -15,6 +15,7 @@ import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { compileRoute, type FixedAnswer, type RoutePlan } from './route-plan.ts';
 import { RouteTable } from './route-table.ts';
 import { assignSlots, firstRows, type Rows } from './slots.ts';
+import { Split } from './split.ts';
 import { TrustedProxies } from './trusted-proxies.ts';
 
 /** What compiling needs beside the config. */
@@ -104,22 +105,35 @@ export function compile(input: CompileInput, before: Compiled | null = null): Co
     guards.set(key, guard);
     return guard;
   };
+  const splits = new Map<number, Split<RoutePlan>>();
   const plans = config.routes.map((route, at) => {
     const name = route.action.kind === 'pool' ? route.action.pool : null;
     const pool = name === null ? null : (byName.get(name) ?? null);
     const hostMode = name === null ? 'keep' : (configs.get(name)?.host ?? 'keep');
-    return compileRoute(route, rows.routes[at]!, pool, hostMode, guardOf(route.sessions), input.jwks);
+    const split = route.split === null ? null : (splits.get(route.split.group) ?? new Split<RoutePlan>());
+    const guard = guardOf(route.sessions);
+    const plan = compileRoute(route, rows.routes[at]!, pool, hostMode, guard, input.jwks, split);
+    if (split !== null) {
+      splits.set(route.split!.group, split);
+      split.add(plan, route.split!.weight);
+    }
+    return plan;
   });
   return {
     config,
     upstreams,
     pools,
     plans,
-    routes: new RouteTable(plans),
+    routes: new RouteTable(plans.filter(isFound)),
     trustedProxies: new TrustedProxies(config.trustedProxies),
     guards,
     successions,
   };
+}
+
+/** Whether requests are led to it by the table, and not by a split alone. */
+export function isFound(plan: RoutePlan): boolean {
+  return plan.split === null || plan.split.sides[0] === plan;
 }
 
 /** The pool that goes on, its line, budget and all that it remembers: where the config says the same of it, and its upstreams are the same. */

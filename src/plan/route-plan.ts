@@ -9,6 +9,7 @@ import { CORS_FIELDS, CrossOrigin } from './cross-origin.ts';
 import { compileRequestEdits, compileResponseEdits, type FieldEdits } from './field-edits.ts';
 import { compileRewrite, type Rewrite } from './rewrite.ts';
 import type { Routable } from './route-table.ts';
+import type { Split } from './split.ts';
 
 /** An answer that needs no upstream: a redirect or a fixed text. */
 export interface FixedAnswer {
@@ -23,6 +24,8 @@ export interface RoutePlan extends Routable {
   readonly index: number;
   readonly name: string;
   readonly pool: Pool | null;
+  /** Whose side it is, where pools share the route's users by weight; null: it is a route by itself. */
+  readonly split: Split<RoutePlan> | null;
   readonly fixed: FixedAnswer | null;
   /** Edits for clients that are nobody's proxy, and for trusted ones. */
   readonly requestEdits: FieldEdits;
@@ -54,6 +57,7 @@ export function compileRoute(
   hostMode: 'keep' | 'upstream' | { readonly value: string },
   session: SessionGuard | null,
   jwks: FixedAnswer | null,
+  split: Split<RoutePlan> | null,
 ): RoutePlan {
   const keepHost = hostMode === 'keep';
   const policy = {
@@ -72,6 +76,7 @@ export function compileRoute(
     methods: config.methods,
     methodBytes: config.methods === null ? null : config.methods.map(latin1Bytes),
     pool,
+    split,
     fixed: config.action.kind === 'jwks' ? jwks : fixedAnswer(config),
     requestEdits: compileRequestEdits(config.requestFields, { ...policy, trusted: false }),
     trustedEdits: compileRequestEdits(config.requestFields, { ...policy, trusted: true }),

@@ -12,7 +12,7 @@ import { systemClock } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemTimers } from '../base/timers.ts';
-import type { Bind, Config } from '../config/config.ts';
+import { type Bind, type Config, writtenRoutes } from '../config/config.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
 import { type BoardPool, HealthBoard, type HealthChange } from '../health/health-board.ts';
 import { droppedLines, takeBatch } from '../observe/access-log.ts';
@@ -204,7 +204,7 @@ export class ControlPlane implements Reloadable {
         workers,
         upstreams: plane.slots.length,
         pools: config.pools.length,
-        routes: config.routes.length,
+        routes: writtenRoutes(config).length,
         connectionsMax: plane.connectionsMax,
       },
       'listening',

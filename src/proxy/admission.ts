@@ -3,6 +3,7 @@ import { latin1Bytes } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import { preflightMethod } from '../plan/cross-origin.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
+import type { Split } from '../plan/split.ts';
 import { FIELD } from '../wire/fields.ts';
 import { REQUEST_REFUSAL } from '../wire/refusals.ts';
 import { FORM, FRAMING, type RequestHead } from '../wire/request-head.ts';
@@ -10,7 +11,9 @@ import { METHOD } from '../wire/request-method.ts';
 import { isStrictTarget, readAsApp } from '../wire/target.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { Admission, ConnectionHome } from './connection-home.ts';
+import type { Exchange } from './exchange.ts';
 import { PROXY_FAULT } from './faults.ts';
+import { forwardedAddress } from './homing.ts';
 import type { Plane } from './plane.ts';
 import { requestIdOf } from './request-id.ts';
 import { maxForwardsOf } from './request-writer.ts';
@@ -85,8 +88,20 @@ export class AdmissionDesk {
     if (plan.pool === null) return this.#here(connection, plan, plan.fixed!.status, startedMs, null);
     const exchange = home.takeExchange();
     connection.begin(exchange);
-    exchange.begin(connection, head, plan, plan.pool, startedMs);
+    const side = plan.split === null ? plan : this.#sideOf(plan.split, connection, exchange);
+    exchange.begin(connection, head, side, side.pool!, startedMs);
     return 'begun';
+  }
+
+  /** The side of a split that the request's user belongs to. */
+  #sideOf(split: Split<RoutePlan>, { side }: ClientConnection, { homing }: Exchange): RoutePlan {
+    const { requestHead, randomBytes, generation } = this.#plane;
+    const address = side.trusted
+      ? forwardedAddress(requestHead.fields, side.address, generation.trustedProxies)
+      : side.address;
+    const plan = split.choose(requestHead.fields, address, randomBytes);
+    homing.isKnownAs(split);
+    return plan;
   }
 
   /** The plan that `readTwice` agreed to. */

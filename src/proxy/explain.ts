@@ -4,8 +4,10 @@ import { BALANCER_KINDS } from '../balance/kinds.ts';
 import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import { systemTimers } from '../base/timers.ts';
 import type { Config, ListenerConfig } from '../config/config.ts';
+import { isFound } from '../plan/compile.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { RouteTable } from '../plan/route-table.ts';
+import type { Split } from '../plan/split.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { PoolAffinity } from '../pool/pool-affinity.ts';
 import type { SessionGuard } from '../session/guard.ts';
@@ -118,7 +120,11 @@ class Explainer {
 
   #tellRoute(plan: RoutePlan): void {
     const { head, plane } = this.#run;
-    const others = new RouteTable(plane.generation.plans.filter((other) => other !== plan));
+    const others = new RouteTable(
+      plane.generation.plans.filter(
+        (other) => isFound(other) && (plan.split === null ? other !== plan : other.split !== plan.split),
+      ),
+    );
     const path = head.pathEnd > head.pathStart ? head.fields.bytes : ROOT;
     const next = others.find(
       head.fields.bytes,
@@ -202,6 +208,7 @@ class Explainer {
     this.#tellOutgoing(plan);
     const candidates = pool.candidates.map((candidate) => candidate.name);
     const { kind } = pool.spec.balance;
+    if (plan.split !== null) this.#say('pool', splitWords(plan.split, pool));
     this.#say('pool', `${pool.name}, by ${kind}: ${BALANCER_KINDS[kind].description}`);
     for (const upstream of pool.upstreams) {
       if (!candidates.includes(upstream.name)) this.#say('pool', `no candidate: ${whyNot(upstream)}`);
@@ -367,4 +374,11 @@ async function signingOf({ signing }: Config): Promise<SigningState | null> {
   });
   keys.close();
   return keys.state;
+}
+
+/** How the route's users are shared out, and why this one is on this side. */
+function splitWords(split: Split<RoutePlan>, pool: Pool): string {
+  const shares = split.sides.map((side, at) => `${side.pool?.name} ${split.weights[at]}`).join(', ');
+  const by = split.byCookie ? 'the nonce of the affinity cookie, which a new user is given' : 'the address';
+  return `shared out between ${shares} by ${by}: this user is on the side of ${pool.name}`;
 }

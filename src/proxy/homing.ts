@@ -7,6 +7,8 @@ import type { Avoid } from '../balance/balancer.ts';
 import { type ByteWriter, latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
+import type { Split } from '../plan/split.ts';
+import type { TrustedProxies } from '../plan/trusted-proxies.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { PoolAffinity } from '../pool/pool-affinity.ts';
 import type { Standing } from '../session/standing.ts';
@@ -65,6 +67,13 @@ export class Homing implements CookieWriter {
   /** Some of the app's cookies carry a mark that is to be taken off. */
   #unmarks = false;
   #key = 0;
+  /** Of the route, where pools share its users; null: they do not. */
+  #split: Split<RoutePlan> | null = null;
+  #plan: RoutePlan | null = null;
+  #splitHi = 0;
+  #splitLo = 0;
+  /** The cookie names a home of another side. */
+  #crossed = false;
   /** The home refused a connection: it is down, whatever the table says yet. */
   #homeRefused = false;
 
@@ -76,10 +85,18 @@ export class Homing implements CookieWriter {
     return this.#affinity?.options.onLost === 'fail';
   }
 
+  /** Before `read`: the request's user was found to belong to a side of `split`, by the key that it holds. */
+  isKnownAs(split: Split<RoutePlan>): void {
+    this.#split = split;
+    this.#splitHi = split.keyHi;
+    this.#splitLo = split.keyLo;
+  }
+
   /** Reads what the request says of its user. Offsets into the request are used up before this returns or `writeCookie` is called. */
   read(plan: RoutePlan, pool: Pool, head: RequestHead, side: ClientSide): void {
     const fields = head.fields;
     this.#pool = pool;
+    this.#plan = plan;
     this.result = HOMED.none;
     this.lost = false;
     this.bound = false;
@@ -127,15 +144,7 @@ export class Homing implements CookieWriter {
 
   #readTrusted(fields: HeadFields, side: ClientSide): void {
     const bytes = fields.bytes;
-    const forwarded: string[] = [];
-    for (let i = 0; i < fields.count; i++) {
-      if (fields.id[i] === FIELD.xForwardedFor) {
-        forwarded.push(latin1Text(bytes, fields.valueStart[i]!, fields.valueEnd[i]!));
-      }
-    }
-    if (forwarded.length > 0) {
-      this.clientAddress = this.#plane.generation.trustedProxies.clientOf(forwarded.join(','), side.address);
-    }
+    this.clientAddress = forwardedAddress(fields, side.address, this.#plane.generation.trustedProxies);
     const proto = fields.first[FIELD.xForwardedProto]!;
     this.#secure =
       proto >= 0 &&
@@ -194,7 +203,9 @@ export class Homing implements CookieWriter {
       this.#known = true;
       this.lost = true;
     } else if (position === AFFINITY.forged) {
-      this.#forged = true;
+      // Changed weights move a user to another side, which does not know the home that he had.
+      if (this.#split?.knows(this.#plan!, bytes, start, end) === true) this.#crossed = true;
+      else this.#forged = true;
     }
   }
 
@@ -353,7 +364,7 @@ export class Homing implements CookieWriter {
       if (affinity.session !== null) this.#session.settle(upstream, this.#nowS());
       return true;
     }
-    this.result = this.#forged ? HOMED.forged : HOMED.fresh;
+    this.result = this.#forged ? HOMED.forged : this.#crossed ? HOMED.moved : HOMED.fresh;
     if (this.#session.keyed) this.#session.settle(upstream, this.#nowS());
     if (affinity.cookie === null) {
       // Without a cookie of ours only a session, or an answer that sets the app's cookie, makes somebody live here.
@@ -361,9 +372,15 @@ export class Homing implements CookieWriter {
       else if (!this.#forged) this.result = HOMED.none;
       return false;
     }
-    affinity.cookie.draw(this.#plane.randomBytes);
-    this.nonceHi = affinity.cookie.nonceHi;
-    this.nonceLo = affinity.cookie.nonceLo;
+    if (this.#split === null) {
+      affinity.cookie.draw(this.#plane.randomBytes);
+      this.nonceHi = affinity.cookie.nonceHi;
+      this.nonceLo = affinity.cookie.nonceLo;
+    } else {
+      // By this he was found to belong to this side, and will be again.
+      this.nonceHi = this.#splitHi;
+      this.nonceLo = this.#splitLo;
+    }
     this.#pool!.noteNewUser(upstream);
     return true;
   }
@@ -392,10 +409,23 @@ export class Homing implements CookieWriter {
   }
 
   reset(): void {
+    this.#split = null;
+    this.#plan = null;
+    this.#crossed = false;
     this.#pool = null;
     this.#affinity = null;
     this.#home = null;
   }
+}
+
+/** The client's address where `peer` is a trusted proxy: what it says of it, or its own. */
+export function forwardedAddress(fields: HeadFields, peer: string, proxies: TrustedProxies): string {
+  const forwarded: string[] = [];
+  for (let i = 0; i < fields.count; i++) {
+    if (fields.id[i] === FIELD.xForwardedFor)
+      forwarded.push(latin1Text(fields.bytes, fields.valueStart[i]!, fields.valueEnd[i]!));
+  }
+  return forwarded.length === 0 ? peer : proxies.clientOf(forwarded.join(','), peer);
 }
 
 function setsCookies(head: ResponseHead): boolean {

@@ -76,6 +76,7 @@ t.test('the shortest config has every default', async (t) => {
         exact: false,
         methods: null,
         action: { kind: 'pool', pool: 'default' },
+        split: null,
         requestFields: noEdits,
         responseFields: noEdits,
         rewrite: { stripPrefix: null, addPrefix: null, path: null },

@@ -20,7 +20,43 @@ problemTable({
   'a route to two places': [
     'listen: 1\nupstreams: [http://a:1]\nroutes: [{ pool: default, respond: {} }]\n',
     [
-      '3:27 error routes[0].respond: a route has one of `pool`, `redirect`, `respond` and `jwks`, not 2 of them >> one of them',
+      '3:27 error routes[0].respond: a route has one of `pool`, `pools`, `redirect`, `respond` and `jwks`, not 2 of them >> one of them',
+    ],
+  ],
+  'sides of a split that are no sides': [
+    `listen: 1
+pools:
+  a: { upstreams: [http://a:1] }
+  b: { upstreams: [http://b:1] }
+routes:
+  - { path: /x, pools: [{ pool: a, weight: 0 }, { pool: b, weight: 0 }] }
+  - { path: /y, pools: [{ pool: a, weight: 1 }, { pool: c, weight: 1 }] }
+  - { path: /z, pools: [{ pool: a, weight: 1 }, { pool: a, weight: 1 }] }
+  - { path: /w, pool: a, pools: [{ pool: a, weight: 1 }, { pool: b, weight: 1 }] }
+  - { path: /v, pools: [{ pool: a, weight: 1 }] }
+`,
+    [
+      '6:24 error routes[0].pools: no side has any weight >> a weight above 0 for one of them',
+      '7:57 error routes[1].pools[1].pool: there is no pool "c" >> a',
+      '8:57 error routes[2].pools[1].pool: the pool "a" is there twice >> each once',
+      '9:26 error routes[3].pools: a route has one of `pool`, `pools`, `redirect`, `respond` and `jwks`, not 2 of them >> one of them',
+      '10:24 error routes[4].pools: the list has fewer than 2 items >> [{ … }]',
+    ],
+  ],
+  'sides of a split that know their users by different cookies': [
+    `listen: 1
+pools:
+  a: { upstreams: [http://a:1], affinity: { cookie: { secrets: [0123456789abcdef0123456789abcdef] } } }
+  b: { upstreams: [http://b:1], affinity: { cookie: { name: other, secrets: [0123456789abcdef0123456789abcdef] } } }
+  c: { upstreams: [http://c:1] }
+routes:
+  - { path: /x, pools: [{ pool: a, weight: 1 }, { pool: b, weight: 1 }] }
+  - { path: /y, pools: [{ pool: a, weight: 1 }, { pool: c, weight: 1 }] }
+  - { path: /z, affinity: false, pools: [{ pool: a, weight: 1 }, { pool: c, weight: 1 }] }
+`,
+    [
+      '7:24 error routes[0].pools: the pools of a split know their users by one cookie >> affinity.cookie of the same name, path and domain in each pool',
+      '8:24 error routes[1].pools: the pools of a split know their users by one cookie >> affinity.cookie of the same name, path and domain in each pool',
     ],
   ],
   'two routes for the same': [

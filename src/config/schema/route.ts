@@ -71,6 +71,22 @@ export const route = block(
     path: leaf('routePath', 'Path that was asked for.', { default: '/' }),
     methods: list('Methods. Default: all.', leaf('method', '', {}), { min: 1, max: 50 }),
     pool: leaf('name', 'Pool that serves it.', {}),
+    pools: list(
+      'Pools that share its users by weight, as a canary does: `[{ pool: v1, weight: 95 }, { pool: v2, weight: 5 }]`. A user stays on his side, and moves only as far as changed weights ask for. Changed at run time by `limpet routes split`.',
+      block(
+        'A side.',
+        {
+          pool: leaf('name', 'Pool.', { required: true }),
+          weight: leaf('count', 'Its share of the users, beside the weights of the others; 0: none.', {
+            required: true,
+            min: 0,
+            max: 1_000_000,
+          }),
+        },
+        {},
+      ),
+      { min: 2, max: 10 },
+    ),
     redirect: block(
       'Sends the client elsewhere.',
       {

@@ -1,0 +1,106 @@
+// A canary: a route shared out between two pools; who is on it stays on it, and when it dies nobody notices.
+import t from 'tap';
+import { startLimpet } from '../kit/limpet.ts';
+import { askPath, calm, cookieOf, type NamedApp, startNamedApp, until } from '../kit/named-app.ts';
+
+const USERS = 120;
+
+const pool = (...apps: NamedApp[]) => ({
+  upstreams: apps.map(({ name, url }) => ({ name, url })),
+  health: calm,
+  affinity: { cookie: { secrets: ['a secret of this test only'] } },
+});
+
+t.test('users are shared out, stay where they are, and are served when the canary dies', async (t) => {
+  const apps = await Promise.all(['old1', 'old2', 'new1'].map((name) => startNamedApp(name, t)));
+  const [old1, old2, new1] = apps as [NamedApp, NamedApp, NamedApp];
+  const limpet = await startLimpet(
+    {
+      workers: 2,
+      pools: { v1: pool(old1, old2), v2: pool(new1) },
+      routes: [
+        {
+          pools: [
+            { pool: 'v1', weight: 70 },
+            { pool: 'v2', weight: 30 },
+          ],
+        },
+      ],
+    },
+    { owner: t },
+  );
+  const users = await Promise.all(
+    Array.from({ length: USERS }, async () => {
+      const told = await askPath(limpet.port, '/');
+      return { cookie: cookieOf(told), home: told.body };
+    }),
+  );
+  const onNew = users.filter(({ home }) => home === 'new1').length;
+  t.ok(onNew > USERS * 0.12 && onNew < USERS * 0.5, `${onNew} of ${USERS}`);
+  for (const { cookie, home } of users) {
+    const told = await askPath(limpet.port, '/again', { cookie });
+    t.equal(told.body, home);
+    t.equal(cookieOf(told), '', 'and no cookie is set anew');
+  }
+  const metrics = await (await fetch(`${limpet.adminUrl}/metrics`)).text();
+  t.match(metrics, /limpet_requests_total\{route="\/",pool="v2",upstream="new1",code="200"\} \d+/);
+  t.match(metrics, /limpet_affinity_total\{pool="v2",result="kept"\} [1-9]/);
+
+  await new1.stop();
+  await until('the canary is known to be away', async () => {
+    const all = (await (await fetch(`${limpet.adminUrl}/api/v1/upstreams`)).json()) as {
+      name: string;
+      observed: string;
+    }[];
+    const canary = all.find(({ name }) => name === 'new1')!;
+    if (canary.observed === 'down' || canary.observed === 'ejected') return true;
+    const { cookie } = users.find(({ home }) => home === 'new1')!;
+    await askPath(limpet.port, '/', { cookie });
+    return false;
+  });
+  for (const { cookie, home } of users) {
+    const told = await askPath(limpet.port, '/', { cookie });
+    t.equal(told.status, 200);
+    if (home === 'new1') t.match(told.body, /^old/);
+    else t.equal(told.body, home, 'nobody else moves');
+  }
+  const forged = await (await fetch(`${limpet.adminUrl}/metrics`)).text();
+  t.notMatch(
+    forged,
+    /limpet_affinity_total\{pool="v.",result="forged"\} [1-9]/,
+    'a home of the other side is no forgery',
+  );
+});
+
+t.test('explain says how users are shared out, and where one belongs', async (t) => {
+  const app = await startNamedApp('app', t);
+  const other = await startNamedApp('other', t);
+  const limpet = await startLimpet(
+    {
+      pools: { v1: pool(app), v2: pool(other) },
+      routes: [
+        {
+          pools: [
+            { pool: 'v1', weight: 1 },
+            { pool: 'v2', weight: 0 },
+          ],
+        },
+      ],
+    },
+    { owner: t },
+  );
+  const { run } = await import('../../src/cli/explain.ts');
+  let stdout = '';
+  const io = {
+    stdout: (text: string) => {
+      stdout += text;
+    },
+    stderr: () => {},
+    env: {},
+    cwd: '/',
+  };
+  t.equal(await run(['-c', limpet.configFile, 'GET', `${limpet.url}/`], io), 0);
+  t.match(stdout, 'shared out between v1 1, v2 0 by the nonce of the affinity cookie');
+  t.match(stdout, 'this user is on the side of v1');
+  t.match(stdout, 'no other route matches');
+});
