@@ -208,8 +208,8 @@ export class RequestTrace implements OwnTrace {
     times: readonly TracedTime[],
   ): TraceRecord {
     const endMs = performance.now() + this.#start.wallOffsetMs;
-    // A client's mistake is no error of a server's span; who was answered by none of ours saw one.
-    const wrong = status >= 500 || (fault !== null && fault.side !== 'client');
+    // What a client is refused is no error of a server's span (OpenTelemetry, HTTP spans, "Status"); an answer that broke off is one.
+    const wrong = status >= 500 || (fault !== null && fault.side !== 'client' && status < 400);
     this.#spans.push({
       name: `${this.#method === '_OTHER' ? 'HTTP' : this.#method}${plan === null ? '' : ` ${plan.name}`}`,
       kind: 'server',
