@@ -30,6 +30,7 @@ export interface BareTools {
 export class BareSocket implements ByteSocket {
   owner: SocketOwner = noOwner;
   pendingBytes = 0;
+  readonly cutShort = false;
   readonly #tools: BareTools;
   readonly #handle: OwnedHandle;
   #closing = false;
@@ -51,6 +52,14 @@ export class BareSocket implements ByteSocket {
   /** Begins to read; the owner is known by now. */
   start(): void {
     if (!this.#closing) this.resume();
+  }
+
+  /** Gives the handle away, which is read on; the socket is gone for its owner, who hears nothing any more. */
+  release(): BareHandle {
+    this.#closing = true;
+    this.owner = noOwner;
+    this.#handle[OWNED] = undefined;
+    return this.#handle;
   }
 
   get destroyed(): boolean {

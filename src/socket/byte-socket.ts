@@ -19,6 +19,11 @@ export interface ByteSocket {
   /** Bytes handed over that have not left yet. */
   readonly pendingBytes: number;
   readonly destroyed: boolean;
+  /**
+   * The peer's end came without the closing message that TLS demands (RFC 8446 section 6.1): somebody on the way may have cut it, and what has no
+   * length of its own is not complete. False without TLS.
+   */
+  readonly cutShort: boolean;
   /** Address of the peer without port, or '' for a unix socket. */
   readonly remoteAddress: string;
   readonly remotePort: number;

@@ -26,6 +26,8 @@ export interface BareHandle extends StreamHandle {
   useUserBuffer(buffer: Uint8Array): void;
   readStart(): number;
   readStop(): number;
+  /** Bytes that the kernel has not taken yet. */
+  readonly writeQueueSize?: number;
   shutdown(request: ShutdownRequest): number;
   /** Pending writes end with an error before `done`, which is called once, later, with the handle as `this`. */
   close(done: (this: BareHandle) => void): void;

@@ -1,11 +1,16 @@
 // ByteSocket over plain TCP and unix sockets, reading into one shared buffer and writing on the handle: no stream machinery per message.
 import { connect, type Server, Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
 import type { ByteWriter } from '../base/byte-writer.ts';
+import { invariant } from '../base/invariant.ts';
 import { BareSocket, type BareTools } from './bare-socket.ts';
 import { type ByteSocket, noOwner, type SocketOwner } from './byte-socket.ts';
 import { bareHandle, findHandleIo, handleOf, peerHasReset, type StreamHandle } from './handle-io.ts';
 import { HandleWriter } from './handle-writer.ts';
+import { secureStream } from './secure-stream.ts';
 import { StreamSocket } from './stream-socket.ts';
+import { findTlsHandleIo, type TlsHandleIo } from './tls-handle-io.ts';
+import { TlsSocket } from './tls-socket.ts';
+import type { Handshaker, SecureTerms } from './tls-terms.ts';
 
 /** What one read may bring at the most. Also the size of the one buffer that every socket of a thread reads into. */
 export const READ_BYTES = 65536;
@@ -21,6 +26,8 @@ interface OwnedSocket extends Socket {
 export class SocketMaker {
   /** Null: plain streams. */
   readonly #tools: BareTools | null;
+  /** Null: TLS on streams. */
+  readonly #tls: TlsHandleIo | null;
   readonly #read = {
     buffer: Buffer.allocUnsafeSlow(READ_BYTES),
     callback(this: OwnedSocket, count: number, bytes: Uint8Array): boolean {
@@ -34,6 +41,7 @@ export class SocketMaker {
   constructor(direct = true) {
     const io = direct ? findHandleIo() : null;
     this.#tools = io === null ? null : { io, writer: new HandleWriter(io), buffer: this.#read.buffer };
+    this.#tls = io === null ? null : findTlsHandleIo();
   }
 
   /** Whether writes go straight to the handle. */
@@ -41,13 +49,36 @@ export class SocketMaker {
     return this.#tools !== null;
   }
 
+  /** Whether TLS runs on the handle too. */
+  get directTls(): boolean {
+    return this.#tls !== null;
+  }
+
+  /**
+   * TLS as the server on a socket of `accept`, which is gone for its owner from now on; `first`: what was read off it already. The
+   * handshaker hears how it ends, and nothing before this has returned. The caller bounds how long that takes, by `destroy`.
+   */
+  secure(raw: ByteSocket, first: Uint8Array, terms: SecureTerms, handshaker: Handshaker): ByteSocket {
+    if (raw instanceof BareSocket) {
+      const below = raw.release();
+      // Sockets of `accept` are only bare where TLS can be.
+      const tls = this.#tls?.wrap(below, terms.context) ?? null;
+      invariant(this.#tools !== null && tls !== null, 'TLS can be had on this handle');
+      const socket = new TlsSocket(this.#tools, below, tls, terms, handshaker);
+      socket.start(first);
+      return socket;
+    }
+    invariant(raw instanceof StreamSocket, 'what was accepted is bare or a stream');
+    return secureStream(raw.release(), first, terms, handshaker);
+  }
+
   /**
    * Takes over a server's accepting, so that every client is read through the shared buffer. `onAccept` gets each new socket and
-   * names its owner. Where the server's handle is not as expected, its ordinary `connection` event serves.
+   * names its owner. Where the server's handle is not as expected, its ordinary `connection` event serves. `secure`: TLS is to run on it.
    */
-  accept(server: Server, onAccept: (socket: ByteSocket) => void): void {
+  accept(server: Server, onAccept: (socket: ByteSocket) => void, secure = false): void {
     const raw = (server as { _handle?: { onconnection?: unknown } })._handle;
-    const tools = this.#tools;
+    const tools = secure && this.#tls === null ? null : this.#tools;
     if (tools !== null && raw !== undefined && raw !== null && typeof raw.onconnection === 'function') {
       raw.onconnection = (error: unknown, handle: unknown) => {
         // An accept that failed (EMFILE) is retried by libuv; the client waits in the backlog.
@@ -104,6 +135,7 @@ export class SocketMaker {
 export class HandleSocket implements ByteSocket {
   owner: SocketOwner;
   pendingBytes = 0;
+  readonly cutShort = false;
   gone = false;
   readonly #writer: HandleWriter;
   readonly #socket: OwnedSocket;

@@ -1,23 +1,25 @@
 // ByteSocket over any Node stream socket: TLS, and plain TCP where the handle cannot be reached.
 import type { Socket } from 'node:net';
 import type { ByteWriter } from '../base/byte-writer.ts';
-import type { ByteSocket, SocketOwner } from './byte-socket.ts';
+import { type ByteSocket, noOwner, type SocketOwner } from './byte-socket.ts';
 import { peerHasReset } from './handle-io.ts';
 
 /** Wraps `socket`, which must have been made with allowHalfOpen. */
 export class StreamSocket implements ByteSocket {
   owner: SocketOwner;
   pendingBytes = 0;
+  cutShort = false;
   readonly #socket: Socket;
+  readonly #onData = (chunk: Buffer): void => {
+    if (!this.#closed) this.owner.onBytes(chunk, 0, chunk.length);
+  };
   #closed = false;
   #code: string | null = null;
 
   constructor(socket: Socket, owner: SocketOwner) {
     this.#socket = socket;
     this.owner = owner;
-    socket.on('data', (chunk: Buffer) => {
-      if (!this.#closed) this.owner.onBytes(chunk, 0, chunk.length);
-    });
+    socket.on('data', this.#onData);
     socket.on('end', () => {
       if (!this.#closed) this.owner.onEnd();
     });
@@ -29,6 +31,14 @@ export class StreamSocket implements ByteSocket {
       this.#closed = true;
       this.owner.onClosed(this.#code);
     });
+  }
+
+  /** Gives the stream away, with what it holds; the owner hears nothing any more. */
+  release(): Socket {
+    this.#closed = true;
+    this.owner = noOwner;
+    this.#socket.off('data', this.#onData);
+    return this.#socket;
   }
 
   get destroyed(): boolean {

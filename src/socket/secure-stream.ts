@@ -1,0 +1,70 @@
+// TLS as the server on a stream, by Node's own TLSSocket: for a Node whose handles are not as expected.
+import type { Socket } from 'node:net';
+import { TLSSocket, type TLSSocketOptions } from 'node:tls';
+import { noOwner } from './byte-socket.ts';
+import { StreamSocket } from './stream-socket.ts';
+import type { ClientCertificate, Handshaker, SecureSocket, SecureTerms } from './tls-terms.ts';
+
+/** A stream socket whose bytes are the plain ones. */
+class SecureStream extends StreamSocket implements SecureSocket {
+  readonly #tls: TLSSocket;
+
+  constructor(tls: TLSSocket) {
+    super(tls, noOwner);
+    this.#tls = tls;
+  }
+
+  clientCertificate(): ClientCertificate | null {
+    // Because: Node's types have no server that shows nothing; its object is empty then.
+    const { raw } = this.#tls.getPeerCertificate(false) as { raw?: Uint8Array };
+    if (raw === undefined) return null;
+    // Because: `authorized` is only set by tls.Server; what it asks is undocumented, and where it is not there nobody is trusted.
+    const { ssl } = this.#tls as unknown as { ssl?: { verifyError?: () => unknown } | null };
+    if (ssl === null || ssl === undefined || typeof ssl.verifyError !== 'function')
+      return { der: raw, verified: false };
+    const error = ssl.verifyError();
+    return { der: raw, verified: error === null || error === undefined };
+  }
+}
+
+/** See SocketMaker.secure. */
+export function secureStream(
+  socket: Socket,
+  first: Uint8Array,
+  terms: SecureTerms,
+  handshaker: Handshaker,
+): SecureSocket {
+  const options: TLSSocketOptions = {
+    isServer: true,
+    secureContext: terms.context,
+    requestCert: terms.asksCertificate,
+    // Who shows nothing is refused by OpenSSL where that is asked for; who shows something bad, by the owner.
+    rejectUnauthorized: false,
+    ALPNProtocols: terms.protocols,
+    SNICallback: (name, done) => done(null, terms.contextOf(name) ?? undefined),
+  };
+  if (first.length > 0) socket.unshift(Buffer.from(first));
+  const tls = new TLSSocket(socket, options);
+  tls.setNoDelay(true);
+  const secure = new SecureStream(tls);
+  let told = false;
+  const fail = (code: string): void => {
+    if (told) return;
+    told = true;
+    tls.destroy();
+    handshaker.onInsecure(code);
+  };
+  tls.once('secure', () => {
+    if (told) return;
+    if (terms.needsCertificate && secure.clientCertificate() === null) {
+      fail('ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE');
+      return;
+    }
+    told = true;
+    handshaker.onSecure(secure, tls.isSessionReused());
+  });
+  tls.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'ERR_SSL'));
+  tls.once('close', () => fail('closed'));
+  tls.once('end', () => fail('closed'));
+  return secure;
+}
