@@ -54,7 +54,11 @@ export function readCertificate(
   if (!leaf.checkPrivateKey(key.value)) {
     const place = chain.findIndex((other) => other.checkPrivateKey(key.value));
     return place < 0
-      ? failed('key', 'this key does not belong to the certificate', 'the key that the certificate was asked for with')
+      ? failed(
+          'key',
+          'this key does not belong to the certificate',
+          'the key that the certificate was asked for with',
+        )
       : failed(
           'cert',
           `the key belongs to certificate ${place + 1} of this file, which must be the first`,
@@ -106,7 +110,10 @@ function failed(at: 'cert' | 'key', message: string, hint: string): CertificateR
 function parseChain(pem: string): X509Certificate[] | { readonly wrong: string; readonly right: string } {
   const blocks = pem.match(PEM_CERTIFICATE) ?? [];
   if (blocks.length === 0)
-    return { wrong: 'this file holds no certificate in PEM', right: 'a file with `-----BEGIN CERTIFICATE-----`' };
+    return {
+      wrong: 'this file holds no certificate in PEM',
+      right: 'a file with `-----BEGIN CERTIFICATE-----`',
+    };
   if (blocks.length > CHAIN_MAX)
     return {
       wrong: `this file holds ${blocks.length} certificates, more than a chain of ${CHAIN_MAX}`,
@@ -117,7 +124,10 @@ function parseChain(pem: string): X509Certificate[] | { readonly wrong: string; 
     try {
       chain.push(new X509Certificate(block));
     } catch {
-      return { wrong: `certificate ${i + 1} of this file cannot be read`, right: 'the file as its authority gave it out' };
+      return {
+        wrong: `certificate ${i + 1} of this file cannot be read`,
+        right: 'the file as its authority gave it out',
+      };
     }
   }
   return chain;
@@ -128,7 +138,10 @@ function parseKey(
   passphrase: string | null,
 ): { readonly value: KeyObject } | { readonly wrong: string; readonly right: string } {
   if (!/-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(pem))
-    return { wrong: 'this file holds no private key in PEM', right: 'a file with `-----BEGIN PRIVATE KEY-----`' };
+    return {
+      wrong: 'this file holds no private key in PEM',
+      right: 'a file with `-----BEGIN PRIVATE KEY-----`',
+    };
   const encrypted = pem.includes('BEGIN ENCRYPTED PRIVATE KEY') || pem.includes('Proc-Type: 4,ENCRYPTED');
   if (encrypted && passphrase === null)
     return { wrong: 'this key is encrypted', right: 'passphrase: { file: … } beside it' };
@@ -136,7 +149,10 @@ function parseKey(
     return { value: createPrivateKey({ key: pem, ...(passphrase === null ? {} : { passphrase }) }) };
   } catch {
     return encrypted
-      ? { wrong: 'this key cannot be read with this passphrase', right: 'the passphrase that it was encrypted with' }
+      ? {
+          wrong: 'this key cannot be read with this passphrase',
+          right: 'the passphrase that it was encrypted with',
+        }
       : { wrong: 'this key cannot be read', right: 'a private key in PEM, RSA or EC' };
   }
 }
@@ -145,7 +161,9 @@ function parseKey(
 function namesOf(leaf: X509Certificate): string[] {
   const names = (leaf.subjectAltName ?? '')
     .split(', ')
-    .flatMap((entry) => (entry.startsWith('DNS:') && !entry.includes('"') ? [entry.slice(4).toLowerCase()] : []));
+    .flatMap((entry) =>
+      entry.startsWith('DNS:') && !entry.includes('"') ? [entry.slice(4).toLowerCase()] : [],
+    );
   return [...new Set(names)];
 }
 
@@ -160,7 +178,11 @@ function checkOrder(chain: readonly X509Certificate[], warn: (message: string, h
   }
 }
 
-function checkTime(leaf: X509Certificate, nowMs: number, warn: (message: string, hint: string) => void): void {
+function checkTime(
+  leaf: X509Certificate,
+  nowMs: number,
+  warn: (message: string, hint: string) => void,
+): void {
   const early = Date.parse(leaf.validFrom) > nowMs;
   if (early)
     warn(

@@ -20,7 +20,9 @@ export interface ListenerCertificates {
 const PROTOCOLS = new Uint8Array(Buffer.from('\x08http/1.1', 'latin1'));
 /** No second handshake on a connection, no compression, no unsafe resumption (RFC 9325 sections 3.3 and 3.5). */
 const SAFE =
-  constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE;
+  constants.SSL_OP_NO_RENEGOTIATION |
+  constants.SSL_OP_NO_COMPRESSION |
+  constants.SSL_OP_CIPHER_SERVER_PREFERENCE;
 
 /** Contexts by name. Immutable: new certificates make a new table, which takes over the contexts that stay. */
 export class ContextTable implements SecureTerms {
@@ -39,7 +41,8 @@ export class ContextTable implements SecureTerms {
     const make = (group: readonly number[]): SecureContext => {
       const pairs = group.map((i) => certificates[i]!);
       const mark = `${Buffer.from(state.ticketKey).toString('hex')} ${pairs.map((pair) => pair.fingerprint).join(' ')}`;
-      const context = this.#made.get(mark) ?? before?.#made.get(mark) ?? contextOf(options, state, pairs);
+      const kept = this.#made.get(mark) ?? (before === null ? undefined : before.#made.get(mark));
+      const context = kept ?? contextOf(options, state, pairs);
       this.#made.set(mark, context);
       return context;
     };

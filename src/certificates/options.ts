@@ -25,6 +25,9 @@ export interface ListenerTlsOptions {
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   /** OpenSSL's names, the best first, those of TLS 1.3 among them. */
   readonly ciphers: string;
+  readonly handshakeTimeoutMs: number;
+  /** Most handshakes under way in a worker. */
+  readonly handshakes: number;
   /** Tickets for resumed handshakes; null: none. */
   readonly tickets: { readonly lifetimeMs: number; readonly rotateMs: number } | null;
   /** Value of `Strict-Transport-Security`; null: not said. */

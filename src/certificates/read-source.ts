@@ -48,7 +48,12 @@ export function readSource(
     try {
       return files.read(path);
     } catch (error) {
-      fail(at, path, `${JSON.stringify(path)} ${explain(error)}`, 'a PEM file that Limpet may read, relative to the config');
+      fail(
+        at,
+        path,
+        `${JSON.stringify(path)} ${explain(error)}`,
+        'a PEM file that Limpet may read, relative to the config',
+      );
       return null;
     }
   };
@@ -60,7 +65,8 @@ export function readSource(
     const keyPem = cert === key ? certPem : read('key', key);
     if (certPem === null || keyPem === null) continue;
     const reading = readCertificate(certPem, keyPem, passphrase, nowMs);
-    for (const problem of reading.problems) problems.push({ ...problem, file: problem.at === 'key' ? key : cert });
+    for (const problem of reading.problems)
+      problems.push({ ...problem, file: problem.at === 'key' ? key : cert });
     if (reading.certificate !== null) certificates.push(reading.certificate);
   }
   return { certificates, problems, looked };
@@ -92,9 +98,19 @@ function pairsOf(
   };
   look(folder, true);
   if (pairs.length > FOLDER_PAIRS_MAX)
-    fail('cert', folder, `this folder holds more than ${FOLDER_PAIRS_MAX} certificates`, 'several listeners, or fewer names');
+    fail(
+      'cert',
+      folder,
+      `this folder holds more than ${FOLDER_PAIRS_MAX} certificates`,
+      'several listeners, or fewer names',
+    );
   else if (pairs.length === 0)
-    fail('cert', folder, `${JSON.stringify(folder)} holds no certificate with its key`, 'NAME.crt and NAME.key, or NAME.pem with both');
+    fail(
+      'cert',
+      folder,
+      `${JSON.stringify(folder)} holds no certificate with its key`,
+      'NAME.crt and NAME.key, or NAME.pem with both',
+    );
   return pairs.slice(0, FOLDER_PAIRS_MAX);
 }
 

@@ -1,6 +1,7 @@
 // The config after loading: every default filled in, every unit turned to a number. What the rest of the house reads.
 import type { AffinityOptions } from '../affinity/options.ts';
 import type { BalanceOptions } from '../balance/options.ts';
+import type { ListenerTlsOptions } from '../certificates/options.ts';
 import type { HealthOptions } from '../health/options.ts';
 import type { TracingOptions } from '../observe/tracing-options.ts';
 import type { ContinuityOptions, PoolOptions, RetryOptions } from '../pool/options.ts';
@@ -58,6 +59,10 @@ export interface ListenerConfig {
   readonly bind: Bind;
   /** Each connection begins with a PROXY header, from a trusted proxy. */
   readonly proxyProtocol: boolean;
+  /** Null: plain HTTP. */
+  readonly tls: ListenerTlsOptions | null;
+  /** The port by HTTPS that every request is sent to; null: none is. */
+  readonly redirectPort: number | null;
 }
 
 export interface FieldEdits {

@@ -4,6 +4,7 @@ import type { Places } from './places.ts';
 import type { Findings } from './problem.ts';
 import type { DocumentReader } from './read.ts';
 import type { ReadConfig } from './schema/root.ts';
+import type { FileReader } from './special.ts';
 
 /** What a check may look at, and where it tells what it found. */
 export interface Draft {
@@ -11,6 +12,8 @@ export interface Draft {
   readonly reader: DocumentReader;
   readonly places: Places;
   readonly findings: Findings;
+  /** Files beside the config. */
+  readonly files: FileReader;
 }
 
 /** Blames the value at `path`. */

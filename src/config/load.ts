@@ -1,5 +1,5 @@
 // From a file to a Config, or to everything that is wrong with it, in one go.
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Node } from 'yaml';
 import type { Config } from './config.ts';
@@ -28,8 +28,7 @@ export interface LoadResult {
 export function loadConfig(file: string, env: NodeJS.ProcessEnv): LoadResult {
   const text = readConfigText(file, 'limpet.yaml here, or -c FILE');
   if (typeof text !== 'string') return { config: null, problems: [text] };
-  const folder = dirname(file);
-  return loadConfigText(text, file, env, (path, bytesMax) => readBounded(resolve(folder, path), bytesMax));
+  return loadConfigText(text, file, env, filesBeside(file));
 }
 
 /** The text of a file of at most 1 MiB, or why it cannot be had; `instead` says which file would be right where there is none. */
@@ -93,7 +92,7 @@ export function loadDespiteMistakes(file: string, env: NodeJS.ProcessEnv): LoadR
   if (typeof text !== 'string') return { config: null, problems: [text] };
   const findings = new Findings();
   const source = new Source(text, env, findings);
-  const files: FileReader = (path, bytesMax) => readBounded(resolve(dirname(file), path), bytesMax);
+  const files = filesBeside(file);
   const config = source.unreadable ? null : readConfig(source, file, findings, files);
   return { config, problems: problemsOf(findings, source, file) };
 }
@@ -117,8 +116,25 @@ function readConfig(source: Source, file: string, findings: Findings, files: Fil
   // A document that is no map has no keys to look at; that is found already.
   if (read === undefined) return null;
   // The reader gives what the schema says, its type is the schema's; values that could not be read are left out and found.
-  const draft = { read: read as ReadConfig, reader, places: reader.places, findings };
+  const draft = { read: read as ReadConfig, reader, places: reader.places, findings, files };
   return resolveConfig(draft, file);
+}
+
+/** Reads what a config names relative to itself. */
+function filesBeside(file: string): FileReader {
+  const folder = dirname(file);
+  return Object.assign((path: string, bytesMax: number) => readBounded(resolve(folder, path), bytesMax), {
+    list: (path: string) => listFolder(resolve(folder, path)),
+  });
+}
+
+/** Names in a folder; those of folders end with `/`. Throws what `fs` throws. */
+export function listFolder(path: string): string[] {
+  return readdirSync(path).map((name) => {
+    // What a link leads to counts, and one that leads nowhere is left to be found by who reads it.
+    const isFolder = statSync(join(path, name), { throwIfNoEntry: false })?.isDirectory() ?? false;
+    return isFolder ? `${name}/` : name;
+  });
 }
 
 function place(source: Source, offset: number | undefined): { line: number; column: number } {
@@ -127,8 +143,8 @@ function place(source: Source, offset: number | undefined): { line: number; colu
   return line === 0 ? { line: 1, column: 1 } : { line, column: col };
 }
 
-/** A text of at most `bytesMax` bytes; a RangeError beyond that. Reads no further, since a pipe or a device says no size. */
-function readBounded(path: string, bytesMax: number): string {
+/** The text of a file of at most `bytesMax` bytes; a RangeError beyond that. Reads no further, since a pipe or a device says no size. */
+export function readBounded(path: string, bytesMax: number): string {
   const descriptor = openSync(path, 'r');
   try {
     const bytes = Buffer.allocUnsafe(bytesMax + 1);

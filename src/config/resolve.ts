@@ -19,6 +19,7 @@ import { resolveRevocation } from './resolve-revocation.ts';
 import { resolveRoutes } from './resolve-route.ts';
 import { resolveSessions, sessionNames } from './resolve-session.ts';
 import { overSwitches, resolveLimits, resolveTimeouts } from './resolve-timing.ts';
+import { resolveListenerTls } from './resolve-tls.ts';
 import { resolveSigning } from './resolve-token.ts';
 import { resolveTracing } from './resolve-tracing.ts';
 import type { ReadConfig } from './schema/root.ts';
@@ -42,7 +43,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
       'upstreams: [http://127.0.0.1:3000]',
     );
   }
-  const listeners = resolveListeners(draft);
+  const listeners = resolveListeners(draft, file);
   const admin = resolveAdmin(draft);
   checkBinds(draft, listeners, admin);
   return {
@@ -66,7 +67,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
   };
 }
 
-function resolveListeners(draft: Draft): ListenerConfig[] {
+function resolveListeners(draft: Draft, file: string): ListenerConfig[] {
   const { read, places } = draft;
   const short = places.has('listen');
   if (short && places.has('listeners')) {
@@ -82,7 +83,13 @@ function resolveListeners(draft: Draft): ListenerConfig[] {
   }
   const listeners: ListenerConfig[] = [];
   if (read.listen !== undefined)
-    listeners.push({ name: formatBind(read.listen), bind: read.listen, proxyProtocol: false });
+    listeners.push({
+      name: formatBind(read.listen),
+      bind: read.listen,
+      proxyProtocol: false,
+      tls: null,
+      redirectPort: null,
+    });
   const names = new Set<string>();
   for (const [listener, path] of items(read.listeners, 'listeners')) {
     if (listener.bind === undefined) continue;
@@ -96,7 +103,13 @@ function resolveListeners(draft: Draft): ListenerConfig[] {
       );
     }
     names.add(name);
-    listeners.push({ name, bind: listener.bind, proxyProtocol: listener.proxyProtocol });
+    listeners.push({
+      name,
+      bind: listener.bind,
+      proxyProtocol: listener.proxyProtocol,
+      tls: resolveListenerTls(draft, listener, path, file),
+      redirectPort: listener.redirectToHttps === 0 ? null : listener.redirectToHttps,
+    });
     checkProxyProtocol(draft, listener.proxyProtocol, listener.bind, `${path}.proxyProtocol`);
   }
   return listeners;

@@ -1,7 +1,7 @@
 // Knows what must not be printed: values of keys that hold secrets, and the users of URLs.
 
 /** Words in the name of a key whose value is a secret. */
-const WORDS = 'secret|token|passw|credential|private|api-?key|authorization';
+const WORDS = 'secret|token|passw|passphrase|credential|private|api-?key|authorization';
 const KEY = new RegExp(WORDS, 'i');
 /** A key and its colon in text that may not be YAML at all. */
 const KEY_IN_TEXT = new RegExp(`(?:${WORDS})[\\w-]*["']?\\s*:`, 'i');

@@ -7,9 +7,14 @@ import { quote, type Reading } from './units.ts';
 
 /** Largest page, certificate or secret. */
 const FILE_BYTES_MAX = 256 * 1024;
+export const CERTIFICATE_BYTES_MAX: number = FILE_BYTES_MAX;
 
 /** Reads a file named relative to the config; `maxBytes` bounds it. Throws what `fs` throws, or a RangeError when it is larger. */
-export type FileReader = (path: string, maxBytes: number) => string;
+export interface FileReader {
+  (path: string, maxBytes: number): string;
+  /** Names in a folder, those of folders with `/` at the end; left out: there are no folders. Throws what `fs` throws. */
+  list?(path: string): readonly string[];
+}
 
 /** A secret: a text, or `{ file }`, whose one closing line end is not part of it. */
 export function readSecret(node: Node, source: Source, files: FileReader): Reading<string> {

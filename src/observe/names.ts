@@ -159,6 +159,12 @@ export const METRICS = {
     source: 'counted',
     help: 'Connections to listeners with proxyProtocol, by what came of their header: proxied (it named the client), local (it named nobody); else the connection was closed: untrusted (from an address that is not believed), malformed (none, or not sound), late, or closed by the peer before it was complete.',
   },
+  limpet_tls_handshakes_total: {
+    kind: 'counter',
+    labels: ['listener', 'result'],
+    source: 'counted',
+    help: 'TLS handshakes that are over: full, resumed (by a ticket), or why there was none: timeout, crowded (too many at once), closed (the client left), http (plain HTTP came), garbage, version, cipher, protocol (ALPN), certificate (of the client), refused (by the client, most often since it does not trust the certificate), unready (no certificate yet), or failed.',
+  },
   limpet_ejections_total: {
     kind: 'counter',
     labels: ['pool', 'upstream', 'reason'],
@@ -242,6 +248,12 @@ export const METRICS = {
     labels: ['pool', 'upstream'],
     source: 'read',
     help: 'Distinct users of the upstream in the last minutes, estimated.',
+  },
+  limpet_certificate_expiry_timestamp_seconds: {
+    kind: 'gauge',
+    labels: ['listener', 'name', 'fingerprint'],
+    source: 'read',
+    help: 'When a certificate of a listener ends, in Unix seconds; name is the first that it covers, fingerprint the first 16 digits of its SHA-256.',
   },
   limpet_config_generation: {
     kind: 'gauge',

@@ -31,12 +31,22 @@ export interface RevocationGauges {
   readonly loginsLost: number;
 }
 
+/** A certificate of a listener, for the gauge that is read and not counted. */
+export interface CertificateGauges {
+  readonly listener: string;
+  readonly names: readonly string[];
+  readonly fingerprint: string;
+  readonly notAfterMs: number;
+}
+
 export interface ExpositionOptions {
   readonly shelf: MetricShelf;
   readonly upstreams: () => Iterable<UpstreamGauges>;
   readonly pools: () => Iterable<PoolGauges>;
   /** What is revoked; left out or null: no session is checked. */
   readonly revocations?: () => RevocationGauges | null;
+  /** Certificates of the listeners; left out: none. */
+  readonly certificates?: () => Iterable<CertificateGauges>;
   /** Number of the config in force. */
   readonly generation: () => number;
   /** Unix ms since when it is in force. */
@@ -88,6 +98,11 @@ export class Exposition {
       limpet_pool_waiting: () =>
         Array.from(options.pools(), ({ pool, waiting }) => ({ labels: { pool }, value: waiting })),
       limpet_config_applied_timestamp_seconds: () => [{ labels: {}, value: options.configSinceMs() / 1000 }],
+      limpet_certificate_expiry_timestamp_seconds: () =>
+        Array.from(options.certificates?.() ?? [], ({ listener, names, fingerprint, notAfterMs }) => ({
+          labels: { listener, name: names[0] ?? '', fingerprint: fingerprint.slice(0, 16) },
+          value: Math.floor(notAfterMs / 1000),
+        })),
       limpet_config_generation: () => [{ labels: {}, value: options.generation() }],
       limpet_connections_max: () =>
         options.connectionsMax === undefined ? [] : [{ labels: {}, value: options.connectionsMax() }],

@@ -106,8 +106,8 @@ function holdsOne(pid: string, inodes: ReadonlySet<string>): boolean {
   }
 }
 
-/** An address as people write it. */
-export function urlOf(bind: Bind): string {
+/** An address as people write it; `secure`: it is spoken to by TLS. */
+export function urlOf(bind: Bind, secure = false): string {
   if (bind.kind === 'unix') return `unix:${bind.path}`;
-  return `http://${bind.host.includes(':') ? `[${bind.host}]` : bind.host}:${bind.port}`;
+  return `${secure ? 'https' : 'http'}://${bind.host.includes(':') ? `[${bind.host}]` : bind.host}:${bind.port}`;
 }

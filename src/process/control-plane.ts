@@ -30,6 +30,7 @@ import { SigningKeys } from '../session/phantom/signing-keys.ts';
 import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
 import { layProxyHeader } from '../wire/proxy-header.ts';
 import { canSharePorts, tryBind, urlOf } from './binding.ts';
+import { Certificates } from './certificates.ts';
 import { connectionBound } from './connection-bound.ts';
 import { ControlView } from './control-view.ts';
 import { BindError, Crew } from './crew.ts';
@@ -68,6 +69,7 @@ export class ControlPlane implements Reloadable {
   readonly table: UpstreamTable;
   readonly shelf: MetricShelf;
   readonly board: HealthBoard;
+  readonly certificates: Certificates;
   readonly resolver: Resolver;
   readonly crew: Crew;
   readonly sink: LogSink;
@@ -117,6 +119,12 @@ export class ControlPlane implements Reloadable {
     });
     this.tracing = new Tracing({ log: this.log, shelf: this.shelf, timers: systemTimers, version: VERSION });
     this.switch = makeSwitch(config, this.log, this.shelf);
+    this.certificates = new Certificates({
+      log: this.log,
+      events: this.events,
+      tell: (state) => this.crew.tell({ say: 'certificates', state }),
+      wallMs: systemClock.wallMs,
+    });
     this.resolver = this.#makeResolver();
     this.board = this.#makeBoard();
     const exposition = new Exposition({
@@ -126,6 +134,7 @@ export class ControlPlane implements Reloadable {
       revocations: () => this.view.revocationGauges(),
       generation: () => this.current.number,
       configSinceMs: () => this.current.sinceMs,
+      certificates: () => this.certificates.views,
       logDropped: () => this.logDropped,
       nowMs: systemClock.nowMs,
       exemplars: this.tracing.exemplars,
@@ -157,6 +166,7 @@ export class ControlPlane implements Reloadable {
         this.reloader.died(worker);
       },
     });
+    this.certificates.use(config);
   }
 
   /** Starts everything; resolves when every worker listens. Throws a StartError when an address cannot be bound. */
@@ -186,6 +196,7 @@ export class ControlPlane implements Reloadable {
       await plane.tracing.use(config.tracing);
       plane.resolver.start();
       plane.board.start();
+      plane.certificates.start();
       // Before anybody is served, so that nobody who was revoked slips in at a start.
       await plane.switch?.registry.start();
       await plane.crew.start();
@@ -200,7 +211,7 @@ export class ControlPlane implements Reloadable {
     plane.#windowTimer = setInterval(() => plane.#turnWindow(), WINDOW_MS);
     plane.log.info(
       {
-        listeners: config.listeners.map((listener) => urlOf(listener.bind)),
+        listeners: config.listeners.map((listener) => urlOf(listener.bind, listener.tls !== null)),
         workers,
         upstreams: plane.slots.length,
         pools: config.pools.length,
@@ -238,7 +249,9 @@ export class ControlPlane implements Reloadable {
 
   /** `limpet: listening on …`, the line that says that it is ready. */
   readyLine(): string {
-    const where = this.config.listeners.map((listener) => urlOf(listener.bind)).join(', ');
+    const where = this.config.listeners
+      .map((listener) => urlOf(listener.bind, listener.tls !== null))
+      .join(', ');
     const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
     return `limpet: listening on ${where} (${count(this.workers, 'worker')}, ${count(this.slots.length, 'upstream')})`;
   }
@@ -262,6 +275,7 @@ export class ControlPlane implements Reloadable {
     this.signing?.close();
     this.live.stop();
     this.board.stop();
+    this.certificates.stop();
     this.resolver.stop();
     await Promise.all(this.#apps.map((app) => app.close()));
     await this.tracing.close();
@@ -407,6 +421,8 @@ export class ControlPlane implements Reloadable {
       addresses: next.slots.map(({ slot }) => [slot, this.resolver.address(slot)] as const),
       revocations: revocations?.memory ?? null,
       signing: signing?.state ?? null,
+      certificates:
+        next === this.current ? this.certificates.book.states : this.certificates.prepare(next.config),
     };
   }
 
@@ -430,6 +446,7 @@ export class ControlPlane implements Reloadable {
     // What changed between its preparing and this, the workers have been told of as of any change: but not of keys.
     if (this.signing !== null) this.crew.tell({ say: 'signing', state: this.signing.state });
     if (signing !== this.signing) signing?.close();
+    this.certificates.use(next.config);
     this.switch?.reader.use(next.config.sessions);
     this.log.level = next.config.log.level;
   }
@@ -445,6 +462,8 @@ export class ControlPlane implements Reloadable {
   }
 
   told(cause: ReloadCause, result: ReloadResult): void {
+    // Other certificates in the same files are no change of the config.
+    if (result.result === 'unchanged') this.certificates.use(this.config);
     tellReload(this, cause, result);
   }
 

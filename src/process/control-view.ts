@@ -12,7 +12,7 @@ import type {
 import { estimateUsers } from '../affinity/users.ts';
 import { systemClock } from '../base/clock.ts';
 import { systemTimers } from '../base/timers.ts';
-import type { Bind, Config } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import type { HealthBoard } from '../health/health-board.ts';
 import type { EventHub } from '../observe/event-hub.ts';
 import type { ExpositionFormat } from '../observe/exposition-format.ts';
@@ -95,9 +95,9 @@ export class ControlView implements AdminView {
       generation: this.#source.current.number,
       workers,
       uptimeS: Math.round((performance.now() - this.#startedMs) / 1000),
-      listeners: config.listeners.map(({ name, bind }: { name: string; bind: Bind }) => ({
+      listeners: config.listeners.map(({ name, bind, tls }) => ({
         name,
-        url: urlOf(bind),
+        url: urlOf(bind, tls !== null),
         connections: shelf.total('limpet_connections', { listener: name }),
       })),
       totals: {

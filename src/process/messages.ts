@@ -1,5 +1,6 @@
 // What the main thread and its workers say to each other; everything that is said often goes through shared memory instead.
 import type { LearnedMemory } from '../affinity/learned.ts';
+import type { ListenerCertificates } from '../certificates/context-table.ts';
 import type { Config } from '../config/config.ts';
 import type { MetricBookMemory, MetricDeclaration } from '../observe/metric-book.ts';
 import type { TraceRecord } from '../observe/trace-record.ts';
@@ -25,6 +26,8 @@ export interface GenerationData {
   readonly revocations: SwitchMemory | null;
   /** What the tokens of sessions are signed with at this moment; null: no session has any. */
   readonly signing: SigningState | null;
+  /** Of the listeners with TLS, at this moment. */
+  readonly certificates: readonly ListenerCertificates[];
 }
 
 /** What a worker is born with. Structured-cloneable. */
@@ -52,6 +55,7 @@ export type ToWorker =
   | { readonly say: 'commit'; readonly generation: number; readonly deadlineMs: number }
   /** It is not wanted. */
   | { readonly say: 'abandon'; readonly generation: number }
+  | { readonly say: 'certificates'; readonly state: ListenerCertificates }
   | { readonly say: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =

@@ -137,6 +137,7 @@ export class WorkerGenerations {
         sessions.push(session);
       } else sessions.push(known);
     }
+    plane.learnCertificates(data.certificates);
     for (const config of data.config.listeners) {
       const known = plane.listeners.find(({ bind }) => isDeepStrictEqual(bind, config.bind));
       if (known !== undefined) {

@@ -92,6 +92,7 @@ const plane = new DataPlane({
   revocations: revocationsOf(init) ?? NO_REVOCATIONS,
   onOver: (over) => generations.isOver(over),
   signing: init.signing,
+  certificates: init.certificates,
   onBug: (session, error) => say({ say: 'bug', session, text: describe(error) }),
   connectionsMax: init.connectionsMax,
   refusingMax: init.refusingMax,
@@ -137,6 +138,7 @@ function drain(deadlineMs: number): void {
 port.on('message', (message: ToWorker) => {
   if (message.say === 'address') plane.setAddress(message.slot, message.address);
   else if (message.say === 'hung') plane.hung(message.slot);
+  else if (message.say === 'certificates') plane.setCertificates(message.state);
   else if (message.say === 'signing') plane.setSigning(message.state);
   else if (message.say === 'prepare') void generations.prepare(message.next);
   else if (message.say === 'commit') generations.commit(message.generation, message.deadlineMs);

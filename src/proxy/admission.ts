@@ -1,5 +1,5 @@
 // Decides about a request whose head is there: answered here, refused, or given to an exchange.
-import { latin1Bytes } from '../base/byte-writer.ts';
+import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import { preflightMethod } from '../plan/cross-origin.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
@@ -104,6 +104,16 @@ export class AdmissionDesk {
     return plan;
   }
 
+  /** Answers with a redirect to the same address by HTTPS, at `port`. */
+  toHttps(connection: ClientConnection, port: number): Admission {
+    const head = this.#plane.requestHead;
+    const startedMs = performance.now();
+    this.#plane.metrics.accepted();
+    if (head.hostEnd === head.hostStart)
+      return this.#here(connection, null, 404, startedMs, PROXY_FAULT.noRoute);
+    return this.#here(connection, null, 308, startedMs, null, null, httpsAddress(head, port));
+  }
+
   /** The plan that `readTwice` agreed to. */
   #found: RoutePlan | null = null;
 
@@ -160,7 +170,7 @@ export class AdmissionDesk {
     return this.#here(connection, plan, fault?.status ?? 204, startedMs, fault, lines);
   }
 
-  /** Answers without an upstream; `lines`: for pages of other origins, those of a preflight. A request with a body is not read further: its connection closes. */
+  /** Answers without an upstream; `lines`: for pages of other origins, those of a preflight; `location`: of a redirect. A request with a body is not read further: its connection closes. */
   #here(
     connection: ClientConnection,
     plan: RoutePlan | null,
@@ -168,6 +178,7 @@ export class AdmissionDesk {
     startedMs: number,
     fault: Fault | null,
     lines: Uint8Array | null = null,
+    location: string | null = null,
   ): Admission {
     const plane = this.#plane;
     const head = plane.requestHead;
@@ -180,7 +191,9 @@ export class AdmissionDesk {
       json: plane.replies.prefersJson(head),
       toHead: head.method === METHOD.HEAD,
       repeatable: head.method === METHOD.GET || head.method === METHOD.HEAD,
-      corsLines: lines ?? (plan?.cors == null ? null : plan.cors.answerLines(head.fields)),
+      ownLines: connection.side.ownLines(
+        lines ?? (plan?.cors == null ? null : plan.cors.answerLines(head.fields)),
+      ),
       keep,
       minor: head.minor,
       pool: null,
@@ -190,6 +203,8 @@ export class AdmissionDesk {
     if (fault !== null) {
       plane.refused(fault);
       plane.replies.fault(out, fault, to);
+    } else if (location !== null) {
+      plane.replies.moved(out, location, to);
     } else if (plan?.fixed != null && lines === null) {
       plane.replies.fixed(out, plan.fixed, head, to);
     } else {
@@ -206,6 +221,15 @@ export class AdmissionDesk {
     const mismatch = this.#plane.generation.routes.methodMismatch ?? [];
     return [...new Set(mismatch.flatMap((route) => route.methods ?? []))].join(', ');
   }
+}
+
+/** The address that was asked for, by HTTPS. The parser let no control byte through. */
+function httpsAddress(head: RequestHead, port: number): string {
+  const { bytes } = head.fields;
+  const host = latin1Text(bytes, head.hostStart, head.hostEnd);
+  const path = head.pathEnd > head.pathStart ? latin1Text(bytes, head.pathStart, head.pathEnd) : '/';
+  const query = head.queryStart < 0 ? '' : latin1Text(bytes, head.queryStart, head.targetEnd);
+  return `https://${host}${port === 443 ? '' : `:${port}`}${path}${query}`;
 }
 
 const ROOT = latin1Bytes('/');

@@ -21,7 +21,9 @@ export function certificateLines(certificate: ClientCertificate | null): string 
   const fingerprint = x509.fingerprint256.replaceAll(':', '').toLowerCase();
   return [
     `Limpet-Client-Verified: ${certificate.verified ? 'yes' : 'no'}`,
-    ...(subject === '' || subject.length > SUBJECT_CHARACTERS_MAX ? [] : [`Limpet-Client-Subject: ${subject}`]),
+    ...(subject === '' || subject.length > SUBJECT_CHARACTERS_MAX
+      ? []
+      : [`Limpet-Client-Subject: ${subject}`]),
     `Limpet-Client-Fingerprint: ${fingerprint}`,
     '',
   ].join('\r\n');
@@ -32,7 +34,10 @@ function subjectOf(lines: string | undefined): string {
   const text = (lines ?? '').split('\n').reverse().join(',');
   let safe = '';
   for (const byte of Buffer.from(text, 'utf8')) {
-    safe += byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    safe +=
+      byte >= 0x20 && byte < 0x7f
+        ? String.fromCharCode(byte)
+        : `\\${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return safe.trim();
 }

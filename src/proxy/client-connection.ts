@@ -389,7 +389,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   refuse(fault: Fault, toHead = this.home.plane.requestHead.method === METHOD.HEAD): void {
     const plane = this.home.plane;
     plane.refused(fault);
-    plane.replies.refusal(plane.out, fault, toHead);
+    plane.replies.refusal(plane.out, fault, toHead, this.side.answerLines);
     this.socket.write(plane.out);
     this.close();
   }

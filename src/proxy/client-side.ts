@@ -5,6 +5,28 @@ import type { ByteSocket } from '../socket/byte-socket.ts';
 import { Herald } from '../upstream/herald.ts';
 import type { Endpoint } from '../wire/proxy-header.ts';
 
+/** What a listener knows of a connection by how it came. */
+export interface ClientDoor {
+  /** Port of the listener; 0 for a unix socket. */
+  readonly port: number;
+  /** It came by TLS. */
+  readonly secure: boolean;
+  /** Lines about the client's certificate, for the app; '' where none is asked for. */
+  readonly certificate: string;
+  /** Lines that every answer has; null: none. */
+  readonly answerLines: Uint8Array | null;
+}
+
+/** Plain HTTP at `port`. */
+export function plainDoor(port: number): ClientDoor {
+  return { port, secure: false, certificate: '', answerLines: null };
+}
+
+/** The line that keeps browsers on HTTPS (RFC 6797 section 6.1), which is never said on plain HTTP; null: none. */
+export function hstsLine(value: string | null): Uint8Array | null {
+  return value === null ? null : latin1Bytes(`Strict-Transport-Security: ${value}\r\n`);
+}
+
 /** Made with a connection's first request. */
 export class ClientSide {
   /** Address of the peer; `unix:` for a unix socket, `unknown` where `gone`. */
@@ -12,7 +34,7 @@ export class ClientSide {
   /** A reset has overtaken what the client sent: there is no peer any more, and none to name to an upstream. */
   readonly gone: boolean;
   readonly trusted: boolean;
-  /** X-Forwarded-For, -Proto, -Port and X-Real-IP as ready lines: what a client that is nobody's proxy gets. */
+  /** X-Forwarded-For, -Proto, -Port, X-Real-IP and what is known of its certificate as ready lines: what a client that is nobody's proxy gets. */
   readonly forwarded: Uint8Array;
   /** The port that the client connected to; 0 for a unix socket. */
   readonly port: number;
@@ -22,18 +44,24 @@ export class ClientSide {
   readonly sourcePort: number;
   /** Names it to upstreams that want the PROXY protocol; null until one is asked. */
   herald: Herald | null = null;
+  readonly secure: boolean;
+  /** Lines about the client's certificate; null: none is asked for. */
+  readonly certificate: Uint8Array | null;
+  /** Lines that every answer has; null: none. */
+  readonly answerLines: Uint8Array | null;
 
   /**
-   * `remoteAddress`: empty for a unix socket, and without a peer; `port`: that of the listener, 0 for a unix socket. `source`: the client as a
-   * PROXY header named it, in place of the peer; `destination`: what that says he connected to.
+   * `remoteAddress`: empty for a unix socket, and without a peer. `source`: the client as a PROXY header named it, in place of the peer;
+   * `destination`: what that says he connected to.
    */
   constructor(
     remoteAddress: string,
-    port: number,
+    door: ClientDoor,
     proxies: TrustedProxies,
     source: Endpoint | null = null,
     destination: Endpoint | null = null,
   ) {
+    const { port, secure, certificate } = door;
     const nameless = port === 0 ? 'unix:' : 'unknown';
     const peer = remoteAddress === '' ? nameless : plainAddress(remoteAddress);
     const address = source === null ? peer : source.address;
@@ -43,10 +71,23 @@ export class ClientSide {
     this.gone = address === 'unknown';
     this.trusted = proxies.trusts(address);
     this.port = destination === null ? port : destination.port;
+    this.secure = secure;
+    this.certificate = certificate === '' ? null : latin1Bytes(certificate);
+    this.answerLines = door.answerLines;
     const portLine = this.port === 0 ? '' : `X-Forwarded-Port: ${this.port}\r\n`;
     this.forwarded = latin1Bytes(
-      `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: http\r\n${portLine}X-Real-IP: ${address}\r\n`,
+      `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${this.scheme}\r\n${portLine}X-Real-IP: ${address}\r\n${certificate}`,
     );
+  }
+
+  get scheme(): 'http' | 'https' {
+    return this.secure ? 'https' : 'http';
+  }
+
+  /** `lines` of an answer with those that every answer has. */
+  ownLines(lines: Uint8Array | null): Uint8Array | null {
+    if (this.answerLines === null) return lines;
+    return lines === null ? this.answerLines : Buffer.concat([lines, this.answerLines]);
   }
 }
 

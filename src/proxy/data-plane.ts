@@ -9,6 +9,7 @@ import type { Fault } from '../base/fault.ts';
 import { type Random, RandomBytes } from '../base/random.ts';
 import { systemTimers } from '../base/timers.ts';
 import { WriterStock } from '../base/writer-stock.ts';
+import type { ListenerCertificates } from '../certificates/context-table.ts';
 import type { Config } from '../config/config.ts';
 import type { SuspicionOptions } from '../health/options.ts';
 import { suspicionAfterMs } from '../health/suspicion.ts';
@@ -64,6 +65,8 @@ export interface GenerationInput {
 
 /** What a data plane is made from. */
 export interface DataPlaneInput extends GenerationInput {
+  /** Of the listeners with TLS; left out: none are known yet. */
+  readonly certificates?: readonly ListenerCertificates[];
   readonly worker: number;
   readonly workers: number;
   readonly table: UpstreamTable;
@@ -135,6 +138,7 @@ export class DataPlane implements ListenerPlane {
   #signer: TokenSigner | null = null;
   #jwks: JwksAnswer | null = null;
   #signing: SigningState | null = null;
+  readonly #certificates = new Map<string, ListenerCertificates>();
   #timer: NodeJS.Timeout | null = null;
   #ticks = 0;
   #waking = false;
@@ -196,6 +200,7 @@ export class DataPlane implements ListenerPlane {
         if (traced !== null) this.#in.traceLog?.write(traced.endHere(plan, status, fault, seconds));
       },
     });
+    this.learnCertificates(input.certificates ?? []);
     this.listeners = config.listeners.map((listener) => new Listener(this, listener));
   }
 
@@ -336,6 +341,22 @@ export class DataPlane implements ListenerPlane {
     this.#signing = state;
     this.#signer?.use(state);
     this.#jwks?.show(state.published);
+  }
+
+  certificatesOf(listener: string): ListenerCertificates | null {
+    return this.#certificates.get(listener) ?? null;
+  }
+
+  /** What listeners find that are made, or told of another config, from now on. */
+  learnCertificates(states: readonly ListenerCertificates[]): void {
+    for (const state of states) this.#certificates.set(state.listener, state);
+  }
+
+  /** A listener's new handshakes use these from now on. */
+  setCertificates(state: ListenerCertificates): void {
+    this.#certificates.set(state.listener, state);
+    for (const listener of this.listeners)
+      if (listener.name === state.listener) listener.setCertificates(state);
   }
 
   freeIdle(): boolean {

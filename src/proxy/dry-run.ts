@@ -5,7 +5,7 @@ import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Fault } from '../base/fault.ts';
 import { type Random, systemRandom } from '../base/random.ts';
-import type { Config } from '../config/config.ts';
+import type { Config, ListenerConfig } from '../config/config.ts';
 import { DEFAULT_CELLS, MetricBook } from '../observe/metric-book.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { assignSlots, rowsOf } from '../plan/slots.ts';
@@ -17,8 +17,9 @@ import { type ByteSocket, noOwner } from '../socket/byte-socket.ts';
 import { OBSERVED, UpstreamTable, WANTED } from '../upstream/upstream-table.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import { AdmissionDesk } from './admission.ts';
+import { certificateLines } from './client-certificate.ts';
 import { ClientConnection } from './client-connection.ts';
-import { ClientSide } from './client-side.ts';
+import { type ClientDoor, ClientSide, hstsLine, plainDoor } from './client-side.ts';
 import type { Admission, ConnectionHome } from './connection-home.ts';
 import { DataPlane } from './data-plane.ts';
 import { Exchange } from './exchange.ts';
@@ -47,6 +48,7 @@ class DrySocket implements ByteSocket {
   owner = noOwner;
   readonly pendingBytes = 0;
   readonly destroyed = false;
+  readonly cutShort = false;
   readonly remoteAddress = PEER;
   readonly remotePort = 0;
   readonly localAddress = PEER;
@@ -135,10 +137,16 @@ export class DryRun implements ConnectionHome<ClientConnection> {
   movedFrom: string | null = null;
   readonly #random = new WatchedRandom();
   readonly #socket = new DrySocket();
+  readonly #redirectPort: number | null;
   readonly #desk: AdmissionDesk;
 
-  /** `port`: of the listener that the request comes through. `sessions`: those of the config. `signing`: what their tokens are signed with. */
-  constructor(config: Config, port: number, sessions: readonly OpenSession[], signing: SigningState | null) {
+  /** `listener`: that the request comes through. `sessions`: those of the config. `signing`: what their tokens are signed with. */
+  constructor(
+    config: Config,
+    listener: ListenerConfig,
+    sessions: readonly OpenSession[],
+    signing: SigningState | null,
+  ) {
     this.plane = new DataPlane({
       config: withSecrets(config),
       generation: 1,
@@ -171,7 +179,8 @@ export class DryRun implements ConnectionHome<ClientConnection> {
       refusingMax: 1,
       direct: false,
     });
-    this.side = new ClientSide(PEER, port, this.plane.generation.trustedProxies);
+    this.side = new ClientSide(PEER, doorOf(listener), this.plane.generation.trustedProxies);
+    this.#redirectPort = listener.redirectPort;
     this.exchange = new DryExchange(this.plane);
     this.#desk = new AdmissionDesk(this.plane, {
       answeredHere: (_connection, plan, _status, fault) => {
@@ -222,10 +231,19 @@ export class DryRun implements ConnectionHome<ClientConnection> {
   giveExchange(): void {}
 
   admit(connection: ClientConnection): Admission {
+    if (this.#redirectPort !== null) return this.#desk.toHttps(connection, this.#redirectPort);
     return this.#desk.admit(this, connection);
   }
 
   gone(): void {}
+}
+
+/** A client without a certificate. */
+function doorOf({ bind, tls }: ListenerConfig): ClientDoor {
+  const port = bind.kind === 'tcp' ? bind.port : 0;
+  if (tls === null) return plainDoor(port);
+  const certificate = tls.clientAuth === 'none' ? '' : certificateLines(null);
+  return { port, secure: true, certificate, answerLines: hstsLine(tls.hsts) };
 }
 
 /** Every upstream as the config wants it, and up. */

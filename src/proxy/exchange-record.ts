@@ -65,7 +65,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   method = 0;
   bytesOut = 0;
   json = false;
-  corsLines: Uint8Array | null = null;
+  ownLines: Uint8Array | null = null;
   traced: RequestTrace | null = null;
   /** The client's connection may serve on behind this answer. */
   keepAlive = false;
@@ -185,7 +185,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.minor = head.minor;
     this.method = head.method;
     this.bytesOut = 0;
-    this.corsLines = plan.cors === null ? null : plan.cors.answerLines(head.fields);
+    this.ownLines = client.side.ownLines(plan.cors === null ? null : plan.cors.answerLines(head.fields));
     this.json = this.plane.replies.prefersJson(head);
     this.keepAlive = head.keepAlive && !client.stopping;
     const { tracer } = this.plane;
@@ -248,7 +248,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
       this.keepAlive,
       this.minor,
       plan.via,
-      this.corsLines,
+      this.ownLines,
       this.plane.replies.date,
     );
   }

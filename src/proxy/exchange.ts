@@ -359,8 +359,9 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     const out = this.plane.out;
     const start = head.end;
     this.framed = this.door.listed && isWebSocket(head);
-    laySwitch(out, head, this.plan!.responseEdits, this.answerEditor(upstream, head));
     const client = this.client!;
+    const editor = this.answerEditor(upstream, head);
+    laySwitch(out, head, this.plan!.responseEdits, editor, client.side.answerLines);
     client.socket.write(out);
     const connection = this.attempt.handOver();
     this.#tunnel = client.openTunnel(connection, this);

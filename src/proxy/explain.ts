@@ -58,8 +58,7 @@ class Explainer {
     this.#config = config;
     this.#question = question;
     this.#listener = listenerFor(config, question.url);
-    const { bind } = this.#listener;
-    this.#run = new DryRun(config, bind.kind === 'tcp' ? bind.port : 0, sessions, signing);
+    this.#run = new DryRun(config, this.#listener, sessions, signing);
     this.#sessions = sessions;
   }
 

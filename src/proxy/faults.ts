@@ -99,5 +99,19 @@ export const PROXY_FAULT = {
     'never',
     'The instance sent more than 32 interim answers.',
   ),
+  plainOnTls: fault(
+    'listener.plain',
+    'client',
+    400,
+    'never',
+    'This port speaks HTTPS, and the request came without TLS.',
+  ),
+  clientCertificate: fault(
+    'listener.certificate',
+    'client',
+    403,
+    'never',
+    'This needs a client certificate, and the one that was shown is not good.',
+  ),
   shutdown: fault('limpet.shutdown', 'limpet', 503, 'never', 'Limpet is stopping.'),
 } as const satisfies Record<string, Fault>;

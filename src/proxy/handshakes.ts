@@ -1,9 +1,9 @@
 // TLS handshakes under way at one listener: each has a time, all together a bound, and what becomes of them is counted.
 import { type Deadlines, LOOSE, type Timed } from '../base/deadlines.ts';
-import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';
-import { noOwner } from '../socket/byte-socket.ts';
+import { type ByteSocket, noOwner, type SocketOwner } from '../socket/byte-socket.ts';
 import type { SocketMaker } from '../socket/handle-socket.ts';
 import type { Handshaker, SecureSocket, SecureTerms } from '../socket/tls-terms.ts';
+import type { ProxyHeader } from '../wire/proxy-header.ts';
 
 /** How a handshake may end; the label of limpet_tls_handshakes_total. */
 export const HANDSHAKE = {
@@ -40,13 +40,17 @@ export type HandshakeResult = (typeof HANDSHAKE)[keyof typeof HANDSHAKE];
 export interface HandshakeHost {
   readonly deadlines: Deadlines;
   readonly sockets: SocketMaker;
+  /** How long one may take. */
+  readonly timeoutMs: number;
+  /** Beyond so many the oldest one gives way, which of all is the least likely to be somebody who means it. */
+  readonly handshakesMax: number;
   /** What new handshakes are held to; null: nothing can be. */
   readonly terms: SecureTerms | null;
   count(result: HandshakeResult): void;
   /** TLS is up; `socket` wants an owner at once. */
-  secured(socket: SecureSocket): void;
+  secured(socket: SecureSocket, header: ProxyHeader | null): void;
   /** The client speaks plain HTTP; `socket` wants an owner at once. */
-  plain(socket: ByteSocket): void;
+  plain(socket: ByteSocket, header: ProxyHeader | null): void;
   /** The connection is gone before it could be used. */
   lost(): void;
 }
@@ -57,17 +61,12 @@ const HANDSHAKE_RECORD = 0x16;
 /** All handshakes of a listener in one worker, the oldest first. */
 export class Handshakes {
   readonly host: HandshakeHost;
-  readonly #timeoutMs: number;
-  readonly #max: number;
   #count = 0;
   #oldest: Handshake | null = null;
   #newest: Handshake | null = null;
 
-  /** `max`: beyond it the oldest one gives way, which of all is the least likely to be somebody who means it. */
-  constructor(host: HandshakeHost, timeoutMs: number, max: number) {
+  constructor(host: HandshakeHost) {
     this.host = host;
-    this.#timeoutMs = timeoutMs;
-    this.#max = max;
   }
 
   get count(): number {
@@ -75,19 +74,19 @@ export class Handshakes {
   }
 
   /**
-   * Begins on `raw`; `first`: what was read off it already, to be used up before this returns. The host hears how it ends, by
+   * Begins on `raw`; `first`: what was read off it already, to be used up before this returns; `header`: of the PROXY protocol, which came before. The host hears how it ends, by
    * `secured`, `plain` or `lost`.
    */
-  begin(raw: ByteSocket, first: Uint8Array | null): void {
-    if (this.#count >= this.#max) this.#oldest?.give(HANDSHAKE.crowded);
-    const handshake = new Handshake(this, raw);
+  begin(raw: ByteSocket, first: Uint8Array | null, header: ProxyHeader | null): void {
+    if (this.#count >= this.host.handshakesMax) this.#oldest?.give(HANDSHAKE.crowded);
+    const handshake = new Handshake(this, raw, header);
     handshake.older = this.#newest;
     if (this.#newest === null) this.#oldest = handshake;
     else this.#newest.newer = handshake;
     this.#newest = handshake;
     this.#count++;
-    const { deadlines } = this.host;
-    deadlines.arm(handshake, deadlines.nowMs + this.#timeoutMs);
+    const { deadlines, timeoutMs } = this.host;
+    deadlines.arm(handshake, deadlines.nowMs + timeoutMs);
     if (first !== null && first.length > 0) handshake.onBytes(first, 0, first.length);
   }
 
@@ -118,11 +117,13 @@ class Handshake implements SocketOwner, Timed, Handshaker {
   older: Handshake | null = null;
   newer: Handshake | null = null;
   readonly #all: Handshakes;
+  readonly #header: ProxyHeader | null;
   #socket: ByteSocket;
   #over = false;
 
-  constructor(all: Handshakes, raw: ByteSocket) {
+  constructor(all: Handshakes, raw: ByteSocket, header: ProxyHeader | null) {
     this.#all = all;
+    this.#header = header;
     this.#socket = raw;
     raw.owner = this;
   }
@@ -145,7 +146,7 @@ class Handshake implements SocketOwner, Timed, Handshaker {
       return;
     }
     this.#end(HANDSHAKE.http);
-    host.plain(this.#socket);
+    host.plain(this.#socket, this.#header);
   }
 
   onEnd(): void {
@@ -165,7 +166,7 @@ class Handshake implements SocketOwner, Timed, Handshaker {
   onSecure(socket: SecureSocket, resumed: boolean): void {
     if (this.#over) return;
     this.#end(resumed ? HANDSHAKE.resumed : HANDSHAKE.full);
-    this.#all.host.secured(socket);
+    this.#all.host.secured(socket, this.#header);
   }
 
   onInsecure(code: string): void {

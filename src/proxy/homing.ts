@@ -105,7 +105,7 @@ export class Homing implements CookieWriter {
     this.#known = false;
     this.#forged = false;
     this.#renew = false;
-    this.#secure = false;
+    this.#secure = side.secure;
     this.#hides = false;
     this.#unmarks = false;
     this.#homeRefused = false;
@@ -146,8 +146,9 @@ export class Homing implements CookieWriter {
     const bytes = fields.bytes;
     this.clientAddress = forwardedAddress(fields, side.address, this.#plane.generation.trustedProxies);
     const proto = fields.first[FIELD.xForwardedProto]!;
+    // What the proxy says of its client is nearer to it than how the proxy itself came.
+    if (proto < 0) return;
     this.#secure =
-      proto >= 0 &&
       latin1Text(bytes, fields.valueStart[proto]!, fields.valueEnd[proto]!).toLowerCase() === 'https';
   }
 

@@ -1,14 +1,18 @@
 // One bound address of one worker: accepts, keeps its connections in a list, and refuses politely beyond the bound.
 import { createServer, type Server } from 'node:net';
+import type { ListenerCertificates } from '../certificates/context-table.ts';
 import type { Bind, ListenerConfig } from '../config/config.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
+import { isSecure, type SecureSocket } from '../socket/tls-terms.ts';
 import type { ProxyHeader } from '../wire/proxy-header.ts';
 import type { AdmissionDesk } from './admission.ts';
+import { certificateLines } from './client-certificate.ts';
 import { ClientConnection } from './client-connection.ts';
-import { ClientSide } from './client-side.ts';
+import { type ClientDoor, ClientSide, plainDoor } from './client-side.ts';
 import type { ConnectionHome } from './connection-home.ts';
 import type { Exchange } from './exchange.ts';
 import { PROXY_FAULT } from './faults.ts';
+import { ListenerTls, type TlsListener } from './listener-tls.ts';
 import type { Plane } from './plane.ts';
 import { ProxyGreeter } from './proxy-greeter.ts';
 
@@ -31,13 +35,15 @@ export interface ListenerPlane extends Plane {
   /** How long a client may be idle, ms. */
   readonly idleMs: number;
   mayAccept(): boolean;
+  /** What the main thread last said of the TLS of the listener of that name; null: nothing yet. */
+  certificatesOf(listener: string): ListenerCertificates | null;
   newExchange(): Exchange;
   /** A client connection has closed. */
   connectionGone(): void;
 }
 
 /** Listens for one worker. */
-export class Listener implements ConnectionHome<ClientConnection> {
+export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
   readonly plane: ListenerPlane;
   name: string;
   readonly bind: Bind;
@@ -46,10 +52,13 @@ export class Listener implements ConnectionHome<ClientConnection> {
   #connectionsCell: number;
   readonly #exchanges: Exchange[] = [];
   /** Connections begin with a PROXY header. */
-  #greets: boolean;
+  #greets = false;
   /** Null: they never did. */
-  #greeter: ProxyGreeter | null;
+  #greeter: ProxyGreeter | null = null;
+  #redirectPort: number | null = null;
   #port = 0;
+  /** Null: plain HTTP. */
+  #tls: ListenerTls | null = null;
   #stoppingIdleMs = LAST_REQUEST_MS;
   #first: ClientConnection | null = null;
   count = 0;
@@ -59,8 +68,10 @@ export class Listener implements ConnectionHome<ClientConnection> {
     this.name = config.name;
     this.bind = config.bind;
     this.#greets = config.proxyProtocol;
-    this.#greeter = config.proxyProtocol ? new ProxyGreeter(this) : null;
+    if (config.proxyProtocol) this.#greeter = new ProxyGreeter(this);
     this.#connectionsCell = plane.metrics.book.gauge('limpet_connections', { listener: config.name });
+    this.#redirectPort = config.redirectPort;
+    this.#useTls(config);
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false });
   }
 
@@ -72,6 +83,8 @@ export class Listener implements ConnectionHome<ClientConnection> {
   use(config: ListenerConfig): void {
     this.#greets = config.proxyProtocol;
     if (config.proxyProtocol) this.#greeter ??= new ProxyGreeter(this);
+    this.#redirectPort = config.redirectPort;
+    this.#useTls(config);
     if (config.name === this.name) return;
     const { book } = this.plane.metrics;
     book.values[this.#connectionsCell]! -= this.count;
@@ -79,6 +92,21 @@ export class Listener implements ConnectionHome<ClientConnection> {
     book.values[this.#connectionsCell]! += this.count;
     this.name = config.name;
     this.#greeter?.rename();
+  }
+
+  /** New certificates: connections and handshakes under way go on with the old ones. */
+  setCertificates(state: ListenerCertificates): void {
+    this.#tls?.useCertificates(state);
+  }
+
+  #useTls({ name, tls }: ListenerConfig): void {
+    if (tls === null) {
+      this.#tls?.kill();
+      this.#tls = null;
+      return;
+    }
+    this.#tls ??= new ListenerTls(this, tls);
+    this.#tls.use(tls, this.plane.certificatesOf(name));
   }
 
   /** Binds. `shared`: other workers bind the same port (`reusePort`). Rejects with the system's error. */
@@ -91,7 +119,7 @@ export class Listener implements ConnectionHome<ClientConnection> {
         this.#server.on('error', () => {});
         const address = this.#server.address();
         this.#port = address !== null && typeof address === 'object' ? address.port : 0;
-        this.plane.sockets.accept(this.#server, (socket) => this.#accepted(socket));
+        this.plane.sockets.accept(this.#server, (socket) => this.#accepted(socket), this.#tls !== null);
         resolve();
       };
       if (this.bind.kind === 'unix') {
@@ -111,8 +139,9 @@ export class Listener implements ConnectionHome<ClientConnection> {
   #accepted(socket: ByteSocket): void {
     const plane = this.plane;
     if (this.stopping || !plane.mayAccept()) {
-      // Beyond the bound an answer is still owed, but not to everybody: a second bound is kept by closing at once.
-      if (this.stopping || plane.refusing >= plane.refusingMax) {
+      // Beyond the bound an answer is still owed, but not to everybody: a second bound is kept by closing at once. By TLS nothing
+      // can be said without a handshake, which is worth more than the answer.
+      if (this.stopping || this.#tls !== null || plane.refusing >= plane.refusingMax) {
         socket.destroy();
         return;
       }
@@ -123,6 +152,7 @@ export class Listener implements ConnectionHome<ClientConnection> {
       return;
     }
     if (this.#greets) this.#greeter!.take(socket);
+    else if (this.#tls !== null) this.#shakeHands(this.#tls, socket, null, null);
     else this.#add(socket);
   }
 
@@ -131,19 +161,66 @@ export class Listener implements ConnectionHome<ClientConnection> {
   }
 
   greeted(socket: ByteSocket, header: ProxyHeader, bytes: Uint8Array, start: number, end: number): void {
+    if (this.#tls !== null) {
+      this.#shakeHands(this.#tls, socket, bytes.subarray(start, end), header);
+      return;
+    }
     const connection = this.#add(socket);
     connection.side = this.#sideOf(socket, header);
     if (start < end) connection.onBytes(bytes, start, end);
   }
 
+  #shakeHands(
+    tls: ListenerTls,
+    socket: ByteSocket,
+    first: Uint8Array | null,
+    header: ProxyHeader | null,
+  ): void {
+    this.#counted(1);
+    tls.begin(socket, first, header);
+  }
+
+  /** From its TLS: a handshake is done. */
+  secured(socket: SecureSocket, welcome: boolean, header: ProxyHeader | null): void {
+    const connection = this.#adopt(socket);
+    if (header !== null) connection.side = this.#sideOf(socket, header);
+    if (welcome) return;
+    this.plane.metrics.unread(PROXY_FAULT.clientCertificate.status);
+    connection.refuse(PROXY_FAULT.clientCertificate, false);
+  }
+
+  /** From its TLS: the client speaks plain HTTP, and is told so in its own words. */
+  plainOnTls(socket: ByteSocket, header: ProxyHeader | null): void {
+    const connection = this.#adopt(socket);
+    if (header !== null) connection.side = this.#sideOf(socket, header);
+    this.plane.metrics.unread(PROXY_FAULT.plainOnTls.status);
+    connection.refuse(PROXY_FAULT.plainOnTls, false);
+  }
+
+  /** From its TLS: a connection is gone that nothing came of. */
+  lost(): void {
+    this.#counted(-1);
+    this.plane.connectionGone();
+  }
+
   #add(socket: ByteSocket): ClientConnection {
+    this.#counted(1);
+    return this.#adopt(socket);
+  }
+
+  /** A connection more, or one less. */
+  #counted(by: 1 | -1): void {
+    this.count += by;
+    this.plane.connections += by;
+    this.plane.metrics.book.values[this.#connectionsCell]! += by;
+  }
+
+  /** A connection that is counted already. */
+  #adopt(socket: ByteSocket): ClientConnection {
     const connection = new ClientConnection(this, socket);
     connection.next = this.#first;
     if (this.#first !== null) this.#first.previous = connection;
     this.#first = connection;
-    this.count++;
-    this.plane.connections++;
-    this.plane.metrics.book.values[this.#connectionsCell]!++;
     return connection;
   }
 
@@ -153,9 +230,7 @@ export class Listener implements ConnectionHome<ClientConnection> {
     if (connection.next !== null) connection.next.previous = connection.previous;
     connection.previous = null;
     connection.next = null;
-    this.count--;
-    this.plane.connections--;
-    this.plane.metrics.book.values[this.#connectionsCell]!--;
+    this.#counted(-1);
     this.plane.connectionGone();
   }
 
@@ -166,7 +241,14 @@ export class Listener implements ConnectionHome<ClientConnection> {
   #sideOf(socket: ByteSocket, header: ProxyHeader | null): ClientSide {
     const { trustedProxies } = this.plane.generation;
     const { source = null, destination = null } = header ?? {};
-    return new ClientSide(socket.remoteAddress, this.#port, trustedProxies, source, destination);
+    return new ClientSide(socket.remoteAddress, this.#doorOf(socket), trustedProxies, source, destination);
+  }
+
+  #doorOf(socket: ByteSocket): ClientDoor {
+    if (!isSecure(socket)) return plainDoor(this.#port);
+    const certificate =
+      this.#tls === null || !this.#tls.asksCertificate ? '' : certificateLines(socket.clientCertificate());
+    return { port: this.#port, secure: true, certificate, answerLines: this.#tls?.answerLines ?? null };
   }
 
   takeExchange(): Exchange {
@@ -178,6 +260,7 @@ export class Listener implements ConnectionHome<ClientConnection> {
   }
 
   admit(connection: ClientConnection) {
+    if (this.#redirectPort !== null) return this.plane.admission.toHttps(connection, this.#redirectPort);
     return this.plane.admission.admit(this, connection);
   }
 
@@ -194,6 +277,7 @@ export class Listener implements ConnectionHome<ClientConnection> {
   /** Closes every connection at once. */
   kill(): void {
     this.#greeter?.kill();
+    this.#tls?.kill();
     for (const connection of this.#all()) connection.kill();
   }
 

@@ -5,12 +5,18 @@ import type { Upstream } from '../upstream/upstream.ts';
 import { WANTED_NAMES } from '../upstream/upstream-table.ts';
 import type { Question } from './explanation.ts';
 
-/** The listener whose port the URL names; the first where it names none of them. */
+/** The listener whose port the URL names, else one that speaks as the URL says; the first where there is neither. */
 export function listenerFor(config: Config, url: string): ListenerConfig {
-  const port = Number(/^https?:\/\/[^/?#]*:(\d+)(?:[/?#]|$)/i.exec(url)?.[1] ?? -1);
-  // A config without a listener does not load.
+  const absolute = /^(https?):\/\/[^/?#]*?(?::(\d+))?(?:[/?#]|$)/i.exec(url);
+  const secure = absolute?.[1]?.toLowerCase() === 'https';
+  const usual = secure ? 443 : 80;
+  const port = absolute === null ? -1 : Number(absolute[2] ?? usual);
+  const { listeners } = config;
   return (
-    config.listeners.find(({ bind }) => bind.kind === 'tcp' && bind.port === port) ?? config.listeners[0]!
+    listeners.find(({ bind }) => bind.kind === 'tcp' && bind.port === port) ??
+    listeners.find(({ tls }) => absolute !== null && (tls !== null) === secure) ??
+    // A config without a listener does not load.
+    listeners[0]!
   );
 }
 

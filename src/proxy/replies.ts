@@ -23,8 +23,8 @@ export interface ReplyTo {
   readonly pool: Pool | null;
   /** Value of `Allow`; '' for none. */
   readonly allow: string;
-  /** Field lines for pages of other origins; null: none. */
-  readonly corsLines: Uint8Array | null;
+  /** Field lines that the edge adds: for pages of other origins, and what its listener says (HSTS); null: none. */
+  readonly ownLines: Uint8Array | null;
   /** GET or HEAD: a redirect may lead to the same method. */
   readonly repeatable: boolean;
 }
@@ -61,8 +61,8 @@ export class Replies {
     return prefersJson(head.fields.bytes, head.fields.valueStart[at]!, head.fields.valueEnd[at]!);
   }
 
-  /** Lays out the answer to what was refused before anybody looked at it; the connection closes behind it. */
-  refusal(out: ByteWriter, fault: Fault, toHead: boolean): void {
+  /** Lays out the answer to what was refused before anybody looked at it; the connection closes behind it. `ownLines`: see ReplyTo. */
+  refusal(out: ByteWriter, fault: Fault, toHead: boolean, ownLines: Uint8Array | null): void {
     this.fault(out, fault, {
       requestId: '',
       json: false,
@@ -72,7 +72,7 @@ export class Replies {
       pool: null,
       allow: '',
       repeatable: false,
-      corsLines: null,
+      ownLines,
     });
   }
 
@@ -96,7 +96,7 @@ export class Replies {
       connection: connectionOf(to),
       ...(status === 503 ? { retryAfterS: RETRY_AFTER_S } : {}),
       ...(to.allow === '' ? {} : { allow: to.allow }),
-      ...(lines === null && to.corsLines === null ? {} : { lines: joined(to.corsLines, lines) }),
+      ...(lines === null && to.ownLines === null ? {} : { lines: joined(to.ownLines, lines) }),
       ...(page === undefined ? {} : { page }),
     });
   }
@@ -134,10 +134,7 @@ export class Replies {
       json: to.json,
       toHead: to.toHead,
       connection: connectionOf(to),
-      lines: joined(
-        to.corsLines,
-        latin1Bytes(lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')),
-      ),
+      lines: joined(to.ownLines, latin1Bytes(lines.map(([name, value]) => `${name}: ${value}\r\n`).join(''))),
       ...(redirects || onFail.body !== ''
         ? { page: { contentType: type ?? 'text/plain; charset=utf-8', body: redirects ? '' : onFail.body } }
         : {}),
@@ -155,8 +152,23 @@ export class Replies {
       json: false,
       toHead: to.toHead,
       connection: connectionOf(to),
-      ...(to.corsLines === null ? {} : { lines: to.corsLines }),
+      ...(to.ownLines === null ? {} : { lines: to.ownLines }),
       ...(to.allow === '' ? {} : { allow: to.allow }),
+    });
+  }
+
+  /** Lays out a redirect to `location`, which keeps the method (RFC 9110 section 15.4.9). */
+  moved(out: ByteWriter, location: string, to: ReplyTo): void {
+    writeLocalReply(out, this.date, {
+      status: 308,
+      code: '',
+      text: '',
+      requestId: '',
+      json: false,
+      toHead: to.toHead,
+      connection: connectionOf(to),
+      lines: joined(to.ownLines, latin1Bytes(`Location: ${location}\r\n`)),
+      page: { contentType: 'text/plain; charset=utf-8', body: '' },
     });
   }
 
@@ -179,7 +191,7 @@ export class Replies {
       json: false,
       toHead: to.toHead,
       connection: connectionOf(to),
-      lines: joined(to.corsLines, latin1Bytes(lines)),
+      lines: joined(to.ownLines, latin1Bytes(lines)),
       page: { contentType: type ?? 'text/plain; charset=utf-8', body: answer.body },
     });
   }

@@ -207,7 +207,7 @@ function layTrusted(out: ByteWriter, head: RequestHead, side: ClientSide): void 
   layJoined(out, fields, FIELD.xForwardedFor);
   out.latin1(side.address);
   out.block(CRLF);
-  if (fields.first[FIELD.xForwardedProto]! < 0) out.latin1('X-Forwarded-Proto: http\r\n');
+  if (fields.first[FIELD.xForwardedProto]! < 0) out.latin1(`X-Forwarded-Proto: ${side.scheme}\r\n`);
   if (fields.first[FIELD.xForwardedPort]! < 0 && side.port !== 0) {
     out.latin1('X-Forwarded-Port: ');
     out.decimal(side.port);
@@ -218,6 +218,7 @@ function layTrusted(out: ByteWriter, head: RequestHead, side: ClientSide): void 
     out.latin1(side.address);
     out.block(CRLF);
   }
+  if (side.certificate !== null) out.block(side.certificate);
 }
 
 /** The values of every line of a field, each followed by `, `. */
@@ -266,7 +267,7 @@ function layForwarded(out: ByteWriter, head: RequestHead, side: ClientSide): voi
     out.copy(head.fields.bytes, head.authorityStart, head.authorityEnd);
     out.byte(0x22);
   }
-  out.latin1(';proto=http\r\n');
+  out.latin1(side.secure ? ';proto=https\r\n' : ';proto=http\r\n');
 }
 
 function layVia(out: ByteWriter, name: Uint8Array, minor: number): void {

@@ -27,7 +27,7 @@ export const FRAME_OUT = { asIs: 0, chunked: 1, close: 2 } as const;
 
 /**
  * Lays out an answer's head up to and with its empty line. `frame`: asIs passes a `Content-Length`; `keepAlive`: what the client
- * is told of its connection (said only where it is not the version's default); `minor`: of the client; `corsLines`: see CrossOrigin.
+ * is told of its connection (said only where it is not the version's default); `minor`: of the client; `ownLines`: see ReplyTo.
  * An answer without `Date` gets the time at which it came (RFC 9110 section 6.6.1), unless an operator takes that field off.
  */
 export function layResponse(
@@ -39,7 +39,7 @@ export function layResponse(
   keepAlive: boolean,
   minor: number,
   via: Uint8Array | null,
-  corsLines: Uint8Array | null,
+  ownLines: Uint8Array | null,
   date: DateField,
 ): void {
   layStatusLine(out, head);
@@ -56,7 +56,7 @@ export function layResponse(
     out.block(CRLF);
   }
   if (editor !== null) editor.writeOwn(out, head.fields);
-  if (corsLines !== null) out.block(corsLines);
+  if (ownLines !== null) out.block(ownLines);
   if (edits.lines !== null) out.block(edits.lines);
   out.block(CRLF);
 }
@@ -74,6 +74,7 @@ export function laySwitch(
   head: ResponseHead,
   edits: FieldEdits,
   editor: AnswerEditor | null,
+  ownLines: Uint8Array | null,
 ): void {
   layStatusLine(out, head);
   layFields(out, head.fields, edits, editor, false);
@@ -82,6 +83,7 @@ export function laySwitch(
   out.copy(fields.bytes, fields.valueStart[head.upgrade]!, fields.valueEnd[head.upgrade]!);
   out.block(CRLF);
   if (editor !== null) editor.writeOwn(out, fields);
+  if (ownLines !== null) out.block(ownLines);
   if (edits.lines !== null) out.block(edits.lines);
   out.block(CRLF);
 }

@@ -8,7 +8,8 @@ interface PeerCertificate {
 }
 
 /** Node's TLSWrap as a server uses it: a stream handle whose bytes are the plain ones. It takes one write at a time. */
-export interface TlsHandle extends BareHandle {
+export interface TlsHandle extends Omit<BareHandle, 'onread' | 'close'> {
+  onread: ((this: TlsHandle) => void) | null;
   onhandshakedone: ((this: TlsHandle) => void) | null;
   /** The client has said what it can and whom it wants; `certCbDone` lets the handshake go on. */
   oncertcb: ((this: TlsHandle) => void) | null;

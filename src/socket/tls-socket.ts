@@ -63,7 +63,13 @@ export class TlsSocket implements SecureSocket {
   #freed = false;
   #code: string | null = null;
 
-  constructor(tools: TlsTools, below: BareHandle, tls: TlsHandle, terms: SecureTerms, handshaker: Handshaker) {
+  constructor(
+    tools: TlsTools,
+    below: BareHandle,
+    tls: TlsHandle,
+    terms: SecureTerms,
+    handshaker: Handshaker,
+  ) {
     this.#tools = tools;
     this.#below = below;
     this.#tls = tls;
@@ -100,6 +106,12 @@ export class TlsSocket implements SecureSocket {
 
   get remotePort(): number {
     return this.#peer().port ?? 0;
+  }
+
+  get localAddress(): string {
+    const found: { address?: string } = {};
+    if (!this.#closing) this.#below.getsockname?.(found);
+    return found.address ?? '';
   }
 
   #peer(): { readonly address?: string; readonly port?: number } {

@@ -32,6 +32,11 @@ export interface ClientCertificate {
   readonly verified: boolean;
 }
 
+/** Whether bytes pass by TLS on it. */
+export function isSecure(socket: ByteSocket): socket is SecureSocket {
+  return 'clientCertificate' in socket;
+}
+
 /** A client's socket over TLS. */
 export interface SecureSocket extends ByteSocket {
   /** What the client has shown; null: nothing. */

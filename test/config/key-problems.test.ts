@@ -36,8 +36,8 @@ problemTable({
     ['3:1 error unknown key "trusted_proxies" >> trustedProxies'],
   ],
   'a later key': [
-    'listeners: [{ bind: 1, proxyProtocol: true }]\nupstreams: [http://a:1]\n',
-    ['1:24 error listeners[0]: unknown key "proxyProtocol" >> one of bind, name'],
+    'listeners: [{ bind: 1, quic: true }]\nupstreams: [http://a:1]\n',
+    ['1:24 error listeners[0]: unknown key "quic" >> one of bind, name, proxyProtocol, tls, redirectToHttps'],
   ],
   'both listen and listeners': [
     'listen: 1\nupstreams: [http://a:1]\nlisteners: [{ bind: 2 }]\n',

@@ -30,6 +30,7 @@ t.test('the shortest config has every default', async (t) => {
     maxConnections: 0,
     backup: false,
     wanted: 'ready',
+    proxyProtocol: null,
     tls: null,
   };
   const timeouts = {
@@ -65,7 +66,15 @@ t.test('the shortest config has every default', async (t) => {
   const noEdits = { set: [], add: [], remove: [] };
   t.same(config, {
     file: 'limpet.yaml',
-    listeners: [{ name: '0.0.0.0:8080', bind: { kind: 'tcp', host: '0.0.0.0', port: 8080 } }],
+    listeners: [
+      {
+        name: '0.0.0.0:8080',
+        bind: { kind: 'tcp', host: '0.0.0.0', port: 8080 },
+        proxyProtocol: false,
+        tls: null,
+        redirectPort: null,
+      },
+    ],
     workers: null,
     trustedProxies: [],
     routes: [

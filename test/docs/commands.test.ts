@@ -33,6 +33,7 @@ const PAGES: Readonly<Record<string, number>> = {
   'docs/store-outage.md': 0,
   // One installs from the registry.
   'docs/tracing.md': 1,
+  'docs/tls.md': 0,
 };
 
 /** Pages whose commands put load on for seconds or minutes, and the tests of the programs that they start. */

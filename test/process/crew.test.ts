@@ -97,6 +97,7 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
       shared: true,
       addresses: [],
       signing: null,
+      certificates: [],
     }),
     onMessage: () => {},
     onDeath: (worker, why) => deaths.push([worker, why]),

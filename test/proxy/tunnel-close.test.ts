@@ -11,6 +11,7 @@ class FakeSocket implements ByteSocket {
   owner = noOwner;
   pendingBytes = 0;
   destroyed = false;
+  readonly cutShort = false;
   readonly remoteAddress = '';
   readonly remotePort = 0;
   readonly localAddress = '';

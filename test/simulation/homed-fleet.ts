@@ -8,7 +8,7 @@ import { RandomBytes } from '../../src/base/random.ts';
 import type { RoutePlan } from '../../src/plan/route-plan.ts';
 import { TrustedProxies } from '../../src/plan/trusted-proxies.ts';
 import { PoolAffinity } from '../../src/pool/pool-affinity.ts';
-import { ClientSide } from '../../src/proxy/client-side.ts';
+import { ClientSide, plainDoor } from '../../src/proxy/client-side.ts';
 import { Homing } from '../../src/proxy/homing.ts';
 import type { Plane } from '../../src/proxy/plane.ts';
 import { type HomeKeys, homeKeys } from '../../src/session/home-keys.ts';
@@ -51,7 +51,7 @@ export const BY_SESSION: AffinityOptions = {
 };
 const POOL = 'simulated';
 const NO_PROXIES = new TrustedProxies([]);
-const SIDE = new ClientSide('192.0.2.1', 8080, NO_PROXIES);
+const SIDE = new ClientSide('192.0.2.1', plainDoor(8080), NO_PROXIES);
 // Because: of a route's plan homing reads nothing else.
 const PLAN = { affinity: true } as RoutePlan;
 const HEAD_BYTES = 8192;

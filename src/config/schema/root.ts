@@ -6,6 +6,7 @@ import { limits, route } from './route.ts';
 import { session } from './session.ts';
 import { signing } from './signing.ts';
 import { switches } from './timing.ts';
+import { redirectToHttps, tls } from './tls.ts';
 import { tracing } from './tracing.ts';
 
 const HOUR = 3_600_000;
@@ -20,6 +21,8 @@ const listener = block(
       'Each connection must begin with a PROXY header, version 1 or 2, from one of `trustedProxies`; any other is closed. The client is whom it names.',
       { default: false },
     ),
+    tls,
+    redirectToHttps,
   },
   {},
 );
