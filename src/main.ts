@@ -24,6 +24,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     does: 'asks the running proxy whether it lives, as a container does',
     load: () => import('./cli/healthcheck.ts'),
   },
+  reload: {
+    does: 'has the running proxy read its config anew',
+    load: () => import('./cli/reload.ts'),
+  },
   schema: { does: "prints the config's JSON Schema", load: () => import('./cli/schema.ts') },
   sessions: {
     does: 'tells of sessions at the edge, ends them, and says which app loses them',

@@ -9,6 +9,26 @@ export interface SeenUpstream {
   readonly observed: string;
 }
 
+/** Names are looked up and stores opened meanwhile, and a worker that has just died is waited for. */
+const RELOAD_PATIENCE_MS = 60_000;
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** A config that the running Limpet did not take; what it runs by is as it was. */
+export class RefusedReload extends AskError {
+  override name = 'RefusedReload';
+  /** What the API told. */
+  readonly told: unknown;
+
+  constructor(why: string, told: unknown) {
+    super(`the config was not reloaded, and nothing has changed: ${why}`);
+    this.told = told;
+  }
+}
+
 /** Asks the admin API at `url`; every refusal is an AskError that says what it says. */
 export class AdminClient {
   readonly #url: URL;
@@ -39,8 +59,14 @@ export class AdminClient {
     await this.change('PATCH', path, { wanted });
   }
 
-  async reload(): Promise<void> {
-    await this.change('POST', '/api/v1/reload');
+  /** Resolves when the file is in force, to what the answer says; throws a RefusedReload where it cannot be. */
+  async reload(): Promise<unknown> {
+    const path = '/api/v1/reload';
+    const answer = await this.#send('POST', path, undefined, RELOAD_PATIENCE_MS);
+    const told = jsonOf(answer.text);
+    if (answer.status >= 200 && answer.status < 300) return told;
+    if (answer.status === 422) throw new RefusedReload(said(answer.text), told);
+    throw wrongAnswer('POST', path, answer);
   }
 
   /** What `GET` of this path tells. */
@@ -60,8 +86,16 @@ export class AdminClient {
   }
 
   async #ask(method: string, path: string, body?: string): Promise<string> {
+    const answer = await this.#send(method, path, body);
+    const { status, text } = answer;
+    if (status >= 200 && status < 300) return text;
+    throw wrongAnswer(method, path, answer);
+  }
+
+  async #send(method: string, path: string, body?: string, patienceMs?: number): Promise<Answer> {
     const url = new URL(path, this.#url);
-    const { status, text } = await ask(url, {
+    const answer = await ask(url, {
+      ...(patienceMs === undefined ? {} : { patienceMs }),
       method,
       headers: { ...this.#headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       ...(body === undefined ? {} : { body }),
@@ -70,17 +104,18 @@ export class AdminClient {
       if (!(error instanceof AskError)) throw error;
       throw new AskError(error.message, 'a Limpet that runs, and the address of its `admin.bind` in --admin');
     });
-    if (status >= 200 && status < 300) return text;
-    if (status === 401 || status === 403) {
-      throw new AskError(
-        `the admin API refuses ${method} ${path}: ${said(text)}`,
-        'its token in LIMPET_ADMIN_TOKEN',
-      );
-    }
-    throw new AskError(
-      `the admin API answers ${method} ${path} with ${status}: ${said(text)}${codeOf(text)}`,
+    return answer;
+  }
+}
+
+function wrongAnswer(method: string, path: string, { status, text }: Answer): AskError {
+  if (status === 401 || status === 403) {
+    return new AskError(
+      `the admin API refuses ${method} ${path}: ${said(text)}`,
+      'its token in LIMPET_ADMIN_TOKEN',
     );
   }
+  return new AskError(`the admin API answers ${method} ${path} with ${status}: ${said(text)}${codeOf(text)}`);
 }
 
 /** The code of an error of the admin API, for whoever looks it up. */

@@ -8,6 +8,7 @@ import { Audit } from './audit.ts';
 import { Guard } from './guard.ts';
 import type { LiveFeed } from './live-view.ts';
 import { readPage } from './page-files.ts';
+import { addConfigRoutes } from './routes/config.ts';
 import { addContinuityRoute } from './routes/continuity.ts';
 import { addEventsRoute } from './routes/events.ts';
 import { addKeysRoute } from './routes/keys.ts';
@@ -21,6 +22,14 @@ import { addRevocationRoutes } from './routes/revocations.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addStatusRoute } from './routes/status.ts';
 import { addUpstreamRoutes } from './routes/upstreams.ts';
+import {
+  CHECKED,
+  CONFIG_CHANGE,
+  CONFIG_REFUSED,
+  PROBLEM,
+  RELOADED,
+  SHOWN_CONFIG,
+} from './shapes/config-shape.ts';
 import { HISTORY, LIVE, TROUBLES } from './shapes/live-shape.ts';
 import { REVOCATION, REVOKED } from './shapes/revocation-shape.ts';
 import { CONTINUITY, SESSION } from './shapes/session-shape.ts';
@@ -53,6 +62,12 @@ const SHARED = [
   LIVE,
   TROUBLES,
   HISTORY,
+  PROBLEM,
+  CONFIG_CHANGE,
+  RELOADED,
+  CONFIG_REFUSED,
+  CHECKED,
+  SHOWN_CONFIG,
 ];
 
 /**
@@ -85,6 +100,8 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
     addRevocationRoutes(guarded, view, audit);
     addContinuityRoute(guarded, view);
     addUpstreamRoutes(guarded, view, audit);
+    // In a scope of its own, since it takes YAML too.
+    guarded.register(async (scope) => addConfigRoutes(scope, view.config));
     addEventsRoute(guarded, view);
     addLiveRoutes(guarded, live, view.status().version);
   });

@@ -4,6 +4,7 @@ import type { ExpositionFormat } from '../observe/exposition-format.ts';
 import type { PublishedKeys } from '../session/phantom/signing-keys.ts';
 import type { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { Observed, Wanted } from '../upstream/upstream-table.ts';
+import type { ConfigDesk } from './config-desk.ts';
 
 /** One upstream as `GET /api/v1/upstreams` tells it; fields and their order are contract. */
 export interface UpstreamView {
@@ -180,6 +181,8 @@ export interface AdminView {
   readonly revocations: Pick<RevocationRegistry, 'revoke' | 'lift' | 'page'> | null;
   /** What happens, as it happens. */
   readonly events: Pick<EventHub, 'last' | 'since' | 'listen' | 'publish'>;
+  /** The config in force, and its reload. */
+  readonly config: ConfigDesk;
   ready(): Readiness;
   /** The public keys of tokens; null: no session has any. */
   keys(): PublishedKeys | null;

@@ -1,7 +1,7 @@
 // `limpet run`: starts the proxy and stays until a signal stops it.
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findConfigFile, loadConfig } from '../config/load.ts';
+import { configLoader, findConfigFile } from '../config/load.ts';
 import { formatProblems } from '../config/print.ts';
 import { ControlPlane } from '../process/control-plane.ts';
 import { StartError } from '../process/starting.ts';
@@ -27,7 +27,7 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
     return 0;
   }
   const file = values.config ?? findConfigFile(io.cwd) ?? 'limpet.yaml';
-  const load = () => loadConfig(resolve(io.cwd, file), io.env);
+  const load = configLoader(resolve(io.cwd, file), io.env);
   const { config, problems } = load();
   const named = problems.map((problem) => ({ ...problem, file }));
   io.stderr(formatProblems(named, { color: io.color ?? false }));

@@ -28,7 +28,20 @@ export interface LoadResult {
 export function loadConfig(file: string, env: NodeJS.ProcessEnv): LoadResult {
   const text = readConfigText(file, 'limpet.yaml here, or -c FILE');
   if (typeof text !== 'string') return { config: null, problems: [text] };
+  return loadConfigAs(text, file, env);
+}
+
+/** The same for a text that might come to stand in `file`, which is not read itself. */
+export function loadConfigAs(text: string, file: string, env: NodeJS.ProcessEnv): LoadResult {
   return loadConfigText(text, file, env, filesBeside(file));
+}
+
+/** Loads `file`, or in its stead a text that might come to stand in it. */
+export type ConfigLoader = (text?: string) => LoadResult;
+
+/** Loads one file again and again. */
+export function configLoader(file: string, env: NodeJS.ProcessEnv): ConfigLoader {
+  return (text) => (text === undefined ? loadConfig(file, env) : loadConfigAs(text, file, env));
 }
 
 /** The text of a file of at most 1 MiB, or why it cannot be had; `instead` says which file would be right where there is none. */

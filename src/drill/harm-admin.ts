@@ -39,7 +39,9 @@ export function reloadByAdmin(admin: AdminClient): Harm {
     async check() {
       await admin.upstreams();
     },
-    begin: () => admin.reload(),
+    begin: async () => {
+      await admin.reload();
+    },
     end: () => Promise.resolve(''),
     endNow: () => {},
   };

@@ -13,7 +13,7 @@ import { invariant } from '../base/invariant.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemTimers } from '../base/timers.ts';
 import { type Bind, type Config, writtenRoutes } from '../config/config.ts';
-import { type LoadResult, loadConfig } from '../config/load.ts';
+import { type ConfigLoader, configLoader } from '../config/load.ts';
 import { type BoardPool, HealthBoard, type HealthChange } from '../health/health-board.ts';
 import { droppedLines, takeBatch } from '../observe/access-log.ts';
 import { EventHub } from '../observe/event-hub.ts';
@@ -31,6 +31,7 @@ import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
 import { layProxyHeader } from '../wire/proxy-header.ts';
 import { canSharePorts, tryBind, urlOf } from './binding.ts';
 import { Certificates } from './certificates.ts';
+import { ConfigView } from './config-view.ts';
 import { connectionBound } from './connection-bound.ts';
 import { ControlView } from './control-view.ts';
 import { BindError, Crew } from './crew.ts';
@@ -62,8 +63,9 @@ export class ControlPlane implements Reloadable {
   /** The generation of the config that is in force. */
   current: MainGeneration;
   readonly reloader: Reloader;
+  readonly configView = new ConfigView(this);
   /** Reads the config's file anew. */
-  readonly load: () => LoadResult;
+  readonly load: ConfigLoader;
   readonly workers: number;
   readonly log: Logger;
   readonly table: UpstreamTable;
@@ -96,7 +98,7 @@ export class ControlPlane implements Reloadable {
     workers: number,
     shared: boolean,
     signing: SigningKeys | null,
-    load: () => LoadResult,
+    load: ConfigLoader,
   ) {
     this.load = load;
     this.signing = signing;
@@ -172,7 +174,7 @@ export class ControlPlane implements Reloadable {
   /** Starts everything; resolves when every worker listens. Throws a StartError when an address cannot be bound. */
   static async start(
     given: Config,
-    load: () => LoadResult = () => loadConfig(given.file, process.env),
+    load: ConfigLoader = configLoader(given.file, process.env),
   ): Promise<ControlPlane> {
     const config = withSecrets(await withPorts(given));
     const wanted = config.workers ?? availableParallelism();

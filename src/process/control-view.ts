@@ -1,4 +1,5 @@
 // What the admin side sees and changes, answered from the shared table, the board and the shelf.
+import type { ConfigDesk } from '../admin/config-desk.ts';
 import type {
   AdminView,
   ContinuityView,
@@ -33,6 +34,7 @@ import { VERSION } from './version.ts';
 /** The parts of the main thread that the view looks at. */
 export interface ViewSource {
   readonly config: Config;
+  readonly configView: ConfigDesk;
   /** The generation of the config that is in force. */
   readonly current: { readonly number: number };
   /** Number of each pool, in config order. */
@@ -212,6 +214,10 @@ export class ControlView implements AdminView {
 
   keys(): PublishedKeys | null {
     return this.#source.signing?.published ?? null;
+  }
+
+  get config(): ConfigDesk {
+    return this.#source.configView;
   }
 
   ready(): Readiness {

@@ -12,9 +12,9 @@ import { tryBind } from './binding.ts';
 import { GenerationEnds } from './generation-ends.ts';
 import { type MainGeneration, makeGeneration } from './main-generation.ts';
 import type { GenerationData } from './messages.ts';
-import { keepRestartBound } from './restart-bound.ts';
+import { nextConfig } from './next-config.ts';
 import type { RevocationSwitch } from './revocation-switch.ts';
-import { bindSentence, withPorts, withSecrets } from './starting.ts';
+import { bindSentence, withPorts } from './starting.ts';
 
 /** For how long the names of new upstreams are waited for, ms: who is not known by then is down until he is. */
 const RESOLVE_MS = 3000;
@@ -122,7 +122,7 @@ export class Reloader {
     if (this.#of.stopping) return this.#refused('Limpet is stopping');
     const { config: given, problems } = this.#of.load();
     if (given === null) return this.#refused(wrongSentence(problems), problems);
-    const { config: followed, needsRestart } = keepRestartBound(current.config, withKnown(given, current));
+    const { config: followed, needsRestart } = nextConfig(given, current);
     const ports = await openPorts(followed, current.config);
     if (typeof ports === 'string') return this.#refused(ports);
     const config = ports;
@@ -187,7 +187,8 @@ export class Reloader {
   }
 }
 
-function wrongSentence(problems: readonly ConfigProblem[]): string {
+/** The first of a file's errors, and how many there are. */
+export function wrongSentence(problems: readonly ConfigProblem[]): string {
   const errors = problems.filter(({ severity }) => severity === 'error');
   const [first] = errors;
   if (first === undefined) return 'the config cannot be read';
@@ -197,17 +198,6 @@ function wrongSentence(problems: readonly ConfigProblem[]): string {
 
 function placeOf({ file, line, column }: ConfigProblem): string {
   return line === 0 ? file : `${file}:${line}:${column}`;
-}
-
-/** `given` with the ports and secrets that were found when the same was left open before. */
-function withKnown(given: Config, current: MainGeneration): Config {
-  const listeners = given.listeners.map((listener) => {
-    if (listener.bind.kind !== 'tcp' || listener.bind.port !== 0) return listener;
-    const at = current.given.listeners.findIndex(({ bind }) => isDeepStrictEqual(bind, listener.bind));
-    const known = current.config.listeners[at];
-    return known === undefined ? listener : { ...listener, bind: known.bind };
-  });
-  return withSecrets({ ...given, listeners }, current);
 }
 
 /** The config after every address that is new in it was found free, with real ports in place of 0; or why one is not. */

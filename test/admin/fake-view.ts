@@ -1,5 +1,7 @@
 // An AdminView that a test can read and turn by hand.
+import type { ConfigDesk } from '../../src/admin/config-desk.ts';
 import type { LiveFeed, LiveHistory, LiveSnapshot, TroubleReport } from '../../src/admin/live-view.ts';
+import type { ReloadResult } from '../../src/admin/reload-result.ts';
 import { buildAdmin } from '../../src/admin/server.ts';
 import type {
   AdminView,
@@ -91,6 +93,31 @@ export class FakeView implements AdminView {
       },
     ];
   }
+
+  /** Takes every text but `wrong`, and knows nothing to reload. */
+  readonly config: ConfigDesk = {
+    shown: () => ({
+      generation: 3,
+      since: '2026-01-01T00:00:00.000Z',
+      file: 'limpet.yaml',
+      older: 0,
+      config: { workers: 2 },
+    }),
+    check: (text) =>
+      text === 'wrong'
+        ? { error: { code: 'config.wrong', message: 'it is wrong' }, problems: [] }
+        : { changes: [], needsRestart: ['workers'], warnings: [] },
+    reload: async () => this.reloaded,
+  };
+
+  /** What the next reload comes to. */
+  reloaded: ReloadResult = {
+    result: 'unchanged',
+    generation: 3,
+    changes: [],
+    needsRestart: [],
+    warnings: [],
+  };
 
   keys() {
     return this.published;

@@ -9,6 +9,8 @@ export interface CallRow {
   readonly status: number;
   /** A body of the right form that says what cannot be. */
   readonly badBody?: object;
+  /** Characters that are too many for it; default 20,000. */
+  readonly tooLong?: number;
 }
 
 /** By operationId. */
@@ -29,6 +31,16 @@ export const CALLS: Readonly<Record<string, CallRow>> = {
     status: 200,
     badBody: { wanted: 'away' },
   },
+  getConfig: { method: 'GET', url: '/api/v1/config', status: 200 },
+  checkConfig: {
+    method: 'POST',
+    url: '/api/v1/config/check',
+    body: { text: 'listen: 8080' },
+    status: 200,
+    badBody: { yaml: 'listen: 8080' },
+    tooLong: 6.5 * 1024 * 1024,
+  },
+  reload: { method: 'POST', url: '/api/v1/reload', status: 200 },
   listSessions: { method: 'GET', url: '/api/v1/sessions', status: 200 },
   listContinuity: { method: 'GET', url: '/api/v1/sessions/continuity', status: 200 },
   revoke: {

@@ -17,6 +17,9 @@ POST  /api/v1/revocations              {"session": ID}, {"token": TOKEN}, {"user
 GET   /api/v1/sessions/continuity      which pools lose sessions when another instance answers
 GET   /api/v1/upstreams                every upstream: wanted, observed, why, load, users
 PATCH /api/v1/upstreams/POOL/NAME      {"wanted": "ready" | "drain" | "maintenance", "weight": NUMBER, "deadline": DURATION}
+GET   /api/v1/config                   the config in force, its secrets masked
+POST  /api/v1/config/check             what is wrong with a config, or what it would change; YAML, or {"text": YAML}
+POST  /api/v1/reload                   reads the config's file anew, and puts it in force
 GET   /api/v1/events                   what happens, as it happens (server-sent events); Last-Event-ID says from where
 GET   /api/v1/troubles                 what is wrong, since when, and what to do, the most urgent first
 GET   /api/v1/live                     the state of everything; with Accept: text/event-stream once a second

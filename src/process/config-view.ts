@@ -1,0 +1,51 @@
+// What the admin side is told of the config, and what it may have done with it.
+import type { CheckedConfig, ConfigDesk, RefusedConfig, ShownConfig } from '../admin/config-desk.ts';
+import type { ReloadResult } from '../admin/reload-result.ts';
+import { diffConfigs } from '../config/diff.ts';
+import type { ConfigLoader } from '../config/load.ts';
+import { shownConfig } from '../config/shown.ts';
+import type { MainGeneration } from './main-generation.ts';
+import { nextConfig } from './next-config.ts';
+import type { ReloadCause } from './reloader.ts';
+import { wrongSentence } from './reloader.ts';
+
+/** The parts of the main thread that it looks at. */
+export interface ConfigSource {
+  readonly current: MainGeneration;
+  readonly load: ConfigLoader;
+  readonly reloader: { readonly older: number };
+  reload(how: ReloadCause['how'], by: string | null): Promise<ReloadResult>;
+}
+
+export class ConfigView implements ConfigDesk {
+  readonly #source: ConfigSource;
+
+  constructor(source: ConfigSource) {
+    this.#source = source;
+  }
+
+  shown(): ShownConfig {
+    const { current, reloader } = this.#source;
+    const { number, sinceMs, config } = current;
+    return {
+      generation: number,
+      since: new Date(sinceMs).toISOString(),
+      file: config.file,
+      older: reloader.older,
+      config: shownConfig(config),
+    };
+  }
+
+  check(text: string): CheckedConfig | RefusedConfig {
+    const { current, load } = this.#source;
+    const { config: given, problems } = load(text);
+    if (given === null)
+      return { error: { code: 'config.wrong', message: wrongSentence(problems) }, problems };
+    const { config, needsRestart } = nextConfig(given, current);
+    return { changes: diffConfigs(current.config, config), needsRestart, warnings: problems };
+  }
+
+  reload(by: string): Promise<ReloadResult> {
+    return this.#source.reload('api', by);
+  }
+}
