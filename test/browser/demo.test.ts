@@ -1,17 +1,13 @@
 // The demo as its user sees it: a real browser, real kills, and the pictures that the README shows.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import t from 'tap';
+import { complaintsOf, startBrowser } from '../kit/browser.ts';
 import { freePort } from '../kit/ports.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const browserPath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  existsSync,
-);
 const port = await freePort();
 const adminPort = await freePort();
 const demo: ChildProcess = spawn(
@@ -24,31 +20,11 @@ let said = '';
 demo.stdout?.on('data', (text) => {
   said += text;
 });
-const profile = mkdtempSync(join(tmpdir(), 'limpet-browser-'));
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: browserPath ?? 'chromium',
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-  viewport: { width: 1280, height: 860 },
-});
-t.teardown(async () => {
-  await browser.close();
-  demo.kill('SIGKILL');
-  rmSync(profile, { recursive: true, force: true });
-});
+t.teardown(() => demo.kill('SIGKILL'));
+const browser = await startBrowser(t, { viewport: { width: 1280, height: 860 } });
 await waitFor(async () => said.includes('/api/v1/upstreams'), 'the demo says where its page is');
 const page = await browser.newPage();
-const complaints: string[] = [];
-page.on('console', (message) => {
-  if (message.type() === 'error') complaints.push(message.text());
-});
-page.on('pageerror', (error) => complaints.push(error.message));
+const complaints = complaintsOf(page);
 await page.goto(`http://127.0.0.1:${port}/`);
 
 async function waitFor(holds: () => Promise<boolean>, what: string, ms = 15_000): Promise<void> {

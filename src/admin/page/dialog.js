@@ -37,9 +37,15 @@ export function askFirst({ title, text, label, danger = false, fields = [], run 
   if (first instanceof HTMLElement) first.focus();
 }
 
-/** Whether a question is open. */
-export function isAsking() {
-  return dialog.open;
+/**
+ * Puts the focus on it, or where it is not there any more, on what its row offers in its place.
+ * @param {HTMLElement} button
+ */
+export function focusNear(button) {
+  const row = button.closest('tr');
+  const shown = button.isConnected && !button.hidden;
+  const near = shown ? button : row?.querySelector('.acts button:not([hidden])');
+  if (near instanceof HTMLElement) near.focus();
 }
 
 form.addEventListener('submit', (event) => {
@@ -61,7 +67,7 @@ dialog.addEventListener('click', (event) => {
 });
 dialog.addEventListener('close', () => {
   act = null;
-  if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+  if (opener instanceof HTMLElement) focusNear(opener);
 });
 
 /**

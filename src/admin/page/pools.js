@@ -3,6 +3,7 @@
 import { placeOf } from './banner.js';
 import { askForWeight, askForWish, WISHES } from './changes.js';
 import { Series, sparkline } from './charts.js';
+import { focusNear } from './dialog.js';
 import { byId, el, field, KeyedList, setAttribute, setText } from './dom.js';
 import { ago, clock, count, duration, percent, plural } from './format.js';
 import { setIcon } from './icons.js';
@@ -185,7 +186,10 @@ function makeRow({ pool, upstream: { name, url } }) {
       setText(figures.users, count(upstream.users));
       setText(weight, String(upstream.weight));
       setAttribute(weight, 'aria-label', `Weight of ${pool}/${name}: ${upstream.weight}. Change it`);
+      const focused = document.activeElement;
       for (const [wanted, button] of wishes) button.hidden = wanted === upstream.wanted;
+      if (focused instanceof HTMLButtonElement && focused.hidden && node.contains(focused))
+        focusNear(focused);
       for (const button of [weight, ...wishes.map(([, one]) => one)]) {
         button.disabled = refusal !== '';
         setAttribute(button, 'title', refusal === '' ? null : refusal);
