@@ -223,6 +223,8 @@ export interface Config {
   readonly listeners: readonly ListenerConfig[];
   /** Number of workers, or null for one per core. */
   readonly workers: number | null;
+  /** Reload when the file changes. */
+  readonly watch: boolean;
   /** CIDR blocks or addresses, as written and already checked. */
   readonly trustedProxies: readonly string[];
   readonly routes: readonly RouteConfig[];

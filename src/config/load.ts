@@ -19,6 +19,8 @@ export interface LoadResult {
   readonly config: Config | null;
   /** In the order of the file. */
   readonly problems: readonly ConfigProblem[];
+  /** Secrets and pages that were read beside it, or looked for, as they are named; certificates are not among them. */
+  readonly files?: readonly string[];
 }
 
 /**
@@ -66,8 +68,13 @@ export function loadConfigText(
 ): LoadResult {
   const findings = new Findings();
   const source = new Source(text, env, findings);
-  const config = source.unreadable ? null : readConfig(source, file, findings, files);
-  return { config: findings.failed ? null : config, problems: problemsOf(findings, source, file) };
+  const named: string[] = [];
+  const config = source.unreadable ? null : readConfig(source, file, findings, files, named);
+  return {
+    config: findings.failed ? null : config,
+    problems: problemsOf(findings, source, file),
+    files: named,
+  };
 }
 
 /** What was found in a text, each with its line and column, in the order of the file. */
@@ -118,13 +125,24 @@ export function findConfigFile(cwd: string): string | null {
   return null;
 }
 
-function readConfig(source: Source, file: string, findings: Findings, files: FileReader): Config | null {
+/** `named`: gets the files that secrets and pages are in. */
+function readConfig(
+  source: Source,
+  file: string,
+  findings: Findings,
+  files: FileReader,
+  named: string[] = [],
+): Config | null {
   const root = source.document.contents as Node | null;
   if (root === null) {
     findings.error(null, '', 'the file is empty', 'listen: 8080, and upstreams: [http://127.0.0.1:3000]');
     return null;
   }
-  const reader = new DocumentReader(source, findings, files, belongsTo);
+  const noted = (path: string, bytesMax: number): string => {
+    if (!named.includes(path)) named.push(path);
+    return files(path, bytesMax);
+  };
+  const reader = new DocumentReader(source, findings, noted, belongsTo);
   const read = reader.read(asSchema(configSchema), root, '');
   // A document that is no map has no keys to look at; that is found already.
   if (read === undefined) return null;

@@ -50,6 +50,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
     file,
     listeners,
     workers: read.workers === 0 ? null : read.workers,
+    watch: read.watch,
     trustedProxies: items(read.trustedProxies, '').map(([network]) => network),
     routes,
     pools: resolveContinuity(draft, pools, routes, sessions),

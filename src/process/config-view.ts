@@ -2,7 +2,7 @@
 import type { CheckedConfig, ConfigDesk, RefusedConfig, ShownConfig } from '../admin/config-desk.ts';
 import type { ReloadResult } from '../admin/reload-result.ts';
 import { diffConfigs } from '../config/diff.ts';
-import type { ConfigLoader } from '../config/load.ts';
+import type { LoadResult } from '../config/load.ts';
 import { shownConfig } from '../config/shown.ts';
 import type { MainGeneration } from './main-generation.ts';
 import { nextConfig } from './next-config.ts';
@@ -12,7 +12,8 @@ import { wrongSentence } from './reloader.ts';
 /** The parts of the main thread that it looks at. */
 export interface ConfigSource {
   readonly current: MainGeneration;
-  readonly load: ConfigLoader;
+  /** Loads a text in the stead of the file. */
+  load(text: string): LoadResult;
   readonly reloader: { readonly older: number };
   reload(how: ReloadCause['how'], by: string | null): Promise<ReloadResult>;
 }
@@ -37,8 +38,8 @@ export class ConfigView implements ConfigDesk {
   }
 
   check(text: string): CheckedConfig | RefusedConfig {
-    const { current, load } = this.#source;
-    const { config: given, problems } = load(text);
+    const { current } = this.#source;
+    const { config: given, problems } = this.#source.load(text);
     if (given === null)
       return { error: { code: 'config.wrong', message: wrongSentence(problems) }, problems };
     const { config, needsRestart } = nextConfig(given, current);

@@ -13,7 +13,7 @@ import { invariant } from '../base/invariant.ts';
 import { systemRandom } from '../base/random.ts';
 import { systemTimers } from '../base/timers.ts';
 import { type Bind, type Config, writtenRoutes } from '../config/config.ts';
-import { type ConfigLoader, configLoader } from '../config/load.ts';
+import { type ConfigLoader, configLoader, type LoadResult } from '../config/load.ts';
 import { type BoardPool, HealthBoard, type HealthChange } from '../health/health-board.ts';
 import { droppedLines, takeBatch } from '../observe/access-log.ts';
 import { EventHub } from '../observe/event-hub.ts';
@@ -32,6 +32,7 @@ import { layProxyHeader } from '../wire/proxy-header.ts';
 import { canSharePorts, tryBind, urlOf } from './binding.ts';
 import { Certificates } from './certificates.ts';
 import { ConfigView } from './config-view.ts';
+import { ConfigWatch } from './config-watch.ts';
 import { connectionBound } from './connection-bound.ts';
 import { ControlView } from './control-view.ts';
 import { BindError, Crew } from './crew.ts';
@@ -64,8 +65,8 @@ export class ControlPlane implements Reloadable {
   current: MainGeneration;
   readonly reloader: Reloader;
   readonly configView = new ConfigView(this);
-  /** Reads the config's file anew. */
-  readonly load: ConfigLoader;
+  readonly watch: ConfigWatch;
+  readonly #load: ConfigLoader;
   readonly workers: number;
   readonly log: Logger;
   readonly table: UpstreamTable;
@@ -100,7 +101,13 @@ export class ControlPlane implements Reloadable {
     signing: SigningKeys | null,
     load: ConfigLoader,
   ) {
-    this.load = load;
+    this.#load = load;
+    this.watch = new ConfigWatch({
+      file: given.file,
+      load,
+      timers: systemTimers,
+      onChange: () => void this.reload('watch'),
+    });
     this.signing = signing;
     this.workers = workers;
     this.sink = new LogSink({ fd: 1, format: config.log.format, isTerminal: process.stdout.isTTY === true });
@@ -210,6 +217,7 @@ export class ControlPlane implements Reloadable {
       if (error instanceof BindError) throw new StartError(`listener ${error.listener}: ${error.message}`);
       throw error;
     }
+    if (config.watch) plane.#beginWatch();
     plane.#windowTimer = setInterval(() => plane.#turnWindow(), WINDOW_MS);
     plane.log.info(
       {
@@ -228,6 +236,13 @@ export class ControlPlane implements Reloadable {
 
   get config(): Config {
     return this.current.config;
+  }
+
+  #beginWatch(): void {
+    // Whatever was written while this was starting has not been seen.
+    const { config } = this.watch.load();
+    if (!isDeepStrictEqual(config, this.current.given)) void this.reload('watch');
+    this.watch.on = true;
   }
 
   get rows(): Rows {
@@ -278,6 +293,7 @@ export class ControlPlane implements Reloadable {
     this.live.stop();
     this.board.stop();
     this.certificates.stop();
+    this.watch.on = false;
     this.resolver.stop();
     await Promise.all(this.#apps.map((app) => app.close()));
     await this.tracing.close();
@@ -378,6 +394,11 @@ export class ControlPlane implements Reloadable {
 
   // What a reload does to the main thread; when and why is the reloader's.
 
+  /** Reads the config's file anew, or a text in its stead. */
+  load(text?: string): LoadResult {
+    return text === undefined ? this.watch.load() : this.#load(text);
+  }
+
   /** Asks for a reload; resolves to what came of it. */
   reload(how: ReloadCause['how'], by: string | null = null): Promise<ReloadResult> {
     return this.reloader.reload({ how, by });
@@ -451,6 +472,7 @@ export class ControlPlane implements Reloadable {
     this.certificates.use(next.config);
     this.switch?.reader.use(next.config.sessions);
     this.log.level = next.config.log.level;
+    this.watch.on = next.config.watch;
   }
 
   freed({ upstreams, pools }: FreedRows): void {

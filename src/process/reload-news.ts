@@ -33,6 +33,8 @@ export function tellReload(
     events.publish('reload', 'error', `the config was not reloaded: ${told.error}`, { generation, how, by });
     return;
   }
+  // Somebody only touched the file.
+  if (result === 'unchanged' && how === 'watch') return;
   const { needsRestart } = told;
   const changes = told.changes.slice(0, TOLD_MAX).map(({ text }) => text);
   if (told.changes.length > TOLD_MAX) changes.push(`${told.changes.length - TOLD_MAX} more`);

@@ -103,6 +103,11 @@ export const configSchema = block(
       max: 256,
       words: { auto: 0 },
     }),
+    watch: leaf(
+      'flag',
+      'Reload by itself when this file changes and lies still for a second, or one that it takes secrets or pages from.',
+      { default: false },
+    ),
     trustedProxies: list(
       'Whose `X-Forwarded-*`, `Forwarded`, `X-Request-Id`, `traceparent` and PROXY headers are believed.',
       leaf('network', '', {}),
