@@ -2,40 +2,46 @@
 // The `limpet` command: takes the first word for a command, and leaves the rest to that command's own file.
 import { readFileSync } from 'node:fs';
 import type { Command, CommandIo } from './cli/command-io.ts';
+import { COMMANDS } from './cli/commands.ts';
+import { openScreen } from './cli/screen.ts';
 import { wrongOptions } from './cli/wrong-options.ts';
 import { nearest } from './config/nearest.ts';
 
 /** Longer than any token or cookie. */
 const STDIN_CHARS_MAX = 64 * 1024;
 
-interface Entry {
-  readonly does: string;
-  readonly load: () => Promise<Command>;
+/** Where each command is; and each further word that has a help of its own. */
+const LOAD: Readonly<Record<keyof typeof COMMANDS, () => Promise<Command>>> = {
+  run: () => import('./cli/run.ts'),
+  check: () => import('./cli/check.ts'),
+  explain: () => import('./cli/explain.ts'),
+  status: () => import('./cli/status.ts'),
+  upstreams: () => import('./cli/upstreams.ts'),
+  sessions: () => import('./cli/sessions.ts'),
+  top: () => import('./cli/top.ts'),
+  healthcheck: () => import('./cli/healthcheck.ts'),
+  reload: () => import('./cli/reload.ts'),
+  schema: () => import('./cli/schema.ts'),
+  demo: () => import('./cli/demo.ts'),
+  drill: () => import('./cli/drill.ts'),
+  completion: () => import('./cli/completion.ts'),
+};
+const WORD_HELP: Readonly<Record<string, () => Promise<{ readonly HELP: string }>>> = {
+  'sessions revoke': () => import('./cli/sessions-revoke.ts'),
+  'sessions list': () => import('./cli/sessions-list.ts'),
+  'sessions lift': () => import('./cli/sessions-lift.ts'),
+};
+
+/** The help of a command, or of one with a further word. */
+async function helpOf(command: string): Promise<string> {
+  const name = command.split(' ')[0]!;
+  const load = WORD_HELP[command] ?? (isCommand(name) ? LOAD[name] : null);
+  return load === null ? '' : (await load()).HELP;
 }
 
-const COMMANDS: Readonly<Record<string, Entry>> = {
-  run: { does: 'runs the proxy', load: () => import('./cli/run.ts') },
-  check: {
-    does: 'checks the config and says all that is wrong with it',
-    load: () => import('./cli/check.ts'),
-  },
-  explain: { does: 'says what would become of a request', load: () => import('./cli/explain.ts') },
-  healthcheck: {
-    does: 'asks the running proxy whether it lives, as a container does',
-    load: () => import('./cli/healthcheck.ts'),
-  },
-  reload: {
-    does: 'has the running proxy read its config anew',
-    load: () => import('./cli/reload.ts'),
-  },
-  schema: { does: "prints the config's JSON Schema", load: () => import('./cli/schema.ts') },
-  sessions: {
-    does: 'tells of sessions at the edge, ends them, and says which app loses them',
-    load: () => import('./cli/sessions.ts'),
-  },
-  demo: { does: 'shows three sample apps behind a proxy', load: () => import('./cli/demo.ts') },
-  drill: { does: 'harms an instance under load and says who noticed', load: () => import('./cli/drill.ts') },
-};
+function isCommand(word: string): word is keyof typeof COMMANDS {
+  return Object.hasOwn(COMMANDS, word);
+}
 
 const rows = Object.entries(COMMANDS).map(([name, { does }]) => `  ${name.padEnd(13)}${does}`);
 const HELP = `limpet COMMAND [options]
@@ -59,14 +65,13 @@ async function main(argv: readonly string[], io: CommandIo): Promise<number> {
     io.stdout(`${manifest.version}\n`);
     return 0;
   }
-  const entry = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
-  if (entry === undefined) {
+  if (!isCommand(word)) {
     const likely = nearest(word, Object.keys(COMMANDS));
     const hint = likely === null ? '`limpet --help` lists the commands' : `\`limpet ${likely}\``;
     io.stderr(`limpet: there is no command ${JSON.stringify(word)}\n  would be right: ${hint}\n`);
     return 1;
   }
-  const command = await entry.load();
+  const command = await LOAD[word]();
   try {
     return await command.run(rest, io);
   } catch (error) {
@@ -100,4 +105,6 @@ process.exitCode = await main(process.argv.slice(2), {
   cwd: process.cwd(),
   color: process.stderr.isTTY === true && !process.env.NO_COLOR,
   terminal: process.stderr.isTTY === true,
+  screen: openScreen,
+  helpOf,
 });

@@ -57,9 +57,9 @@ t.test('the README has the two commands, and no other that package.json does not
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   for (const [, script = ''] of readme.matchAll(/npm run ([a-z:]+)/g))
     t.ok(scripts[script], `npm run ${script}`);
-  const main = read('src/main.ts');
+  const commands = read('src/cli/commands.ts');
   for (const [, command = ''] of readme.matchAll(/(?:npx limpet|`limpet) ([a-z]+)/g))
-    t.match(main, `  ${command}: {`);
+    t.match(commands, `  ${command}: {`);
 });
 
 t.test('the map names every room', async (t) => {

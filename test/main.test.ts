@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { COMMANDS } from '../src/cli/commands.ts';
 import { pinnedNode } from './kit/limpet.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -25,8 +26,7 @@ function limpet(...argv: string[]): Promise<Ended> {
 t.test('help lists every command', async (t) => {
   const { code, stdout } = await limpet('--help');
   t.equal(code, 0);
-  for (const name of ['run', 'check', 'explain', 'healthcheck', 'schema', 'sessions', 'demo', 'drill'])
-    t.match(stdout, new RegExp(`^  ${name} `, 'm'));
+  for (const name of Object.keys(COMMANDS)) t.match(stdout, new RegExp(`^  ${name} `, 'm'));
   const none = await limpet();
   t.match(none, { code: 1, stdout: '', stderr: stdout });
 });

@@ -16,6 +16,13 @@ export class AskError extends Error {
   }
 }
 
+/** All in PEM. */
+export interface ClientTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 export interface AskOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -25,17 +32,19 @@ export interface AskOptions {
   readonly patienceMs?: number;
   /** A unix socket to ask through; of the URL only the path counts then. */
   readonly socketPath?: string | undefined;
+  /** Goes with `https:`. */
+  readonly tls?: ClientTls;
 }
 
 /** The answer's status and text. Follows no redirect. Throws AskError when there is no answer, or it is too long. */
 export function ask(url: URL, options: AskOptions = {}): Promise<{ status: number; text: string }> {
   const { method = 'GET', headers = {}, body, bytesMax = BYTES_MAX, patienceMs = PATIENCE_MS } = options;
-  const { socketPath } = options;
+  const { socketPath, tls = {} } = options;
   const where = socketPath === undefined ? url.origin : `unix:${socketPath}`;
   const at = socketPath === undefined ? {} : { socketPath };
   const make = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
-    const outgoing = make(url, { ...at, method, headers, agent: false }, (response) => {
+    const outgoing = make(url, { ...tls, ...at, method, headers, agent: false }, (response) => {
       const pieces: Buffer[] = [];
       let bytes = 0;
       response.on('data', (piece: Buffer) => {

@@ -1,5 +1,5 @@
 // A running Limpet's admin API, for commands and drills: whatever is refused is told in the words of the API.
-import { AskError, ask, jsonOf } from './ask.ts';
+import { AskError, ask, type ClientTls, jsonOf } from './ask.ts';
 
 /** What a drill reads of an upstream; the rest of `GET /api/v1/upstreams` is left alone. */
 export interface SeenUpstream {
@@ -29,14 +29,23 @@ export class RefusedReload extends AskError {
   }
 }
 
+export interface AdminClientOptions {
+  /** How long an answer may take; default 5 s. */
+  readonly patienceMs?: number;
+  /** Certificates of authorities that are trusted beside Node's, and one of our own that is shown to the API, in PEM. */
+  readonly tls?: ClientTls;
+}
+
 /** Asks the admin API at `url`; every refusal is an AskError that says what it says. */
 export class AdminClient {
   readonly #url: URL;
   readonly #socketPath: string | undefined;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #options: AdminClientOptions;
 
   /** `url`: `http:`, `https:` or `unix:/path`. `token`: of LIMPET_ADMIN_TOKEN, or undefined. */
-  constructor(url: URL, token: string | undefined) {
+  constructor(url: URL, token: string | undefined, options: AdminClientOptions = {}) {
+    this.#options = options;
     const isSocket = url.protocol === 'unix:';
     this.#url = isSocket ? new URL('http://localhost/') : url;
     this.#socketPath = isSocket ? decodeURIComponent(url.pathname) : undefined;
@@ -45,7 +54,7 @@ export class AdminClient {
 
   async upstreams(): Promise<SeenUpstream[]> {
     const list = await this.read('/api/v1/upstreams');
-    if (!Array.isArray(list)) throw this.#stranger();
+    if (!Array.isArray(list)) throw this.stranger();
     return list.map((item: Record<string, unknown>) => ({
       pool: String(item.pool),
       name: String(item.name),
@@ -66,13 +75,13 @@ export class AdminClient {
     const told = jsonOf(answer.text);
     if (answer.status >= 200 && answer.status < 300) return told;
     if (answer.status === 422) throw new RefusedReload(said(answer.text), told);
-    throw wrongAnswer('POST', path, answer);
+    throw this.#wrong('POST', path, answer);
   }
 
   /** What `GET` of this path tells. */
   async read(path: string): Promise<unknown> {
     const found = jsonOf(await this.#ask('GET', path));
-    if (found === null) throw this.#stranger();
+    if (found === null) throw this.stranger();
     return found;
   }
 
@@ -81,20 +90,26 @@ export class AdminClient {
     return jsonOf(await this.#ask(method, path, body === undefined ? undefined : JSON.stringify(body)));
   }
 
-  #stranger(): AskError {
-    return new AskError(`${this.#url.origin} is not the admin API of a Limpet`);
+  /** What to throw where something else answers there. */
+  stranger(): AskError {
+    const where = this.#socketPath === undefined ? this.#url.origin : `unix:${this.#socketPath}`;
+    return new AskError(
+      `${where} is not the admin API of a Limpet`,
+      'the address of its `admin.bind` in --admin',
+    );
   }
 
   async #ask(method: string, path: string, body?: string): Promise<string> {
     const answer = await this.#send(method, path, body);
     const { status, text } = answer;
     if (status >= 200 && status < 300) return text;
-    throw wrongAnswer(method, path, answer);
+    throw this.#wrong(method, path, answer);
   }
 
   async #send(method: string, path: string, body?: string, patienceMs?: number): Promise<Answer> {
     const url = new URL(path, this.#url);
     const answer = await ask(url, {
+      ...this.#options,
       ...(patienceMs === undefined ? {} : { patienceMs }),
       method,
       headers: { ...this.#headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
@@ -102,27 +117,39 @@ export class AdminClient {
       socketPath: this.#socketPath,
     }).catch((error: unknown) => {
       if (!(error instanceof AskError)) throw error;
-      throw new AskError(error.message, 'a Limpet that runs, and the address of its `admin.bind` in --admin');
+      throw new AskError(error.message, awayHint(error.message));
     });
     return answer;
   }
-}
 
-function wrongAnswer(method: string, path: string, { status, text }: Answer): AskError {
-  if (status === 401 || status === 403) {
-    return new AskError(
-      `the admin API refuses ${method} ${path}: ${said(text)}`,
-      'its token in LIMPET_ADMIN_TOKEN',
-    );
+  #wrong(method: string, path: string, { status, text }: Answer): AskError {
+    const code = codeOf(text);
+    // A Limpet names every refusal.
+    if (code === '') return this.stranger();
+    if (status === 401 || status === 403) {
+      const hint = code === 'host.foreign' ? 'its IP address or localhost in --admin' : TOKEN_HINT;
+      return new AskError(`the admin API refuses ${method} ${path}: ${said(text)}`, hint);
+    }
+    return new AskError(`the admin API answers ${method} ${path} with ${status}: ${said(text)} (${code})`);
   }
-  return new AskError(`the admin API answers ${method} ${path} with ${status}: ${said(text)}${codeOf(text)}`);
 }
 
-/** The code of an error of the admin API, for whoever looks it up. */
+const TOKEN_HINT = 'its token in LIMPET_ADMIN_TOKEN';
+
+/** What would be right where no answer came. */
+function awayHint(message: string): string {
+  if (/CERT|SIGNED|ISSUER|SIGNATURE/.test(message))
+    return "the authority of the API's certificate, in PEM, in the file that LIMPET_ADMIN_CA names";
+  if (/EPROTO|WRONG_VERSION|HPE_INVALID|ECONNRESET/.test(message))
+    return 'https:// in --admin where `admin.tls` is set, else http://; and LIMPET_ADMIN_CERT where it asks for one';
+  return 'a Limpet that runs, and the address of its `admin.bind` in --admin';
+}
+
+/** The code of an error of the admin API, for whoever looks it up; empty for what is no error of one. */
 function codeOf(text: string): string {
   const body = jsonOf(text) as { error?: { code?: unknown } } | null;
   const code = typeof body === 'object' ? body?.error?.code : undefined;
-  return typeof code === 'string' ? ` (${code})` : '';
+  return typeof code === 'string' ? code : '';
 }
 
 /** The message of an error of the admin API, or the beginning of whatever came. */

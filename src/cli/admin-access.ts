@@ -1,6 +1,9 @@
 // How commands reach a running Limpet: the address of its admin API, the token, and what is said when that fails.
-import { AskError } from '../admin/ask.ts';
-import { AdminClient } from '../admin/client.ts';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import { AskError, type ClientTls } from '../admin/ask.ts';
+import { AdminClient, type AdminClientOptions } from '../admin/client.ts';
 import type { CommandIo } from './command-io.ts';
 import { wrongOptions } from './wrong-options.ts';
 
@@ -15,7 +18,8 @@ export const ADMIN_OPTIONS = {
 export const ADMIN_HELP = `      --admin URL    where its admin API is; default http://127.0.0.1:9090. Also unix:/path
       --json         what the API tells, as JSON on stdout
 
-The admin API's token, where it asks for one, is taken from LIMPET_ADMIN_TOKEN.
+The admin API's token, where it asks for one, is taken from LIMPET_ADMIN_TOKEN; files in PEM for its TLS from
+LIMPET_ADMIN_CA (who signed its certificate), LIMPET_ADMIN_CERT and LIMPET_ADMIN_KEY (ours, where it asks for one).
 `;
 
 const DEFAULT = 'http://127.0.0.1:9090';
@@ -26,7 +30,11 @@ export class UsageError extends AskError {
 }
 
 /** The API of the Limpet that the options name. Throws a UsageError for what is no address. */
-export function adminOf(written: string | undefined, io: CommandIo): AdminClient {
+export function adminOf(
+  written: string | undefined,
+  io: CommandIo,
+  options: AdminClientOptions = {},
+): AdminClient {
   const text = written ?? DEFAULT;
   // URL.parse is younger than the oldest Node that is served.
   const url = URL.canParse(text) ? new URL(text) : null;
@@ -36,7 +44,30 @@ export function adminOf(written: string | undefined, io: CommandIo): AdminClient
       `--admin ${JSON.stringify(text)} is no address of an admin API`,
       `--admin ${DEFAULT}`,
     );
-  return new AdminClient(url, io.env.LIMPET_ADMIN_TOKEN);
+  return new AdminClient(url, io.env.LIMPET_ADMIN_TOKEN, { tls: tlsOf(io), ...options });
+}
+
+/** What the files say that the environment names. */
+function tlsOf({ env, cwd }: CommandIo): ClientTls {
+  const read = (name: string): string | null => {
+    const file = env[name];
+    if (file === undefined || file === '') return null;
+    try {
+      return readFileSync(resolve(cwd, file), 'utf8');
+    } catch (error) {
+      const { code = 'ERROR' } = error as NodeJS.ErrnoException; // fs throws nothing else
+      throw new UsageError(
+        `${name} names ${JSON.stringify(file)}, which cannot be read: ${code}`,
+        'a file in PEM',
+      );
+    }
+  };
+  const [ca, cert, key] = [read('LIMPET_ADMIN_CA'), read('LIMPET_ADMIN_CERT'), read('LIMPET_ADMIN_KEY')];
+  return {
+    ...(ca === null ? {} : { ca: [...rootCertificates, ca].join('\n') }),
+    ...(cert === null ? {} : { cert }),
+    ...(key === null ? {} : { key }),
+  };
 }
 
 /** Runs the rest of a command, which may be of two words; what the reader can mend is told, and comes to exit code 1. */

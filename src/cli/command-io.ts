@@ -1,5 +1,7 @@
 // What a command may touch: it gets its streams, environment and folder as arguments, so that tests run it in place.
 
+import type { Screen } from './screen.ts';
+
 export interface CommandIo {
   readonly stdout: (text: string) => void;
   readonly stderr: (text: string) => void;
@@ -11,9 +13,14 @@ export interface CommandIo {
   readonly color?: boolean;
   /** True when stderr is a terminal, where a line may be written over. */
   readonly terminal?: boolean;
+  /** Takes the terminal at stdout; null where there is none. */
+  readonly screen?: () => Screen | null;
+  /** The help of any command (`sessions`), or of one with a further word (`sessions revoke`). */
+  readonly helpOf?: (command: string) => Promise<string>;
 }
 
-/** What every file of a command exports: its exit code, once it is done. */
+/** What every file of a command exports: what `--help` prints, and its exit code, once it is done. */
 export interface Command {
+  readonly HELP: string;
   run(argv: string[], io: CommandIo): Promise<number>;
 }

@@ -13,10 +13,11 @@ import { readScenario, type TypedOptions } from '../drill/scenario.ts';
 import { optionOf } from '../drill/scenario-draft.ts';
 import { KEY_GROUPS, scenarioKeys } from '../drill/scenario-keys.ts';
 import type { CommandIo } from './command-io.ts';
+import { ProgressLine } from './progress-line.ts';
 
 /** Columns of the help. */
 const WIDTH = 110;
-const INDENT = 22;
+const INDENT = 28;
 
 export const HELP = `limpet drill [options] URL
 
@@ -29,8 +30,8 @@ held up. For \`limpet demo\`, the URL alone does: an app is killed, and revived.
   limpet drill --kill port:3001 --undo 'node app.js 3001 &' --instance header:x-instance http://127.0.0.1:8080
   limpet drill -c scenario.yaml --json
 
-  -c, --config FILE   a scenario in YAML, with the same keys in camelCase and \`target\` for the URL
-      --json          the result as JSON on stdout
+  -c, --config FILE         a scenario in YAML, with the same keys in camelCase and \`target\` for the URL
+      --json                the result as JSON on stdout
 ${Object.entries(KEY_GROUPS)
   .map(([title, keys]) => `\n${title}:\n${Object.entries(keys).map(keyHelp).join('')}`)
   .join('')}
@@ -45,7 +46,7 @@ function keyHelp([name, key]: [string, (typeof scenarioKeys)[keyof typeof scenar
   const bounds = /\d/.test(takes) && kind !== 'list' ? ` Takes ${takes}.` : '';
   const many = kind === 'list' ? ' May be given again.' : '';
   const standard = schema.default === undefined ? '' : ` Default: ${written(schema.default)}.`;
-  const flag = `      ${optionOf(name)}`;
+  const flag = `      ${optionOf(name)}${kind === 'flag' ? '' : ' VALUE'}`;
   const lines = wrap(`${meaning}${bounds}${many}${standard}`, WIDTH - INDENT);
   const first = flag.length < INDENT - 1 ? flag.padEnd(INDENT) + lines.shift() : flag;
   return [first, ...lines.map((line) => ' '.repeat(INDENT) + line)].map((line) => `${line}\n`).join('');
@@ -98,7 +99,7 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
     return 1;
   }
   const signals = listenForSignals();
-  const line = new ProgressLine(io);
+  const line = new ProgressLine(io, 'limpet drill');
   try {
     const world: DrillWorld = {
       clock: systemClock,
@@ -156,30 +157,4 @@ function listenForSignals(): { readonly stop: AbortSignal; forget(): void } {
       for (const name of names) process.off(name, handle);
     },
   };
-}
-
-/** A line on a terminal that is written over, and sentences above it; elsewhere the sentences alone. */
-class ProgressLine {
-  readonly #io: CommandIo;
-  #shown = false;
-
-  constructor(io: CommandIo) {
-    this.#io = io;
-  }
-
-  show(text: string): void {
-    if (!this.#io.terminal) return;
-    this.#io.stderr(`\r\u001b[2K${text}`);
-    this.#shown = true;
-  }
-
-  say(sentence: string): void {
-    this.clear();
-    this.#io.stderr(`limpet drill: ${sentence}\n`);
-  }
-
-  clear(): void {
-    if (this.#shown) this.#io.stderr('\r\u001b[2K');
-    this.#shown = false;
-  }
 }

@@ -20,7 +20,7 @@ Ends sessions and tokens at once, in every worker, and in every replica where re
                      no list of processes keeps it
       --before TIME  what was issued before: \`now\`, \`-2h\`, \`2026-01-31T12:00:00Z\`. With --user: of that user
       --reason TEXT  why, for the log and the list
-      --ttl DURATION how long it holds; default: as the config says
+      --ttl DURATION  how long it holds; default: as the config says
 ${ADMIN_HELP}
 Exit code: 0 revoked, 1 not.
 `;

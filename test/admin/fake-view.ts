@@ -24,6 +24,7 @@ export class FakeView implements AdminView {
   metricsText = 'limpet_config_generation 1\n';
   readonly events = new EventHub(() => 0);
   readonly changes: (UpstreamChange & { readonly upstream: string })[] = [];
+  #wakes: (() => void)[] = [];
   #upstreams: UpstreamView[] = ['blue', 'green', '127.0.0.1:3001', '/run/app.sock'].map((name) => ({
     pool: 'shop',
     name,
@@ -48,7 +49,23 @@ export class FakeView implements AdminView {
   }
 
   upstreams(): readonly UpstreamView[] {
+    for (const wake of this.#wakes.splice(0)) wake();
     return this.#upstreams;
+  }
+
+  /** Resolves when the upstreams were asked for so many times more. */
+  async asked(times: number): Promise<void> {
+    for (let i = 0; i < times; i++) await new Promise<void>((resolve) => this.#wakes.push(resolve));
+  }
+
+  /** Changes what is told of one. */
+  set(name: string, told: Partial<UpstreamView>): void {
+    this.#upstreams = this.#upstreams.map((one) => (one.name === name ? { ...one, ...told } : one));
+  }
+
+  /** One more, like the first. */
+  add(told: Partial<UpstreamView>): void {
+    this.#upstreams = [...this.#upstreams, { ...this.#upstreams[0]!, ...told }];
   }
 
   patchUpstream(pool: string, name: string, change: UpstreamChange): UpstreamView | null {
