@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
 const LAYERS =
-  'base observe wire socket upstream balance health affinity session pool certificates config plan proxy admin process demo drill cli'.split(
+  'base observe wire socket upstream balance health affinity session limit pool certificates config plan proxy admin process demo drill cli'.split(
     ' ',
   );
 /** Layers that do not know each other, though one stands before the other. */
-const STRANGERS = ['balance', 'health', 'affinity', 'session'];
+const STRANGERS = ['balance', 'health', 'affinity', 'session', 'limit'];
 const src = fileURLToPath(new URL('../src/', import.meta.url));
 
 const files = globSync('*/**/*.ts', { cwd: src });
@@ -33,7 +33,7 @@ t.test('no import points up', async (t) => {
   t.same(up, []);
 });
 
-t.test('balance, health, affinity and session do not know each other', async (t) => {
+t.test('balance, health, affinity, session and limit do not know each other', async (t) => {
   const known = imports.filter(
     ({ file, to }) => folder(file) !== folder(to) && [file, to].every((f) => STRANGERS.includes(folder(f))),
   );

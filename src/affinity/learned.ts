@@ -1,6 +1,6 @@
 // Homes remembered by the app's own session cookie, in one table that all workers share.
 import { randomFillSync } from 'node:crypto';
-import { HalfSipHash } from './half-sip-hash.ts';
+import { HalfSipHash } from '../base/half-sip-hash.ts';
 import type { AffinityOptions } from './options.ts';
 
 /** A row is four cells: hash low, hash high, home, second when last seen. */

@@ -4,11 +4,13 @@ import type { BalanceOptions } from '../balance/options.ts';
 import type { ListenerTlsOptions } from '../certificates/options.ts';
 import type { HealthOptions } from '../health/options.ts';
 import type { TracingOptions } from '../observe/tracing-options.ts';
+import type { AccessOptions, RateLimitOptions } from '../limit/options.ts';
 import type { ContinuityOptions, PoolOptions, RetryOptions } from '../pool/options.ts';
 import type { SessionOptions } from '../session/options.ts';
 import type { SigningOptions } from '../session/phantom/token-options.ts';
 import type { RevocationOptions } from '../session/revocation/options.ts';
 import type { ProxyProtocol } from '../wire/proxy-header.ts';
+import type { StoreTls } from '../session/stores/driver.ts';
 
 /** Times in milliseconds; 0 means off where the contract allows off. */
 export interface TimeoutOptions {
@@ -19,6 +21,8 @@ export interface TimeoutOptions {
   readonly idleMs: number;
   readonly streamMs: number;
   readonly tunnelMs: number;
+  /** How long a tunnel may last at all; 0: no bound. */
+  readonly tunnelTotalMs: number;
   readonly totalMs: number;
   readonly expectMs: number;
 }
@@ -31,10 +35,33 @@ export interface LimitOptions {
   readonly bodyBytes: number;
   /** Bytes a second that a request body must keep up over 10 s. */
   readonly minRateBytes: number;
+  /** Bytes a second that a client must take of its answer, once some wait for it; 0: no bound. */
+  readonly minReadRateBytes: number;
+  /** Chunks of a request body beyond one for each 16 bytes; Infinity: no bound. */
+  readonly tinyChunks: number;
   readonly responseHeadBytes: number;
   readonly bufferBytes: number;
   /** Client connections a process holds; 0: from the descriptor limit. */
   readonly connections: number;
+  /** Of one client address at a time, all workers together; 0: no bound. */
+  readonly connectionsPerAddress: number;
+  /** Requests that a client connection serves; 0: no bound. */
+  readonly requestsPerConnection: number;
+  /** Bits of an IPv6 address that tell clients apart. */
+  readonly ipv6Prefix: number;
+  /** Clients whose use of rate limits is remembered. */
+  readonly rateLimitKeys: number;
+}
+
+/** A Redis on which rate limits are shared with other processes. */
+export interface SharedLimitsConfig {
+  /** With credentials. Never printed. */
+  readonly url: string;
+  readonly tls: StoreTls | null;
+  /** What its keys begin with. */
+  readonly prefix: string;
+  /** How long a request waits for its answer, ms. */
+  readonly deadlineMs: number;
 }
 
 /** The switches of the HTTP rules. */
@@ -133,6 +160,10 @@ export interface RouteConfig {
   readonly cors: CorsOptions | null;
   /** False: this route neither reads nor sets affinity. */
   readonly affinity: boolean;
+  /** All of them must let a request in; empty: none. */
+  readonly rateLimits: readonly RateLimitOptions[];
+  /** Who may ask; null: everybody. */
+  readonly access: AccessOptions | null;
   readonly timeouts: TimeoutOptions;
   readonly limits: LimitOptions;
   readonly retries: RetryOptions;
@@ -235,6 +266,10 @@ export interface Config {
   /** What signs the tokens of sessions; null: no session has any. */
   readonly signing: SigningOptions | null;
   readonly limits: LimitOptions;
+  /** Who may connect at all; null: everybody. */
+  readonly access: AccessOptions | null;
+  /** Where rate limits are shared, by `RateLimitOptions.shared`. */
+  readonly sharedLimits: readonly SharedLimitsConfig[];
   /** Timeouts of the client side before a route is known (head, idle). */
   readonly timeouts: TimeoutOptions;
   readonly http: HttpSwitches;

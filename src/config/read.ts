@@ -11,7 +11,7 @@ import type { KeySchema, Leaf } from './schema/meta.ts';
 import { isSensitiveKey } from './sensitive.ts';
 import { exampleOf, fits, rightFor, takenBy } from './shape.ts';
 import { coreValue, isPlain, type Source } from './source.ts';
-import { type FileReader, readPage, readPem, readSecret } from './special.ts';
+import { type FileReader, readAddressFile, readPage, readPem, readSecret } from './special.ts';
 import { isWrong, quote, type Reading, unquoted } from './units.ts';
 
 /** What is read in place of something wrong: the default if there is one, so that the rest can still be checked. */
@@ -80,6 +80,8 @@ export class DocumentReader {
       }
       case 'pem':
         return this.#special(schema, node, path, readPem(real, this.#files));
+      case 'addressFile':
+        return this.#special(schema, node, path, readAddressFile(real, this.#files));
       case 'page':
         return this.#special(schema, node, path, readPage(real, this.#source, this.#files));
       default:

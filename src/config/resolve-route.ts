@@ -6,6 +6,7 @@ import { nearest } from './nearest.ts';
 import { resolveCors } from './resolve-cors.ts';
 import { checkNames, resolveEdits } from './resolve-fields.ts';
 import { checkErrorStatuses } from './resolve-health.ts';
+import { type RateLimits, resolveAccess } from './resolve-limit.ts';
 import {
   NO_RETRIES,
   overLimits,
@@ -26,11 +27,12 @@ export function resolveRoutes(
   draft: Draft,
   pools: readonly PoolConfig[],
   sessions: readonly string[],
+  limits: RateLimits,
 ): RouteConfig[] {
   const { read, places } = draft;
   if (places.has('routes')) {
     const routes = items(read.routes, 'routes').map(([route, path], at) =>
-      resolveSides(draft, route, path, at, pools, sessions),
+      resolveSides(draft, route, path, at, pools, sessions, limits),
     );
     checkDuplicates(
       draft,
@@ -69,6 +71,8 @@ export function resolveRoutes(
       sessions: sessions.includes('default') ? ['default'] : [],
       cors: null,
       affinity: true,
+      rateLimits: [],
+      access: null,
       timeouts: pool.timeouts,
       limits: resolveLimits(read.limits),
       retries: pool.retries,
@@ -91,12 +95,13 @@ function resolveSides(
   at: number,
   pools: readonly PoolConfig[],
   sessions: readonly string[],
+  limits: RateLimits,
 ): RouteConfig[] {
   const action = resolveAction(draft, read, path);
-  if (read.pools === undefined) return [resolveRoute(draft, read, path, pools, sessions, action)];
+  if (read.pools === undefined) return [resolveRoute(draft, read, path, pools, sessions, action, limits)];
   checkSplit(draft, read, path, pools);
   return read.pools.map(({ pool, weight }, i) => ({
-    ...resolveRoute(draft, read, path, pools, sessions, { kind: 'pool', pool }),
+    ...resolveRoute(draft, read, path, pools, sessions, { kind: 'pool', pool }, limits),
     split: { group: at, first: i === 0, weight },
   }));
 }
@@ -133,6 +138,7 @@ function resolveRoute(
   pools: readonly PoolConfig[],
   sessions: readonly string[],
   action: RouteAction,
+  limits: RateLimits,
 ): RouteConfig {
   const top = draft.read;
   const methods = read.methods === undefined ? null : whole(read.methods);
@@ -143,8 +149,10 @@ function resolveRoute(
   if (read.retries !== undefined && read.retries !== false) {
     checkErrorStatuses(draft, read.retries.statuses ?? [], `${path}.retries.statuses`);
   }
+  const name = nameOf(read.host, place, methods);
+  const checks = action.kind === 'pool' ? routeSessions(draft, read, path, sessions) : [];
   return {
-    name: nameOf(read.host, place, methods),
+    name,
     host: read.host ?? null,
     path: place.path,
     exact: place.exact,
@@ -154,9 +162,11 @@ function resolveRoute(
     requestFields: resolveEdits(draft, read.headers.request, `${path}.headers.request`, true),
     responseFields: resolveEdits(draft, read.headers.response, `${path}.headers.response`, false),
     rewrite: resolveRewrite(draft, read, place, path),
-    sessions: action.kind === 'pool' ? routeSessions(draft, read, path, sessions) : [],
+    sessions: checks,
     cors: resolveCors(draft, read, path),
     affinity: read.affinity,
+    rateLimits: limits.ofRoute(read.rateLimit, name, path, checks.length > 0, action.kind === 'pool'),
+    access: resolveAccess(draft, read, path, limits.file),
     timeouts: overTimeouts(pool?.timeouts ?? resolveTimeouts(draft, top.timeouts ?? {}), read.timeouts ?? {}),
     limits: overLimits(resolveLimits(top.limits), read.limits),
     retries: overRetries(pool?.retries ?? NO_RETRIES, read.retries),

@@ -22,6 +22,7 @@ export function overTimeouts(base: TimeoutOptions, read: Some<ReadTimeouts>): Ti
     idleMs: read.idle ?? base.idleMs,
     streamMs: read.stream ?? base.streamMs,
     tunnelMs: read.tunnel ?? base.tunnelMs,
+    tunnelTotalMs: read.tunnelTotal ?? base.tunnelTotalMs,
     totalMs: read.total ?? base.totalMs,
     expectMs: read.expect ?? base.expectMs,
   };
@@ -38,6 +39,7 @@ export function resolveTimeouts(draft: Draft, read: Some<ReadTimeouts>): Timeout
     idleMs: d.idle,
     streamMs: d.stream,
     tunnelMs: d.tunnel,
+    tunnelTotalMs: d.tunnelTotal,
     totalMs: d.total,
     expectMs: d.expect,
   };
@@ -71,9 +73,15 @@ export function resolveLimits(read: ReadConfig['limits']): LimitOptions {
     fields: read.fields,
     bodyBytes: read.body,
     minRateBytes: read.minRate,
+    minReadRateBytes: read.minReadRate,
+    tinyChunks: read.tinyChunks === 0 ? Number.POSITIVE_INFINITY : read.tinyChunks,
     responseHeadBytes: read.responseHead,
     bufferBytes: read.buffer,
     connections: read.connections,
+    connectionsPerAddress: read.connectionsPerAddress,
+    requestsPerConnection: read.requestsPerConnection,
+    ipv6Prefix: read.ipv6Prefix,
+    rateLimitKeys: read.rateLimitKeys,
   };
 }
 
@@ -87,6 +95,8 @@ export function overLimits(
     ...base,
     bodyBytes: read.body ?? base.bodyBytes,
     minRateBytes: read.minRate ?? base.minRateBytes,
+    minReadRateBytes: read.minReadRate ?? base.minReadRateBytes,
+    tinyChunks: read.tinyChunks === 0 ? Number.POSITIVE_INFINITY : (read.tinyChunks ?? base.tinyChunks),
     responseHeadBytes: read.responseHead ?? base.responseHeadBytes,
     bufferBytes: read.buffer ?? base.bufferBytes,
   };

@@ -15,6 +15,7 @@ import { blame, blameKey, type Draft, items, warn } from './draft.ts';
 import { checkSessionHomes } from './resolve-affinity.ts';
 import { resolveContinuity } from './resolve-continuity.ts';
 import { resolvePools } from './resolve-pool.ts';
+import { RateLimits, resolveAccess } from './resolve-limit.ts';
 import { resolveRevocation } from './resolve-revocation.ts';
 import { resolveRoutes } from './resolve-route.ts';
 import { resolveSessions, sessionNames } from './resolve-session.ts';
@@ -33,7 +34,9 @@ export function resolveConfig(draft: Draft, file: string): Config {
   const { read } = draft;
   const pools = resolvePools(draft);
   const sessions = resolveSessions(draft, file, pools);
-  const routes = resolveRoutes(draft, pools, sessionNames(draft));
+  const rateLimits = new RateLimits(draft, file);
+  const routes = resolveRoutes(draft, pools, sessionNames(draft), rateLimits);
+  rateLimits.checkUnused();
   checkSessionHomes(draft, routes, pools);
   if (!['upstreams', 'pools', 'routes'].some((key) => draft.places.isMeant(key))) {
     draft.findings.error(
@@ -58,6 +61,8 @@ export function resolveConfig(draft: Draft, file: string): Config {
     revocation: resolveRevocation(draft),
     signing: resolveSigning(draft, sessions, routes),
     limits: resolveLimits(read.limits),
+    access: resolveAccess(draft, read, '', file),
+    sharedLimits: rateLimits.shared,
     timeouts: clientTimeouts(draft, pools),
     http: overSwitches(read, {}),
     errors: read.errors,

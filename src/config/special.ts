@@ -1,6 +1,7 @@
 // Values that may come from a file beside the config: secrets, certificates and pages.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
 import { isMap, isScalar, type Node, type Scalar } from 'yaml';
+import { readBlocks } from '../limit/address-set.ts';
 import type { ErrorPage } from './config.ts';
 import type { Source } from './source.ts';
 import { quote, type Reading } from './units.ts';
@@ -52,6 +53,20 @@ export function readPem(node: Node, files: FileReader): Reading<string> {
   return { wrong: `${quote(node.value)} holds no PEM`, right: 'a file with `-----BEGIN …-----`' };
 }
 
+/** Largest file of addresses: a million blocks. */
+export const ADDRESS_FILE_BYTES_MAX = 32 * 1024 * 1024;
+
+/** The path of a file of addresses and CIDR blocks, which is read once to know that it can be. */
+export function readAddressFile(node: Node, files: FileReader): Reading<string> {
+  if (!isScalar(node) || typeof node.value !== 'string')
+    return { wrong: 'this is not a path', right: 'blocked.txt' };
+  const reading = readFile(node.value, files, ADDRESS_FILE_BYTES_MAX);
+  if ('wrong' in reading) return reading;
+  const blocks = readBlocks(reading.value);
+  if ('wrong' in blocks) return { wrong: `${quote(node.value)}: ${blocks.wrong}`, right: '10.0.0.0/8' };
+  return { value: node.value };
+}
+
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
   htm: 'text/html; charset=utf-8',
@@ -91,11 +106,11 @@ function bodyOf(body: string, contentType: string): Reading<ErrorPage> {
   return { value: { contentType, body } };
 }
 
-function readFile(path: string, files: FileReader): Reading<string> {
+function readFile(path: string, files: FileReader, bytesMax = FILE_BYTES_MAX): Reading<string> {
   const right = 'the path of a file that Limpet may read, relative to the config';
   if (path === '' || path.includes('\0')) return { wrong: `${quote(path)} is not a path`, right };
   try {
-    return { value: files(path, FILE_BYTES_MAX) };
+    return { value: files(path, bytesMax) };
   } catch (error) {
     return { wrong: `${quote(path)} ${whyUnread(error)}`, right };
   }

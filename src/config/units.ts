@@ -66,6 +66,25 @@ export function parseRate(text: string, bounds: Bounds): Reading<number> {
   ]);
 }
 
+/** So many requests in so long. */
+export interface RequestPace {
+  readonly count: number;
+  readonly perMs: number;
+}
+
+const PACE: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** How many requests in how long: `100/s`, `600/m`, `10/h`, `1k/d`. */
+export function parsePace(text: string): Reading<RequestPace> {
+  const right = '100/s, 600/m or 10/h';
+  const match = /^(\S.*?)\s*\/\s*([a-z]+)$/.exec(text);
+  if (match === null) return { wrong: `${quote(text)} does not say how many requests in how long`, right };
+  const [, count, unit] = match;
+  if (!Object.hasOwn(PACE, unit!)) return { wrong: `${quote(unit!)} is not s, m, h or d`, right };
+  const reading = parseCount(count!, { min: 1, max: 1e6 });
+  return isWrong(reading) ? { ...reading, right } : { value: { count: reading.value, perMs: PACE[unit!]! } };
+}
+
 /** The share, 0 … 1, of `20%`. Bounds are shares too. */
 export function parsePercent(text: string, bounds: Bounds): Reading<number> {
   const match = /^(\d{1,9}(?:\.\d{1,6})?)\s*%$/.exec(text);

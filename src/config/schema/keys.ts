@@ -91,6 +91,11 @@ export function page<const O extends Options>(meaning: string, options: O): Key<
   return special('page', meaning, takes, options);
 }
 
+/** A file of addresses and CIDR blocks, named by its path. */
+export function addressFile<const O extends Options>(meaning: string, options: O): Key<Given<O, string>> {
+  return special('addressFile', meaning, 'the path of a file, relative to the config', options);
+}
+
 function special<K extends Special, const O extends Options>(
   kind: K,
   meaning: string,
@@ -101,6 +106,7 @@ function special<K extends Special, const O extends Options>(
     secret: ['file'],
     pem: [],
     page: ['html', 'text', 'json'],
+    addressFile: [],
   };
   const objects = forms[kind].map((name) => ({
     type: 'object',

@@ -25,6 +25,7 @@ export const LEAF_JSON: { readonly [K in Leaf]: Readonly<Record<string, unknown>
     pattern: '^(\\d+(\\.\\d+)?\\s*([KMGT]i?B|kB|B)\\s*/\\s*s|0|[a-z]+|.*\\$\\{.*)$',
     maximum: 0,
   },
+  pace: { type: 'string', pattern: '^(\\d+\\s*[kKM]?\\s*/\\s*[smhd]|.*\\$\\{.*)$' },
   percent: { type: ['string', 'number'], pattern: '^(\\d+(\\.\\d+)?\\s*%|0|.*\\$\\{.*)$', maximum: 0 },
   statuses: {
     type: ['string', 'integer'],
@@ -61,6 +62,7 @@ const TAKES: { readonly [K in Leaf]: string } = {
   duration: 'a duration',
   size: 'a size',
   rate: 'a rate',
+  pace: 'so many requests in so long: `100/s`, `600/m`, `10/h`',
   percent: 'a share',
   statuses: 'a status, a range `200-399` or a class `5xx`',
   bind: '`8080`, `host:port`, `[::1]:80` or `unix:/path`',

@@ -4,7 +4,7 @@ import type { HashOn } from '../../balance/options.ts';
 import type { StatusRange } from '../../health/options.ts';
 import type { HostPattern, RoutePath, UpstreamAddress } from '../addresses.ts';
 import type { Bind, ErrorPage } from '../config.ts';
-import type { Wrong } from '../units.ts';
+import type { RequestPace, Wrong } from '../units.ts';
 
 /** What a kind of scalar is read to. `leaves.ts` holds one reader for each. */
 export interface LeafValues {
@@ -15,6 +15,7 @@ export interface LeafValues {
   duration: number;
   size: number;
   rate: number;
+  pace: RequestPace;
   percent: number;
   statuses: StatusRange;
   bind: Bind;
@@ -45,6 +46,7 @@ export interface SpecialValues {
   secret: string;
   pem: string;
   page: ErrorPage;
+  addressFile: string;
 }
 
 export type Special = keyof SpecialValues;

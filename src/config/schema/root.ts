@@ -1,6 +1,7 @@
 // Schema of the whole config file: the one source of its types, its checks, its manual and its JSON Schema.
 import type { Static } from 'typebox';
 import { block, choice, either, leaf, list, map, meaning, offable, page, secret } from './keys.ts';
+import { addresses, rateLimit } from './limit.ts';
 import { pool, shortKeys } from './pool.ts';
 import { limits, route } from './route.ts';
 import { session } from './session.ts';
@@ -114,6 +115,13 @@ export const configSchema = block(
       { default: [], max: 1000 },
     ),
     limits,
+    rateLimits: map('Rate limits by name: routes that say the same name count together.', rateLimit, {
+      keys: 'name',
+      max: 1000,
+      default: {},
+    }),
+    allow: addresses('Addresses that may connect at all: all others are closed unheard. Default: everybody.'),
+    deny: addresses('Addresses that may not connect, even if `allow` has them: closed unheard.'),
     ...switches,
     errors: map(
       'Own pages for answers that Limpet makes itself, by status (`503`) or class (`5xx`); the status is nearer.',

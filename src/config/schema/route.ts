@@ -1,5 +1,6 @@
 // Schema of a route: which requests it is for, and what becomes of them.
 import { bare, block, either, leaf, list, map, meaning, offable } from './keys.ts';
+import { addresses, routeRateLimit } from './limit.ts';
 import { routeRetries, routeTimeouts, switches } from './timing.ts';
 
 const KIB = 1024;
@@ -23,6 +24,16 @@ const routeLimitKeys = {
     min: KIB,
     max: KIB ** 2,
   }),
+  minReadRate: leaf(
+    'rate',
+    'A client that takes its answer more slowly than this is cut off, once 64KiB or so wait for it. Off by default, since players and downloads pause for long; `timeouts.stream` bounds those.',
+    { default: 'off', min: 1, max: KIB ** 3, words: { off: 0 } },
+  ),
+  tinyChunks: leaf(
+    'count',
+    'Most chunks of a request body beyond one for each 16 bytes; then 400. Each chunk costs the app more than its bytes.',
+    { default: '16k', min: 1, max: 1_000_000_000, words: { off: 0 } },
+  ),
   buffer: leaf('size', 'Most that is held for a slow reader, each direction.', {
     default: '64KiB',
     min: 4 * KIB,
@@ -40,6 +51,26 @@ const headLimitKeys = {
     max: 10_000_000,
     words: { auto: 0 },
   }),
+  connectionsPerAddress: leaf(
+    'count',
+    'Most connections of one client address at a time, over all workers; then 429. Mind that many people may share an address.',
+    { default: 'off', min: 1, max: 1_000_000, words: { off: 0 } },
+  ),
+  requestsPerConnection: leaf(
+    'count',
+    'Requests after which a client connection is closed behind its answer.',
+    { default: 'off', min: 1, max: 1_000_000_000, words: { off: 0 } },
+  ),
+  ipv6Prefix: leaf(
+    'count',
+    'Bits of an IPv6 address that tell clients apart, for connections and rate limits; a customer chooses the rest himself.',
+    { default: 64, min: 16, max: 128 },
+  ),
+  rateLimitKeys: leaf(
+    'count',
+    'Clients whose use of all rate limits together is remembered, 32 to 64 bytes each; beyond that the one unseen for longest is forgotten. Read at start.',
+    { default: '100k', min: 1, max: 10_000_000 },
+  ),
 };
 
 export const limits = block(
@@ -171,6 +202,9 @@ export const route = block(
       ),
       { default: false },
     ),
+    rateLimit: routeRateLimit,
+    allow: addresses('Addresses that may ask here: of all others, 403. Default: everybody.'),
+    deny: addresses('Addresses that may not ask here, even if `allow` has them: 403.'),
     affinity: leaf('flag', '`false`: this route neither reads nor sets affinity.', { default: true }),
     timeouts: routeTimeouts,
     retries: routeRetries,

@@ -69,7 +69,8 @@ const dataPath = (meaning: string) =>
     {},
   );
 
-const storeTls = block(
+/** How a store is recognised. */
+export const storeTls = block(
   'TLS towards the store, and how it is recognised.',
   {
     verify: leaf('flag', 'Refuse a store whose certificate is not valid for its name.', { default: true }),

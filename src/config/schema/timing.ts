@@ -49,6 +49,11 @@ const forwardTimeouts = {
     max: 7 * DAY,
     words: OFF,
   }),
+  tunnelTotal: leaf(
+    'duration',
+    'How long a WebSocket or another tunnel may last at all; then it is closed, a WebSocket with code 1001.',
+    { default: 'off', min: 1, max: 365 * DAY, words: OFF },
+  ),
   total: leaf('duration', 'The whole exchange, from the head of the request to the end of the answer.', {
     default: 'off',
     min: 1,

@@ -1,6 +1,6 @@
 // HalfSipHash gives what its authors' reference gives.
 import t from 'tap';
-import { HalfSipHash } from '../../src/affinity/half-sip-hash.ts';
+import { HalfSipHash } from '../../src/base/half-sip-hash.ts';
 
 /** Results for messages 00, 00 01, 00 01 02, … of these lengths under the key 00 01 … 07 (authors' vectors, CC0). */
 const VECTORS: readonly (readonly [length: number, result: string])[] = [
