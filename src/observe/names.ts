@@ -147,6 +147,42 @@ export const METRICS = {
     source: 'counted',
     help: 'Requests that ended by a fault of the client or of Limpet, by its code; faults of instances are no refusals.',
   },
+  limpet_rate_limited_total: {
+    kind: 'counter',
+    labels: ['route', 'limit'],
+    source: 'counted',
+    help: 'Requests that a rate limit refused.',
+  },
+  limpet_rate_limit_dry_runs_total: {
+    kind: 'counter',
+    labels: ['route', 'limit'],
+    source: 'counted',
+    help: 'Requests that a rate limit would have refused if it were no dry run.',
+  },
+  limpet_rate_limit_forgotten_total: {
+    kind: 'counter',
+    labels: [],
+    source: 'counted',
+    help: 'Clients whose use of a rate limit was forgotten for want of room: see limits.rateLimitKeys.',
+  },
+  limpet_rate_limit_shared_total: {
+    kind: 'counter',
+    labels: ['result'],
+    source: 'counted',
+    help: 'Requests that a shared rate limit was asked about: answered by its Redis, late (it did not answer in time), or local (it was away or busy, so that only this process counted).',
+  },
+  limpet_rate_limit_shared_up: {
+    kind: 'gauge',
+    labels: [],
+    source: 'counted',
+    help: 'Workers that a Redis of shared rate limits answers.',
+  },
+  limpet_connections_shed_total: {
+    kind: 'counter',
+    labels: ['reason'],
+    source: 'counted',
+    help: 'Client connections that were not served, or no longer, for a bound: full (limits.connections), address (limits.connectionsPerAddress), denied (allow and deny), or room (the longest idle gave way to a new one).',
+  },
   limpet_connections: {
     kind: 'gauge',
     labels: ['listener'],

@@ -5,6 +5,7 @@ import type { LearnedMemory } from '../affinity/learned.ts';
 import { invariant } from '../base/invariant.ts';
 import type { Random } from '../base/random.ts';
 import type { Config, PoolConfig, UpstreamConfig } from '../config/config.ts';
+import type { AccessList } from '../limit/access-list.ts';
 import { Pool } from '../pool/pool.ts';
 import { PoolAffinity } from '../pool/pool-affinity.ts';
 import { SessionTrails } from '../pool/session-trails.ts';
@@ -12,6 +13,7 @@ import { SessionGuard } from '../session/guard.ts';
 import type { SessionVerifier } from '../session/verifier.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
+import { type GateTools, GateMaker, ownGateTools } from './route-gate.ts';
 import { compileRoute, type FixedAnswer, type RoutePlan } from './route-plan.ts';
 import { RouteTable } from './route-table.ts';
 import { assignSlots, firstRows, type Rows } from './slots.ts';
@@ -37,6 +39,8 @@ export interface CompileInput {
   readonly verifiers: ReadonlyMap<string, SessionVerifier>;
   /** The answer with the public keys of tokens; null: there are none. */
   readonly jwks: FixedAnswer | null;
+  /** What rate limits count in, and lists of addresses; left out: counts of its own, and empty lists. */
+  readonly gates?: GateTools;
 }
 
 /** An upstream in place of another in the same row: to take over its idle connections when it comes into force. */
@@ -56,6 +60,10 @@ export interface Compiled {
   /** Guards by the names of their blocks, as JSON. */
   readonly guards: ReadonlyMap<string, SessionGuard>;
   readonly successions: readonly Succession[];
+  /** Who may connect at all; null: everybody. */
+  readonly access: AccessList | null;
+  /** Every list of addresses, to be told when a file changes. */
+  readonly lists: readonly AccessList[];
 }
 
 /**
@@ -106,13 +114,15 @@ export function compile(input: CompileInput, before: Compiled | null = null): Co
     return guard;
   };
   const splits = new Map<number, Split<RoutePlan>>();
+  const gates = new GateMaker(input.gates ?? ownGateTools(), config.limits.ipv6Prefix);
+  const access = gates.accessOf(config.access);
   const plans = config.routes.map((route, at) => {
     const name = route.action.kind === 'pool' ? route.action.pool : null;
     const pool = name === null ? null : (byName.get(name) ?? null);
     const hostMode = name === null ? 'keep' : (configs.get(name)?.host ?? 'keep');
     const split = route.split === null ? null : (splits.get(route.split.group) ?? new Split<RoutePlan>());
     const guard = guardOf(route.sessions);
-    const plan = compileRoute(route, rows.routes[at]!, pool, hostMode, guard, input.jwks, split);
+    const plan = compileRoute(route, rows.routes[at]!, pool, hostMode, guard, input.jwks, split, gates.gateOf(route));
     if (split !== null) {
       splits.set(route.split!.group, split);
       split.add(plan, route.split!.weight);
@@ -128,6 +138,8 @@ export function compile(input: CompileInput, before: Compiled | null = null): Co
     trustedProxies: new TrustedProxies(config.trustedProxies),
     guards,
     successions,
+    access,
+    lists: gates.lists,
   };
 }
 

@@ -8,6 +8,7 @@ import type { SessionGuard } from '../session/guard.ts';
 import { CORS_FIELDS, CrossOrigin } from './cross-origin.ts';
 import { compileRequestEdits, compileResponseEdits, type FieldEdits } from './field-edits.ts';
 import { compileRewrite, type Rewrite } from './rewrite.ts';
+import type { RouteGate } from './route-gate.ts';
 import type { Routable } from './route-table.ts';
 import type { Split } from './split.ts';
 
@@ -39,6 +40,8 @@ export interface RoutePlan extends Routable {
   readonly session: SessionGuard | null;
   /** What pages of other origins are told; null: nothing, the upstream does that. */
   readonly cors: CrossOrigin | null;
+  /** Lists of addresses and rate limits; null: none. */
+  readonly gate: RouteGate | null;
   /** Whether this route reads and sets affinity at all. */
   readonly affinity: boolean;
   readonly timeouts: TimeoutOptions;
@@ -58,6 +61,7 @@ export function compileRoute(
   session: SessionGuard | null,
   jwks: FixedAnswer | null,
   split: Split<RoutePlan> | null,
+  gate: RouteGate | null = null,
 ): RoutePlan {
   const keepHost = hostMode === 'keep';
   const policy = {
@@ -86,6 +90,7 @@ export function compileRoute(
     hostLine: typeof hostMode === 'object' ? latin1Bytes(`Host: ${hostMode.value}\r\n`) : null,
     session,
     cors: config.cors === null ? null : new CrossOrigin(config.cors),
+    gate,
     affinity: config.affinity,
     timeouts: config.timeouts,
     limits: config.limits,

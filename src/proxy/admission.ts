@@ -9,11 +9,12 @@ import { REQUEST_REFUSAL } from '../wire/refusals.ts';
 import { FORM, FRAMING, type RequestHead } from '../wire/request-head.ts';
 import { METHOD } from '../wire/request-method.ts';
 import { isStrictTarget, readAsApp } from '../wire/target.ts';
+import { clientWordsOf } from './client-address.ts';
 import type { ClientConnection } from './client-connection.ts';
 import type { Admission, ConnectionHome } from './connection-home.ts';
 import type { Exchange } from './exchange.ts';
 import { PROXY_FAULT } from './faults.ts';
-import { forwardedAddress } from './homing.ts';
+import { forwardedAddress } from './client-address.ts';
 import type { Plane } from './plane.ts';
 import { requestIdOf } from './request-id.ts';
 import { maxForwardsOf } from './request-writer.ts';
@@ -75,6 +76,10 @@ export class AdmissionDesk {
     if (plan === null) {
       const fault = routes.methodMismatch === null ? PROXY_FAULT.noRoute : PROXY_FAULT.methodNotAllowed;
       return this.#here(connection, null, fault.status, startedMs, fault);
+    }
+    if (plan.gate !== null) {
+      const fault = plane.gates.judge(plan.gate, plan, head, connection.side, startedMs);
+      if (fault !== null) return this.#here(connection, plan, fault.status, startedMs, fault);
     }
     if (plan.http.strictTarget && !isStrictTarget(bytes, head.pathStart, head.targetEnd)) {
       return this.#refuse(connection, plan, REQUEST_REFUSAL.targetBytes, startedMs);
@@ -165,6 +170,13 @@ export class AdmissionDesk {
       rooted ? 1 : head.pathEnd,
     );
     if (plan === null || plan.cors === null) return null;
+    if (plan.gate !== null && plan.gate.access !== null) {
+      const { side } = connection;
+      const address = clientWordsOf(fields, side, generation.trustedProxies);
+      const denied = PROXY_FAULT.addressDenied;
+      if (!this.#plane.gates.mayCome(plan.gate, side, address))
+        return this.#here(connection, plan, denied.status, startedMs, denied);
+    }
     const lines = plan.cors.preflightLines(fields, method);
     const fault = lines === null ? PROXY_FAULT.corsRefused : null;
     return this.#here(connection, plan, fault?.status ?? 204, startedMs, fault, lines);
@@ -198,6 +210,7 @@ export class AdmissionDesk {
       minor: head.minor,
       pool: null,
       allow: fault === PROXY_FAULT.methodNotAllowed ? this.#allowed() : '',
+      retryAfterS: fault === PROXY_FAULT.rateLimited ? plane.gates.retryAfterS : 0,
     };
     const out = plane.out;
     if (fault !== null) {

@@ -1,5 +1,7 @@
 // What is known of a client connection for all its requests: its address, whether it is a trusted proxy, and the fields that say so.
 import { latin1Bytes } from '../base/byte-writer.ts';
+import type { AccessList } from '../limit/access-list.ts';
+import { type AddressWords, parseAddress } from '../limit/address-words.ts';
 import { plainAddress, type TrustedProxies } from '../plan/trusted-proxies.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
 import { Herald } from '../upstream/herald.ts';
@@ -49,6 +51,11 @@ export class ClientSide {
   readonly certificate: Uint8Array | null;
   /** Lines that every answer has; null: none. */
   readonly answerLines: Uint8Array | null;
+  /** What the list said that was asked last, of which version: a connection is judged once. */
+  judgedBy: AccessList | null = null;
+  judgedVersion = 0;
+  mayCome = true;
+  #words: AddressWords | null | undefined = undefined;
 
   /**
    * `remoteAddress`: empty for a unix socket, and without a peer. `source`: the client as a PROXY header named it, in place of the peer;
@@ -88,6 +95,12 @@ export class ClientSide {
   ownLines(lines: Uint8Array | null): Uint8Array | null {
     if (this.answerLines === null) return lines;
     return lines === null ? this.answerLines : Buffer.concat([lines, this.answerLines]);
+  }
+
+  /** The peer's address as numbers, for lists and limits; null: it has none. */
+  get words(): AddressWords | null {
+    if (this.#words === undefined) this.#words = parseAddress(this.address);
+    return this.#words;
   }
 }
 

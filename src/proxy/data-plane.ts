@@ -13,6 +13,8 @@ import type { ListenerCertificates } from '../certificates/context-table.ts';
 import type { Config } from '../config/config.ts';
 import type { SuspicionOptions } from '../health/options.ts';
 import { suspicionAfterMs } from '../health/suspicion.ts';
+import type { FileLists } from '../limit/access-list.ts';
+import type { SharedBuckets } from '../limit/shared-buckets.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { MetricBook } from '../observe/metric-book.ts';
 import type { TraceLog } from '../observe/trace-log.ts';
@@ -35,7 +37,9 @@ import { AccessDesk } from './access-desk.ts';
 import { AdmissionDesk } from './admission.ts';
 import { DoorKeeper } from './door-keeper.ts';
 import { Exchange } from './exchange.ts';
+import { GateKeeper } from './gate-keeper.ts';
 import { Generations } from './generations.ts';
+import { allocateLimits, LimitBooks, type LimitMemory } from './limit-books.ts';
 import { Listener, type ListenerPlane } from './listener.ts';
 import { LivingGeneration } from './living-generation.ts';
 import { freePlaces } from './places.ts';
@@ -61,6 +65,10 @@ export interface GenerationInput {
   readonly signing?: SigningState | null;
   /** What has been revoked; left out: nothing ever is. */
   readonly revocations?: Revocations;
+  /** Lists of addresses in files, by path; left out: there are none. */
+  readonly lists?: FileLists;
+  /** Where rate limits are shared, as the config numbers them; left out: nowhere. */
+  readonly shared?: readonly SharedBuckets[];
 }
 
 /** What a data plane is made from. */
@@ -83,6 +91,8 @@ export interface DataPlaneInput extends GenerationInput {
   /** Client connections that this worker may hold, and such as may be told at one time that there are too many. */
   readonly connectionsMax: number;
   readonly refusingMax: number;
+  /** What all workers count clients in; left out: this one counts alone. */
+  readonly counts?: LimitMemory;
   /** False: plain streams instead of handles, as on a Node that has none. */
   readonly direct?: boolean;
 }
@@ -106,6 +116,8 @@ export class DataPlane implements ListenerPlane {
   readonly writers: WriterStock;
   readonly out = new ByteWriter(16 * 1024, OUT_BYTES_MAX);
   readonly doors: DoorKeeper;
+  readonly gates: GateKeeper;
+  readonly limits: LimitBooks;
   readonly metrics: PlaneMetrics;
   readonly reports: PlaneReports;
   readonly admission: AdmissionDesk;
@@ -164,6 +176,9 @@ export class DataPlane implements ListenerPlane {
       random: input.random,
       nowMs: () => clock.nowMs(),
     });
+    this.gates = new GateKeeper(this);
+    const counts = input.counts ?? allocateLimits(config.limits, input.connectionsMax, input.workers);
+    this.limits = new LimitBooks(counts, input.worker, input.book);
     this.#sessions = new SessionDesk({
       book: input.book,
       clock,
@@ -295,6 +310,7 @@ export class DataPlane implements ListenerPlane {
         workers,
         verifiers: sessions.verifiers,
         jwks: this.#jwks,
+        gates: this.limits.tools(input.lists ?? new Map(), input.shared ?? []),
         nowMs: () => clock.nowMs(),
         wallMs: () => clock.wallMs(),
       },
@@ -334,6 +350,13 @@ export class DataPlane implements ListenerPlane {
   /** Where `slot` is to be dialled, for an upstream that is only being prepared and knows no address yet. */
   introduce(slot: number, address: Address | null): void {
     for (const upstream of this.upstreams) if (upstream.slot === slot) upstream.address ??= address;
+  }
+
+  /** Some files of addresses were read anew. */
+  showLists(lists: FileLists): void {
+    this.generations.each(({ compiled }) => {
+      for (const list of compiled.lists) list.show(lists);
+    });
   }
 
   /** Tokens are signed with this from now on, and these keys are published. */
@@ -449,6 +472,7 @@ export class DataPlane implements ListenerPlane {
 
   #eachSecond(nowMs: number): void {
     this.#sessions.everySecond(this.generations.current.sessions);
+    this.limits.everySecond();
     if (this.#leaving.length > 0) this.#cutLeaving(nowMs);
     const wallMs = this.clock.wallMs();
     for (const { pool } of this.generations.ticked) {

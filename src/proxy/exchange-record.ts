@@ -18,6 +18,7 @@ import { WHO } from './end-code.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { Homing } from './homing.ts';
 import { IncomingAnswer } from './incoming-answer.ts';
+import type { LateLimits, LimitsOwner } from './late-limits.ts';
 import { watchLogins } from './login-watch.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { Placement } from './placement.ts';
@@ -34,7 +35,7 @@ import { type CheckOwner, SessionCheck } from './session-check.ts';
 const TRACE_ID_LENGTH = 32;
 
 /** The record of one exchange at a time; Exchange is what acts on it. */
-export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner, DoorOwner {
+export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner, DoorOwner, LimitsOwner {
   readonly plane: Plane;
   readonly session: SessionCheck;
   readonly door: Door;
@@ -71,6 +72,9 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   keepAlive = false;
   readonly allow = '';
   #ownClock: StageClock | null = null;
+  retryAfterS = 0;
+  /** Null until a request has limits that wait. */
+  limits: LateLimits | null = null;
 
   constructor(plane: Plane) {
     this.plane = plane;
@@ -84,6 +88,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   }
 
   abstract onChecked(passed: boolean): void;
+  abstract onLimited(passed: boolean): void;
   /** For its door (DoorOwner). */
   abstract openAs(nowMs: number): number;
   abstract onSessionOver(standing: Standing): void;
@@ -185,6 +190,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.minor = head.minor;
     this.method = head.method;
     this.bytesOut = 0;
+    this.retryAfterS = 0;
     this.ownLines = client.side.ownLines(plan.cors === null ? null : plan.cors.answerLines(head.fields));
     this.json = this.plane.replies.prefersJson(head);
     this.keepAlive = head.keepAlive && !client.stopping;
@@ -316,6 +322,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.client = null;
     this.door.leave();
     this.session.reset();
+    this.limits?.reset();
     this.request.reset();
     this.answer.reset();
     this.placement.reset();

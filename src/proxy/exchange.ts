@@ -16,6 +16,7 @@ import type { ExchangeClient } from './exchange-client.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { FailureKind, Plane } from './plane.ts';
+import { LateLimits } from './late-limits.ts';
 import { OUTCOME } from './plane-metrics.ts';
 import { FRAME_OUT, laySwitch } from './response-writer.ts';
 import { CHECK } from './session-check.ts';
@@ -75,11 +76,15 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     const fits = this.request.begin(head, plan, client.side, this.homing, this.traced);
     pool.budget.note(plane.deadlines.nowMs);
     if (plan.timeouts.totalMs > 0) client.armRequest(plane.deadlines.nowMs + plan.timeouts.totalMs);
+    if (plan.gate !== null && plan.gate.late.length > 0) {
+      this.limits ??= new LateLimits(plane, this);
+      this.limits.begin(plan.gate, plan, head, client.side);
+    }
     if (!fits) this.fail(PROXY_FAULT.bodyTooLarge);
     else if (plan.session !== null) this.#check(plan.session, head);
     else {
       this.continuity.read(pool, head.fields, null);
-      this.#place();
+      this.#enter();
     }
   }
 
@@ -116,6 +121,28 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.homing.know(this.session.standing);
     if (!passed) {
       this.fail(this.session.fault);
+      return;
+    }
+    this.#enter();
+  }
+
+  /** Asks the limits that waited for the session, and those that others share. */
+  #enter(): void {
+    const { gate } = this.plan!;
+    if (gate === null || gate.late.length === 0) {
+      this.onLimited(true);
+      return;
+    }
+    const limited = this.limits!.ask(this.session.standing, performance.now());
+    if (limited === CHECK.waits) this.#state = STATE.checking;
+    else this.onLimited(limited === CHECK.passed);
+  }
+
+  onLimited(passed: boolean): void {
+    this.#state = STATE.attempting;
+    if (!passed) {
+      this.retryAfterS = this.limits!.retryAfterS;
+      this.fail(PROXY_FAULT.rateLimited);
       return;
     }
     if (this.session.standing !== null) this.door.open();

@@ -59,6 +59,21 @@ export const PROXY_FAULT = {
     'never',
     'The route does not let pages of this origin do this.',
   ),
+  addressDenied: fault(
+    'access.denied',
+    'limpet',
+    403,
+    'never',
+    'Requests from this address are not taken here.',
+  ),
+  rateLimited: fault('limit.rate', 'limpet', 429, 'never', 'There were too many requests; try again later.'),
+  addressFull: fault(
+    'listener.address-full',
+    'limpet',
+    429,
+    'never',
+    'There are too many connections from this address.',
+  ),
   sessionNone: fault(
     'session.none',
     'limpet',

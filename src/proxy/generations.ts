@@ -63,6 +63,10 @@ export class Generations {
     this.#onOver(over!);
   }
 
+  each(tell: (generation: LivingGeneration) => void): void {
+    for (const generation of this.#living()) tell(generation);
+  }
+
   /** Whether one that lives has `part`, as `of` finds it. */
   some(has: (generation: LivingGeneration) => boolean): boolean {
     return this.#living().some(has);

@@ -19,6 +19,7 @@ import type { HeadFields } from '../wire/head-fields.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import { balanceKey } from './balance-key.ts';
+import { forwardedAddress } from './client-address.ts';
 import type { ClientSide } from './client-side.ts';
 import { CookieAnswer } from './cookie-answer.ts';
 import type { Plane } from './plane.ts';
@@ -417,16 +418,6 @@ export class Homing implements CookieWriter {
     this.#affinity = null;
     this.#home = null;
   }
-}
-
-/** The client's address where `peer` is a trusted proxy: what it says of it, or its own. */
-export function forwardedAddress(fields: HeadFields, peer: string, proxies: TrustedProxies): string {
-  const forwarded: string[] = [];
-  for (let i = 0; i < fields.count; i++) {
-    if (fields.id[i] === FIELD.xForwardedFor)
-      forwarded.push(latin1Text(fields.bytes, fields.valueStart[i]!, fields.valueEnd[i]!));
-  }
-  return forwarded.length === 0 ? peer : proxies.clientOf(forwarded.join(','), peer);
 }
 
 function setsCookies(head: ResponseHead): boolean {

@@ -1,6 +1,7 @@
 // One generation of the config at work in one worker: what was compiled of it, and all that is made once from its keys.
 import type { Config, HttpSwitches, LimitOptions, TimeoutOptions } from '../config/config.ts';
 import type { SuspicionOptions } from '../health/options.ts';
+import type { AccessList } from '../limit/access-list.ts';
 import type { Compiled } from '../plan/compile.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { RouteTable } from '../plan/route-table.ts';
@@ -37,6 +38,7 @@ export class LivingGeneration implements Generation {
   readonly pools: readonly Pool[];
   readonly upstreams: readonly Upstream[];
   readonly trustedProxies: TrustedProxies;
+  readonly access: AccessList | null;
   readonly limits: LimitOptions;
   readonly timeouts: TimeoutOptions;
   readonly http: HttpSwitches;
@@ -58,6 +60,7 @@ export class LivingGeneration implements Generation {
     this.pools = compiled.pools;
     this.upstreams = compiled.upstreams;
     this.trustedProxies = compiled.trustedProxies;
+    this.access = compiled.access;
     this.limits = limits;
     this.timeouts = config.timeouts;
     this.http = config.http;

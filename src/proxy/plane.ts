@@ -9,6 +9,7 @@ import type { WriterStock } from '../base/writer-stock.ts';
 import type { HttpSwitches, LimitOptions, TimeoutOptions } from '../config/config.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import type { StageClock } from '../observe/stages.ts';
+import type { AccessList } from '../limit/access-list.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { RouteTable } from '../plan/route-table.ts';
 import type { TrustedProxies } from '../plan/trusted-proxies.ts';
@@ -19,6 +20,7 @@ import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import type { DoorDesk } from './door.ts';
+import type { GateKeeper } from './gate-keeper.ts';
 import type { PlaneMetrics } from './plane-metrics.ts';
 import type { Replies } from './replies.ts';
 import type { RequestTrace } from './request-trace.ts';
@@ -55,6 +57,8 @@ export interface Generation {
   readonly plans: readonly RoutePlan[];
   readonly pools: readonly Pool[];
   readonly trustedProxies: TrustedProxies;
+  /** Who may connect at all; null: everybody. */
+  readonly access: AccessList | null;
   /** Limits, timeouts and switches before a route is known. */
   readonly limits: LimitOptions;
   readonly timeouts: TimeoutOptions;
@@ -114,6 +118,8 @@ export interface Plane {
   readonly replies: Replies;
   /** What sessions let in and what has not ended yet. */
   readonly doors: DoorDesk;
+  /** What stands before the routes that have a gate. */
+  readonly gates: GateKeeper;
   readonly metrics: PlaneMetrics;
   readonly accessLog: AccessLog | null;
   readonly reports: PlaneReports;

@@ -23,6 +23,8 @@ export interface ReplyTo {
   readonly pool: Pool | null;
   /** Value of `Allow`; '' for none. */
   readonly allow: string;
+  /** Seconds for `Retry-After`; 0: as the status says. */
+  readonly retryAfterS: number;
   /** Field lines that the edge adds: for pages of other origins, and what its listener says (HSTS); null: none. */
   readonly ownLines: Uint8Array | null;
   /** GET or HEAD: a redirect may lead to the same method. */
@@ -71,6 +73,7 @@ export class Replies {
       minor: 1,
       pool: null,
       allow: '',
+      retryAfterS: 0,
       repeatable: false,
       ownLines,
     });
@@ -94,7 +97,7 @@ export class Replies {
       json: to.json,
       toHead: to.toHead,
       connection: connectionOf(to),
-      ...(status === 503 ? { retryAfterS: RETRY_AFTER_S } : {}),
+      retryAfterS: to.retryAfterS > 0 ? to.retryAfterS : status === 503 ? RETRY_AFTER_S : 0,
       ...(to.allow === '' ? {} : { allow: to.allow }),
       ...(lines === null && to.ownLines === null ? {} : { lines: joined(to.ownLines, lines) }),
       ...(page === undefined ? {} : { page }),
