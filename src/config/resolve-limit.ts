@@ -49,7 +49,9 @@ export class RateLimits {
     const written = Array.isArray(read) ? items(read, at) : [[read, at] as const];
     const limits = written.flatMap(([limit, place], i) => {
       const found =
-        typeof limit === 'string' ? this.#find(limit, place) : this.#resolve(limit, `${route}#${i + 1}`, place);
+        typeof limit === 'string'
+          ? this.#find(limit, place)
+          : this.#resolve(limit, `${route}#${i + 1}`, place);
       if (found === null) return [];
       if (found.by.by === 'session-user' && !checked) {
         const why = 'nobody checks a session here, so that nobody has a user to be counted by';
@@ -98,7 +100,8 @@ export class RateLimits {
       burst: read.burst ?? count,
       by: this.#by(read, path),
       dryRun: read.dryRun,
-      shared: read.shared === false || read.shared === undefined ? -1 : this.#share(read.shared, `${path}.shared`),
+      shared:
+        read.shared === false || read.shared === undefined ? -1 : this.#share(read.shared, `${path}.shared`),
     };
   }
 
@@ -135,7 +138,12 @@ export class RateLimits {
       blameKey(this.#draft, at, 'a rate limit is there twice', 'each once');
     const shared = limits.filter((limit) => limit.shared >= 0);
     if (shared.some((limit) => limit.shared !== shared[0]!.shared)) {
-      blameKey(this.#draft, at, 'the shared limits of one route are shared on one Redis', 'the same `shared` in each');
+      blameKey(
+        this.#draft,
+        at,
+        'the shared limits of one route are shared on one Redis',
+        'the same `shared` in each',
+      );
     } else if (shared.length > 1 && this.shared[shared[0]!.shared]!.url.includes('+cluster:')) {
       const why = 'the keys of several limits lie on several nodes of a cluster, which no one call can ask';
       blameKey(this.#draft, at, why, 'one shared limit on this route, or a single Redis');

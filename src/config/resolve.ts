@@ -14,8 +14,8 @@ import type {
 import { blame, blameKey, type Draft, items, warn } from './draft.ts';
 import { checkSessionHomes } from './resolve-affinity.ts';
 import { resolveContinuity } from './resolve-continuity.ts';
-import { resolvePools } from './resolve-pool.ts';
 import { RateLimits, resolveAccess } from './resolve-limit.ts';
+import { resolvePools } from './resolve-pool.ts';
 import { resolveRevocation } from './resolve-revocation.ts';
 import { resolveRoutes } from './resolve-route.ts';
 import { resolveSessions, sessionNames } from './resolve-session.ts';

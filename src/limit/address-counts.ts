@@ -62,6 +62,19 @@ export class AddressCounts {
     };
   }
 
+  /** Connections from `address` that are open. */
+  countOf(address: AddressWords): number {
+    this.#hash.run(this.#scratch, 0, layAddress(address, this.#prefix6, this.#scratch));
+    const { hi, lo } = this.#hash;
+    const low = lo === EMPTY || lo === BUSY ? lo + 2 : lo;
+    for (let i = 0; i < WINDOW; i++) {
+      const at = ((low + i) & this.#mask) * CELLS;
+      if (Atomics.load(this.#cells, at + HASH_LO) === low && Atomics.load(this.#cells, at + HASH_HI) === hi)
+        return Atomics.load(this.#cells, at + COUNT);
+    }
+    return 0;
+  }
+
   /** A connection from `address` has come. Returns its row, for `leave`, or UNCOUNTED. */
   arrive(address: AddressWords): number {
     this.#hash.run(this.#scratch, 0, layAddress(address, this.#prefix6, this.#scratch));

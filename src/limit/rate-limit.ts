@@ -38,8 +38,10 @@ export class RateLimit {
     this.pace = paceOf(options.count, options.perMs, options.burst);
     this.#table = table;
     this.#prefix6 = prefix6;
-    this.#values = derived(memory, options.name, 'value');
-    this.#places = derived(memory, options.name, 'address');
+    // One that is configured otherwise counts anew: its times are in other units.
+    const own = `${options.name}\0${options.count}/${options.perMs}\0${options.burst}`;
+    this.#values = derived(memory, own, 'value');
+    this.#places = derived(memory, own, 'address');
   }
 
   /** Looks for whoever shows the value `bytes[start, end)`. Hot. */

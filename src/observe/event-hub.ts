@@ -11,6 +11,7 @@ export type EventKind =
   | 'reload'
   | 'store'
   | 'certificate'
+  | 'list'
   | 'worker'
   | 'process';
 

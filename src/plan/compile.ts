@@ -13,7 +13,7 @@ import { SessionGuard } from '../session/guard.ts';
 import type { SessionVerifier } from '../session/verifier.ts';
 import { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
-import { type GateTools, GateMaker, ownGateTools } from './route-gate.ts';
+import { GateMaker, type GateTools, ownGateTools } from './route-gate.ts';
 import { compileRoute, type FixedAnswer, type RoutePlan } from './route-plan.ts';
 import { RouteTable } from './route-table.ts';
 import { assignSlots, firstRows, type Rows } from './slots.ts';

@@ -54,8 +54,7 @@ export class GateMaker {
       limit: this.#limitOf(name, rateLimits),
       name: latin1Bytes(by.by === 'header' ? by.name.toLowerCase() : by.by === 'cookie' ? by.name : ''),
     }));
-    const waits = ({ limit }: GateLimit): boolean =>
-      limit.by === 'session-user' || limit.options.shared >= 0;
+    const waits = ({ limit }: GateLimit): boolean => limit.by === 'session-user' || limit.options.shared >= 0;
     return {
       access: list,
       early: limits.filter((limit) => !waits(limit)),

@@ -25,10 +25,12 @@ import { authorityOf } from '../plan/compile.ts';
 import { capacityFor, type FreedRows, SlotBook } from '../plan/slot-book.ts';
 import { type Rows, rowsOf, type SlottedUpstream } from '../plan/slots.ts';
 import { Resolver, type ResolverUpstream } from '../pool/resolver.ts';
+import { allocateLimits } from '../proxy/limit-books.ts';
 import type { FailureKind } from '../proxy/plane.ts';
 import { SigningKeys } from '../session/phantom/signing-keys.ts';
 import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
 import { layProxyHeader } from '../wire/proxy-header.ts';
+import { AddressFiles, listFilesOf } from './address-files.ts';
 import { canSharePorts, tryBind, urlOf } from './binding.ts';
 import { Certificates } from './certificates.ts';
 import { ConfigView } from './config-view.ts';
@@ -81,6 +83,8 @@ export class ControlPlane implements Reloadable {
   /** Keys that the tokens of sessions are signed with; null: no session has any. */
   signing: SigningKeys | null;
   readonly news: WorkerNews;
+  /** Files of addresses. */
+  readonly lists: AddressFiles;
   readonly tracing: Tracing;
   /** What happens, for whoever watches on the admin side. */
   readonly events = new EventHub(systemClock.wallMs);
@@ -113,6 +117,13 @@ export class ControlPlane implements Reloadable {
     this.sink = new LogSink({ fd: 1, format: config.log.format, isTerminal: process.stdout.isTTY === true });
     this.log = makeLogger(config.log, this.sink);
     this.news = new WorkerNews(this.log, this.events);
+    this.lists = new AddressFiles({
+      timers: systemTimers,
+      log: this.log,
+      events: this.events,
+      onRead: (lists) => this.crew.tell({ say: 'lists', lists }),
+    });
+    this.lists.use(listFilesOf(config));
     const capacity = capacityFor(rowsOf(config));
     const book = new SlotBook(capacity);
     const rows = book.take(1, config);
@@ -153,16 +164,19 @@ export class ControlPlane implements Reloadable {
     this.live = new LiveDesk(this, systemClock, systemTimers);
     const bound = connectionBound(config.limits.connections, workers);
     this.connectionsMax = bound.connections * workers;
+    const counts = allocateLimits(config.limits, bound.connections, workers);
     this.crew = new Crew({
       entry: WORKER_ENTRY,
       workers,
       shelf: this.shelf,
       table: this.table,
+      addresses: counts.addresses,
       init: () => ({
         ...this.dataOf(this.current, this),
         workers,
         table: this.table.memory,
         traceAccount: this.tracing.account,
+        counts,
         connectionsMax: bound.connections,
         refusingMax: bound.refused,
         shared,
@@ -291,6 +305,7 @@ export class ControlPlane implements Reloadable {
     if (this.#windowTimer !== null) clearInterval(this.#windowTimer);
     this.signing?.close();
     this.live.stop();
+    this.lists.stop();
     this.board.stop();
     this.certificates.stop();
     this.watch.on = false;
@@ -421,6 +436,7 @@ export class ControlPlane implements Reloadable {
   }
 
   introduce(next: MainGeneration, mostMs: number): Promise<void> {
+    this.lists.use(listFilesOf(this.config, next.config));
     const known = new Set(this.slots.map(({ slot }) => slot));
     const fresh = next.slots.filter(({ slot }) => !known.has(slot));
     this.resolver.update(resolvable([...this.slots, ...fresh]));
@@ -431,6 +447,7 @@ export class ControlPlane implements Reloadable {
   }
 
   forget(): void {
+    this.lists.use(listFilesOf(this.config));
     this.resolver.update(resolvable(this.slots));
   }
 
@@ -446,6 +463,7 @@ export class ControlPlane implements Reloadable {
       signing: signing?.state ?? null,
       certificates:
         next === this.current ? this.certificates.book.states : this.certificates.prepare(next.config),
+      lists: this.lists.lists,
     };
   }
 
@@ -461,6 +479,7 @@ export class ControlPlane implements Reloadable {
   commit(next: MainGeneration, attachments: Attachments): void {
     const { signing } = this;
     this.current = next;
+    this.lists.use(listFilesOf(next.config));
     this.signing = attachments.signing;
     this.switch = attachments.switch;
     this.resolver.update(resolvable(next.slots));
@@ -551,6 +570,9 @@ export class ControlPlane implements Reloadable {
         return;
       case 'over':
         this.reloader.over(worker, message.generation);
+        return;
+      case 'limits':
+        this.news.limits(worker, message.where, message.up, message.why);
         return;
       case 'bug':
         this.news.bug(worker, message.session, message.text);

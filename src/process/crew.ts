@@ -1,5 +1,6 @@
 // The workers: started together, listened to, and replaced when one dies.
 import { Worker } from 'node:worker_threads';
+import { type AddressCountMemory, AddressCounts } from '../limit/address-counts.ts';
 import { makeAccessAccount } from '../observe/access-log.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
@@ -14,6 +15,8 @@ export interface CrewInput {
   readonly workers: number;
   readonly shelf: MetricShelf;
   readonly table: UpstreamTable;
+  /** In which workers count clients by address. */
+  readonly addresses: AddressCountMemory;
   /** As it is at this moment. */
   readonly init: () => CrewInit;
   /** Everything a worker says but `listening`, `unbound`, `metric` and `drained`. */
@@ -204,6 +207,7 @@ export class Crew {
   #lost(worker: number, member: Member, why: string): void {
     if (this.#stopping || this.#members[worker] !== member) return;
     this.#in.table.releaseWorker(worker);
+    AddressCounts.release(this.#in.addresses, worker);
     this.#in.shelf.retire(worker);
     this.#in.onDeath(worker, why);
     const livedMs = performance.now() - member.bornMs;

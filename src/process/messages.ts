@@ -2,9 +2,11 @@
 import type { LearnedMemory } from '../affinity/learned.ts';
 import type { ListenerCertificates } from '../certificates/context-table.ts';
 import type { Config } from '../config/config.ts';
+import type { FileLists } from '../limit/access-list.ts';
 import type { MetricBookMemory, MetricDeclaration } from '../observe/metric-book.ts';
 import type { TraceRecord } from '../observe/trace-record.ts';
 import type { Rows } from '../plan/slots.ts';
+import type { LimitMemory } from '../proxy/limit-books.ts';
 import type { FailureKind } from '../proxy/plane.ts';
 import type { KeysChange } from '../session/crypto/public-keys.ts';
 import type { SigningState } from '../session/phantom/signing-keys.ts';
@@ -28,6 +30,8 @@ export interface GenerationData {
   readonly signing: SigningState | null;
   /** Of the listeners with TLS, at this moment. */
   readonly certificates: readonly ListenerCertificates[];
+  /** Lists of addresses in files, as they were read last. */
+  readonly lists: FileLists;
 }
 
 /** What a worker is born with. Structured-cloneable. */
@@ -39,6 +43,8 @@ export interface WorkerInit extends GenerationData {
   readonly accessAccount: Int32Array<SharedArrayBuffer>;
   /** Spans that all workers have under way. */
   readonly traceAccount: Int32Array<SharedArrayBuffer>;
+  /** What all workers count clients in. */
+  readonly counts: LimitMemory;
   readonly connectionsMax: number;
   readonly refusingMax: number;
   /** Workers bind the same ports together. */
@@ -56,6 +62,8 @@ export type ToWorker =
   /** It is not wanted. */
   | { readonly say: 'abandon'; readonly generation: number }
   | { readonly say: 'certificates'; readonly state: ListenerCertificates }
+  /** Files of addresses that were read anew. */
+  | { readonly say: 'lists'; readonly lists: FileLists }
   | { readonly say: 'drain'; readonly deadlineMs: number };
 
 export type FromWorker =
@@ -78,4 +86,6 @@ export type FromWorker =
   /** Nothing that began under this generation is under way here any more. */
   | { readonly say: 'over'; readonly generation: number }
   | { readonly say: 'bug'; readonly session: string; readonly text: string }
+  /** The Redis of shared rate limits begins or ceases to answer. */
+  | { readonly say: 'limits'; readonly where: string; readonly up: boolean; readonly why: string | null }
   | { readonly say: 'drained'; readonly cut: number };

@@ -14,6 +14,8 @@ const FOLLOWED: ReadonlySet<string> = new Set([
   'revocation',
   'signing',
   'limits',
+  'access',
+  'sharedLimits',
   'timeouts',
   'http',
   'errors',
@@ -44,10 +46,12 @@ export function keepRestartBound(now: Config, next: Config): Followable {
   }
   config.admin = followBlock('admin', now.admin, next.admin, ADMIN_FOLLOWED, needsRestart);
   config.log = followBlock('log', now.log, next.log, LOG_FOLLOWED, needsRestart);
-  const { connections } = now.limits;
-  if (next.limits.connections !== connections) needsRestart.push('limits.connections');
-  config.limits = { ...next.limits, connections };
-  config.routes = next.routes.map((route) => ({ ...route, limits: { ...route.limits, connections } }));
+  const { connections, rateLimitKeys } = now.limits;
+  for (const key of ['connections', 'rateLimitKeys'] as const)
+    if (next.limits[key] !== now.limits[key]) needsRestart.push(`limits.${key}`);
+  const kept = { connections, rateLimitKeys };
+  config.limits = { ...next.limits, ...kept };
+  config.routes = next.routes.map((route) => ({ ...route, limits: { ...route.limits, ...kept } }));
   // The first session block brings the switch of revocations; it stays when the last one goes, in case one comes back.
   config.revocation = now.revocation ?? next.revocation;
   if (

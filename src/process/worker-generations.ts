@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { LearnedMemory } from '../affinity/learned.ts';
-import type { Bind, Config, ListenerConfig } from '../config/config.ts';
+import type { Bind, Config, ListenerConfig, SharedLimitsConfig } from '../config/config.ts';
 import type { AccessLog } from '../observe/access-log.ts';
 import { homesWanted } from '../plan/session-homes.ts';
 import type { DataPlane } from '../proxy/data-plane.ts';
@@ -10,6 +10,7 @@ import { Listener } from '../proxy/listener.ts';
 import type { LivingGeneration } from '../proxy/living-generation.ts';
 import { type OpenSession, openSession, type SessionListener } from '../session/open-session.ts';
 import type { Revocations } from '../session/revocations.ts';
+import type { LimitLinks } from './limit-links.ts';
 import type { FromWorker, GenerationData } from './messages.ts';
 import { bindSentence } from './starting.ts';
 
@@ -24,6 +25,7 @@ export interface WorkerGenerationsInput {
   readonly first: GenerationData;
   readonly sessions: readonly OpenSession[];
   readonly sessionListener: SessionListener;
+  readonly links: LimitLinks;
   readonly say: (message: FromWorker) => void;
   /** What is revoked, where the config it is read from is the first that has any session. */
   readonly revocationsOf: (data: GenerationData) => Revocations | undefined;
@@ -111,7 +113,14 @@ export class WorkerGenerations {
   /** Nothing of `over` is under way any more. */
   isOver(over: LivingGeneration): void {
     this.#closeSessions();
+    this.#closeLinks();
     this.#in.say({ say: 'over', generation: over.number });
+  }
+
+  #closeLinks(): void {
+    const configs: SharedLimitsConfig[] = [];
+    this.#in.plane.generations.each(({ config }) => configs.push(...config.sharedLimits));
+    this.#in.links.keep(configs);
   }
 
   #closeSessions(): void {
@@ -160,6 +169,8 @@ export class WorkerGenerations {
       sessions,
       signing: data.signing,
       accessLog: this.#in.accessLogOf(data.config),
+      lists: data.lists,
+      shared: this.#in.links.open(data.config.sharedLimits),
       ...(revocations === undefined ? {} : { revocations }),
     });
     for (const [slot, address] of data.addresses) plane.introduce(slot, address);
@@ -195,6 +206,7 @@ export class WorkerGenerations {
     if (this.#prepared?.data.generation === data.generation) {
       this.#prepared = null;
       this.#in.plane.abandon();
+      this.#closeLinks();
     }
     for (const listener of bound) {
       listener.drain(0);

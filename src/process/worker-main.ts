@@ -12,6 +12,7 @@ import { openSessions, type SessionListener } from '../session/open-session.ts';
 import { SharedRevocations } from '../session/revocation/shared-revocations.ts';
 import { NO_REVOCATIONS, type Revocations } from '../session/revocations.ts';
 import { UpstreamTable } from '../upstream/upstream-table.ts';
+import { LimitLinks } from './limit-links.ts';
 import type { FromWorker, GenerationData, ToWorker, WorkerInit } from './messages.ts';
 import { WorkerGenerations } from './worker-generations.ts';
 
@@ -50,6 +51,7 @@ const sessionListener: SessionListener = {
 };
 const sessions = await openSessions(config, sessionListener);
 
+const links = new LimitLinks(book, random, (where, up, why) => say({ say: 'limits', where, up, why }));
 const plane = new DataPlane({
   config,
   generation: init.generation,
@@ -94,6 +96,9 @@ const plane = new DataPlane({
   signing: init.signing,
   certificates: init.certificates,
   onBug: (session, error) => say({ say: 'bug', session, text: describe(error) }),
+  counts: init.counts,
+  lists: init.lists,
+  shared: links.open(config.sharedLimits),
   connectionsMax: init.connectionsMax,
   refusingMax: init.refusingMax,
 });
@@ -106,6 +111,7 @@ const generations = new WorkerGenerations({
   sessions,
   sessionListener,
   say,
+  links,
   revocationsOf,
   accessLogOf,
 });
@@ -140,6 +146,7 @@ port.on('message', (message: ToWorker) => {
   else if (message.say === 'hung') plane.hung(message.slot);
   else if (message.say === 'certificates') plane.setCertificates(message.state);
   else if (message.say === 'signing') plane.setSigning(message.state);
+  else if (message.say === 'lists') plane.showLists(message.lists);
   else if (message.say === 'prepare') void generations.prepare(message.next);
   else if (message.say === 'commit') generations.commit(message.generation, message.deadlineMs);
   else if (message.say === 'abandon') generations.abandon(message.generation);

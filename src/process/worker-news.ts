@@ -16,6 +16,8 @@ export class WorkerNews {
   readonly stores = new StoreReports();
   /** Whom a store does not tell of changes. */
   readonly pushes = new StoreReports();
+  /** Where shared rate limits are not shared. */
+  readonly limitStores = new StoreReports();
   readonly #log: Logger;
   readonly #events: EventHub;
   #bugToldAtMs = Number.NEGATIVE_INFINITY;
@@ -40,6 +42,7 @@ export class WorkerNews {
   #forget(worker: number): void {
     this.stores.forget(worker);
     this.pushes.forget(worker);
+    this.limitStores.forget(worker);
   }
 
   store(worker: number, session: string, up: boolean, why: string | null): void {
@@ -64,6 +67,24 @@ export class WorkerNews {
         { worker, session, why },
         'the store of sessions does not tell of changes; verdicts stand for their ttl until it does',
       );
+  }
+
+  /** The Redis of shared rate limits. Told once for all workers. */
+  limits(worker: number, where: string, up: boolean, why: string | null): void {
+    const wasUp = this.limitStores.whyAway(where) === null;
+    this.limitStores.tell(worker, where, up, why ?? '');
+    const isUp = this.limitStores.whyAway(where) === null;
+    if (wasUp === isUp) return;
+    const text = isUp
+      ? `the Redis of rate limits at ${where} answers; they are shared again`
+      : `the Redis of rate limits at ${where} is away, and each Limpet counts by itself: ${why ?? ''}`;
+    this.#log[isUp ? 'info' : 'warn']({ where, why }, text);
+    this.#events.publish('store', isUp ? 'info' : 'warn', text, {
+      what: 'limits',
+      where,
+      up: isUp,
+      why: why ?? '',
+    });
   }
 
   /** One event for all workers: when the first loses it, and when the last has it again. `why`: null when all have it. */

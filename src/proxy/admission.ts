@@ -78,7 +78,14 @@ export class AdmissionDesk {
       return this.#here(connection, null, fault.status, startedMs, fault);
     }
     if (plan.gate !== null) {
-      const fault = plane.gates.judge(plan.gate, plan, head, connection.side, startedMs);
+      const fault = plane.gates.judge(
+        plan.gate,
+        plan,
+        head,
+        connection.side,
+        plane.generation.trustedProxies,
+        startedMs,
+      );
       if (fault !== null) return this.#here(connection, plan, fault.status, startedMs, fault);
     }
     if (plan.http.strictTarget && !isStrictTarget(bytes, head.pathStart, head.targetEnd)) {

@@ -38,6 +38,9 @@ export interface AttemptOwner extends AnswerReader {
   noteBody(blocked: boolean): void;
 }
 
+/** However little waits for a client, it has so long to take it, ms. */
+const READ_MS_MIN = 1000;
+
 /** Part of an exchange, and reused for each of its attempts. */
 export class Attempt implements ConnectionUser {
   /** The connection that is used; null before, between and after attempts. */
@@ -148,7 +151,14 @@ export class Attempt implements ConnectionUser {
   relayed(flushed: boolean): void {
     const connection = this.connection!;
     const { deadlines } = this.#plane;
-    deadlines.arm(connection, deadlines.nowMs + this.#owner.plan!.timeouts.streamMs);
+    const { timeouts, limits } = this.#owner.plan!;
+    let ms = timeouts.streamMs;
+    if (!flushed && limits.minReadRateBytes > 0) {
+      // What waits for the client must be taken at the rate that is asked for; the system's own buffer comes on top, in its favour.
+      const { pendingBytes } = this.#owner.client!.socket;
+      ms = Math.min(ms, Math.max(READ_MS_MIN, (pendingBytes * 1000) / limits.minReadRateBytes));
+    }
+    deadlines.arm(connection, deadlines.nowMs + ms);
     if (flushed) return;
     this.#clientBlocked = true;
     this.#owner.enter(STAGE.client);

@@ -12,6 +12,10 @@ import {
   writeChunkHead,
 } from '../wire/chunked.ts';
 import { BODY } from '../wire/response-head.ts';
+import { PROXY_FAULT } from './faults.ts';
+
+/** A chunk of so many bytes costs no more than it brings. */
+const FAIR_CHUNK_BYTES = 16;
 
 const KEEPS_UNDERSCORES: ChunkLimits = { ...CHUNK_LIMITS, dropUnderscores: false };
 
@@ -26,6 +30,8 @@ export class BodyRelay {
   #framing: number = BODY.none;
   #remaining = 0;
   #outChunked = false;
+  /** Chunks that may still come beyond one for each 16 bytes. */
+  #chunksLeft = Number.POSITIVE_INFINITY;
   readonly #direction: 'request' | 'response';
   #decoder: ChunkedDecoder | null = null;
 
@@ -35,9 +41,16 @@ export class BodyRelay {
 
   /**
    * Begins a body framed as `framing` (BODY), of `length` bytes where that is `length`; `outChunked`: written chunked;
-   * `dropUnderscores`: trailer fields with `_` in their names are dropped (rule L8).
+   * `dropUnderscores`: trailer fields with `_` in their names are dropped (rule L8); `tinyChunks`: pieces that it may come in beyond one for each
+   * 16 bytes.
    */
-  begin(framing: number, length: number, outChunked: boolean, dropUnderscores: boolean): void {
+  begin(
+    framing: number,
+    length: number,
+    outChunked: boolean,
+    dropUnderscores: boolean,
+    tinyChunks = Number.POSITIVE_INFINITY,
+  ): void {
     this.#framing = framing;
     this.#remaining = length;
     this.#outChunked = outChunked;
@@ -46,6 +59,7 @@ export class BodyRelay {
     this.done = framing === BODY.none || (framing === BODY.length && length === 0);
     if (framing === BODY.chunked) {
       this.#decoder ??= new ChunkedDecoder(this.#direction);
+      this.#chunksLeft = tinyChunks;
       this.#decoder.reset(dropUnderscores ? CHUNK_LIMITS : KEEPS_UNDERSCORES);
     }
   }
@@ -96,7 +110,11 @@ export class BodyRelay {
       at = decoder.pos;
       if (state === CHUNK.data) {
         this.#put(out, bytes, decoder.dataStart, decoder.dataEnd);
-        continue;
+        // Each costs the app a few hundred times what it costs its sender: so few bytes must be few.
+        this.#chunksLeft += (decoder.dataEnd - decoder.dataStart) / FAIR_CHUNK_BYTES - 1;
+        if (this.#chunksLeft >= 0) continue;
+        this.fault = PROXY_FAULT.tinyChunks;
+        return at;
       }
       if (state === CHUNK.done) {
         this.done = true;

@@ -1,6 +1,7 @@
 // One client: reads its requests in order, one at a time, and closes the way the rules say.
 import { type Deadlines, LOOSE, type Timed } from '../base/deadlines.ts';
 import type { Fault } from '../base/fault.ts';
+import { UNCOUNTED } from '../limit/address-counts.ts';
 import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';
 import type { UpstreamConnection } from '../upstream/connection.ts';
 import { PARSE } from '../wire/head-fields.ts';
@@ -34,6 +35,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   previous: ClientConnection | null = null;
   next: ClientConnection | null = null;
   sessionMemo: SessionMemo | null = null;
+  /** Where it is counted by its address. */
+  addressRow = UNCOUNTED;
   #phase: number = PHASE.idle;
   #side: ClientSide | null = null;
   #exchange: Exchange | null = null;
@@ -46,6 +49,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   #consuming = false;
   readonly #times = new RequestTimes();
   #lingered = 0;
+  /** Requests that came, where they are bounded. */
+  #requests = 0;
   /** When the head began that is still coming, ms of `performance.now`; 0: none is. */
   #headSinceMs = 0;
 
@@ -149,6 +154,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
         return;
       }
       at = head.end;
+      const { requestsPerConnection } = plane.generation.limits;
+      if (requestsPerConnection > 0 && ++this.#requests >= requestsPerConnection) head.keepAlive = false;
       if (this.side.gone) {
         this.#consuming = false;
         this.#abandon();
@@ -431,6 +438,19 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   /** The worker stops: an idle connection has a little time for a request that is on its way, and closes after the answer, as a busy one does. */
   drain(): void {
     if (this.#phase === PHASE.idle) this.#deadlines.arm(this, this.#deadlines.nowMs + this.home.idleMs);
+  }
+
+  /** Since when nobody has asked anything whole on it, ms; Infinity while a request is under way. */
+  get waitingSinceMs(): number {
+    if (this.socket.pendingBytes > 0) return Number.POSITIVE_INFINITY;
+    if (this.#phase === PHASE.idle) return this.deadlineMs - this.home.idleMs;
+    if (this.#phase === PHASE.head) return this.deadlineMs - this.home.plane.generation.timeouts.headMs;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Gives way to another connection, for want of room. */
+  giveWay(): void {
+    this.#closeNow();
   }
 
   /** The deadline of the shutdown has come. */

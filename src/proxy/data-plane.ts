@@ -46,6 +46,7 @@ import { freePlaces } from './places.ts';
 import type { Accountable, Generation, PlaneReports } from './plane.ts';
 import { OUTCOME, PlaneMetrics } from './plane-metrics.ts';
 import type { Replies } from './replies.ts';
+import { RoomMaker } from './room-maker.ts';
 import { SessionDesk } from './session-desk.ts';
 import { Tracer } from './tracer.ts';
 
@@ -142,6 +143,7 @@ export class DataPlane implements ListenerPlane {
   readonly refusingMax: number;
   readonly #in: DataPlaneInput;
   readonly #connectionsMax: number;
+  readonly #room = new RoomMaker();
   readonly #date: DateField;
   readonly #sessions: SessionDesk;
   /** Listeners that were taken out, and still have connections, each with the time at which those are cut, ms. */
@@ -176,7 +178,7 @@ export class DataPlane implements ListenerPlane {
       random: input.random,
       nowMs: () => clock.nowMs(),
     });
-    this.gates = new GateKeeper(this);
+    this.gates = new GateKeeper(input.book);
     const counts = input.counts ?? allocateLimits(config.limits, input.connectionsMax, input.workers);
     this.limits = new LimitBooks(counts, input.worker, input.book);
     this.#sessions = new SessionDesk({
@@ -335,7 +337,15 @@ export class DataPlane implements ListenerPlane {
   }
 
   mayAccept(): boolean {
-    return this.connections < this.#connectionsMax;
+    if (this.connections >= this.#connectionsMax) return false;
+    this.#room.reset();
+    return true;
+  }
+
+  makeRoom(): boolean {
+    return this.#room.make(this.listeners, this.#connectionsMax, this.deadlines.nowMs, () =>
+      this.limits.shed('room'),
+    );
   }
 
   /** Where `slot` is to be dialled from now on. Connections to the old address finish what they carry. */

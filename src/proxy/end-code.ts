@@ -38,6 +38,7 @@ const TIMES: ReadonlyMap<Fault, number> = new Map<Fault, number>([
   [UPSTREAM_FAULT.streamTimeout, WHO.upstreamTime],
   [UPSTREAM_FAULT.hung, WHO.upstreamTime],
   [PROXY_FAULT.totalTimeout, WHO.limpetTime],
+  [PROXY_FAULT.tunnelTime, WHO.limpetTime],
   [PROXY_FAULT.waitTimeout, WHO.limpetTime],
 ]);
 
@@ -170,7 +171,11 @@ export const END_CODES: readonly EndCodeText[] = [
     'Limpet refused the request by its head: malformed, no route, not allowed, or a limit.',
     'See `fault`, and [why was my request refused](why-was-my-request-refused.md).',
   ),
-  row('LS', 'The session check refused it.', 'See `fault`; normal for visitors who are not logged in.'),
+  row(
+    'LS',
+    'The session check refused it, or a rate limit that waits for it.',
+    'See `fault`; normal for visitors who are not logged in.',
+  ),
   row('LQ', 'The line was full.', 'Add instances or raise `maxConnections`; `queue.max` lets more wait.'),
   row(
     'LC',
@@ -209,7 +214,7 @@ export const END_CODES: readonly EndCodeText[] = [
   ),
   row(
     'lU',
-    'Nothing passed through the tunnel for `timeouts.tunnel`.',
+    'Nothing passed through the tunnel for `timeouts.tunnel`, or it lasted for `timeouts.tunnelTotal`.',
     'Let the app ping (WebSockets have frames for it), or raise the timeout.',
   ),
 ];

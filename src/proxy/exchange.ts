@@ -15,12 +15,12 @@ import { OPEN } from './door.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { ExchangeRecord } from './exchange-record.ts';
 import { PROXY_FAULT } from './faults.ts';
-import type { FailureKind, Plane } from './plane.ts';
 import { LateLimits } from './late-limits.ts';
+import type { FailureKind, Plane } from './plane.ts';
 import { OUTCOME } from './plane-metrics.ts';
 import { FRAME_OUT, laySwitch } from './response-writer.ts';
 import { CHECK } from './session-check.ts';
-import type { Tunnel, TunnelExchange } from './tunnel.ts';
+import { TIME_OVER, type Tunnel, type TunnelExchange } from './tunnel.ts';
 import { isOffered, isWebSocket } from './upgrade-offer.ts';
 
 /** What is left of a request body behind its answer is dropped up to here, then the connection is closed (rule C4). */
@@ -134,8 +134,12 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
       return;
     }
     const limited = this.limits!.ask(this.session.standing, performance.now());
-    if (limited === CHECK.waits) this.#state = STATE.checking;
-    else this.onLimited(limited === CHECK.passed);
+    if (limited === CHECK.waits) {
+      this.#state = STATE.checking;
+      this.stage = STAGE.session;
+    } else {
+      this.onLimited(limited === CHECK.passed);
+    }
   }
 
   onLimited(passed: boolean): void {
@@ -385,7 +389,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.continuity.answered(upstream, head, this);
     const out = this.plane.out;
     const start = head.end;
-    this.framed = this.door.listed && isWebSocket(head);
+    this.framed = (this.door.listed || this.plan!.timeouts.tunnelTotalMs > 0) && isWebSocket(head);
     const client = this.client!;
     const editor = this.answerEditor(upstream, head);
     laySwitch(out, head, this.plan!.responseEdits, editor, client.side.answerLines);
@@ -393,6 +397,12 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     const connection = this.attempt.handOver();
     this.#tunnel = client.openTunnel(connection, this);
     if (start < end) this.#tunnel.onUpstreamBytes(connection, bytes, start, end);
+  }
+
+  onTunnelTime(): void {
+    this.fault = PROXY_FAULT.tunnelTime;
+    this.outcome = OUTCOME.cut;
+    this.#tunnel!.close(TIME_OVER);
   }
 
   onHung(): void {

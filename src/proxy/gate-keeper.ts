@@ -1,29 +1,37 @@
 // Stands before the routes that have a gate: who may not come is told so, and who comes too often waits.
 import type { Fault } from '../base/fault.ts';
 import type { AddressWords } from '../limit/address-words.ts';
+import type { MetricBook } from '../observe/metric-book.ts';
 import type { GateLimit, RouteGate } from '../plan/route-gate.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
+import type { TrustedProxies } from '../plan/trusted-proxies.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import { clientWordsOf } from './client-address.ts';
 import type { ClientSide } from './client-side.ts';
 import { PROXY_FAULT } from './faults.ts';
 import { findClient } from './limit-key.ts';
-import type { Plane } from './plane.ts';
 
 /** One a worker. */
 export class GateKeeper {
   /** After a refusal: when it may be tried again, s, rounded up; 0: never. */
   retryAfterS = 0;
-  readonly #plane: Plane;
+  readonly #book: MetricBook;
 
-  constructor(plane: Plane) {
-    this.#plane = plane;
+  constructor(book: MetricBook) {
+    this.#book = book;
   }
 
   /** Why the request in `head` may not pass `gate`, or null. Hot. */
-  judge(gate: RouteGate, plan: RoutePlan, head: RequestHead, side: ClientSide, nowMs: number): Fault | null {
+  judge(
+    gate: RouteGate,
+    plan: RoutePlan,
+    head: RequestHead,
+    side: ClientSide,
+    proxies: TrustedProxies,
+    nowMs: number,
+  ): Fault | null {
     this.retryAfterS = 0;
-    const address = clientWordsOf(head.fields, side, this.#plane.generation.trustedProxies);
+    const address = clientWordsOf(head.fields, side, proxies);
     if (gate.access !== null && !this.mayCome(gate, side, address)) return PROXY_FAULT.addressDenied;
     const { early } = gate;
     for (let i = 0; i < early.length; i++) {
@@ -59,8 +67,7 @@ export class GateKeeper {
 
   /** A limit was exceeded. */
   count(plan: RoutePlan, limit: string, dryRun: boolean): void {
-    const { book } = this.#plane.metrics;
     const name = dryRun ? 'limpet_rate_limit_dry_runs_total' : 'limpet_rate_limited_total';
-    book.values[book.counter(name, { route: plan.name, limit })]!++;
+    this.#book.values[this.#book.counter(name, { route: plan.name, limit })]!++;
   }
 }

@@ -8,7 +8,6 @@ import { type ByteWriter, latin1Bytes, latin1Text } from '../base/byte-writer.ts
 import type { Fault } from '../base/fault.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { Split } from '../plan/split.ts';
-import type { TrustedProxies } from '../plan/trusted-proxies.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { PoolAffinity } from '../pool/pool-affinity.ts';
 import type { Standing } from '../session/standing.ts';

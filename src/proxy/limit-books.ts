@@ -54,6 +54,11 @@ export class LimitBooks {
     return this.#counts;
   }
 
+  /** A connection of this row of `addresses` has gone. */
+  leave(row: number): void {
+    this.#counts?.leave(row);
+  }
+
   /** A client connection was not served, or no longer. */
   shed(reason: 'full' | 'address' | 'denied' | 'room'): void {
     this.#book.values[this.#book.counter('limpet_connections_shed_total', { reason })]!++;

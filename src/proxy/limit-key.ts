@@ -19,7 +19,11 @@ let end = 0;
  * Leaves in the limit what stands for the client of the request. One by header or cookie looks at the first of that name; who has none counts by
  * `address`. Not for limits by user. Hot: test/alloc/limit.test.ts.
  */
-export function findClient({ limit, name }: GateLimit, fields: HeadFields, address: AddressWords | null): void {
+export function findClient(
+  { limit, name }: GateLimit,
+  fields: HeadFields,
+  address: AddressWords | null,
+): void {
   if (limit.by === 'everyone') limit.byEveryone();
   else if (limit.by === 'address' || !hasValue(limit.by, name, fields)) limit.byAddress(address);
   else limit.byBytes(fields.bytes, start, end);

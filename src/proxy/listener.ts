@@ -2,6 +2,7 @@
 import { createServer, type Server } from 'node:net';
 import type { ListenerCertificates } from '../certificates/context-table.ts';
 import type { Bind, ListenerConfig } from '../config/config.ts';
+import { UNCOUNTED } from '../limit/address-counts.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
 import { isSecure, type SecureSocket } from '../socket/tls-terms.ts';
 import type { ProxyHeader } from '../wire/proxy-header.ts';
@@ -13,8 +14,10 @@ import type { ConnectionHome } from './connection-home.ts';
 import type { Exchange } from './exchange.ts';
 import { PROXY_FAULT } from './faults.ts';
 import { ListenerTls, type TlsListener } from './listener-tls.ts';
+import type { LimitBooks } from './limit-books.ts';
 import type { Plane } from './plane.ts';
 import { ProxyGreeter } from './proxy-greeter.ts';
+import { isGuarded, mayBegin, receive } from './reception.ts';
 
 /** Idle exchanges that are kept for the next requests. */
 const KEPT_EXCHANGES_MAX = 256;
@@ -37,6 +40,9 @@ export interface ListenerPlane extends Plane {
   mayAccept(): boolean;
   /** What the main thread last said of the TLS of the listener of that name; null: nothing yet. */
   certificatesOf(listener: string): ListenerCertificates | null;
+  /** At the bound: whether somebody gave way. */
+  makeRoom(): boolean;
+  readonly limits: LimitBooks;
   newExchange(): Exchange;
   /** A client connection has closed. */
   connectionGone(): void;
@@ -138,7 +144,8 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
 
   #accepted(socket: ByteSocket): void {
     const plane = this.plane;
-    if (this.stopping || !plane.mayAccept()) {
+    if (this.stopping || !(plane.mayAccept() || plane.makeRoom())) {
+      if (!this.stopping) plane.limits.shed('full');
       // Beyond the bound an answer is still owed, but not to everybody: a second bound is kept by closing at once. By TLS nothing
       // can be said without a handshake, which is worth more than the answer.
       if (this.stopping || this.#tls !== null || plane.refusing >= plane.refusingMax) {
@@ -153,7 +160,12 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     }
     if (this.#greets) this.#greeter!.take(socket);
     else if (this.#tls !== null) this.#shakeHands(this.#tls, socket, null, null);
+    else if (isGuarded(plane.generation)) receive(plane, this.#add(socket), socket.remoteAddress);
     else this.#add(socket);
+  }
+
+  get firstConnection(): ClientConnection | null {
+    return this.#first;
   }
 
   get isUnix(): boolean {
@@ -167,7 +179,13 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     }
     const connection = this.#add(socket);
     connection.side = this.#sideOf(socket, header);
-    if (start < end) connection.onBytes(bytes, start, end);
+    if (this.#received(connection) && start < end) connection.onBytes(bytes, start, end);
+  }
+
+  /** False: it may not stay, and is told so or closed. */
+  #received(connection: ClientConnection): boolean {
+    const { plane } = this;
+    return !isGuarded(plane.generation) || receive(plane, connection, connection.side.address);
   }
 
   #shakeHands(
@@ -176,6 +194,12 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     first: Uint8Array | null,
     header: ProxyHeader | null,
   ): void {
+    const { plane } = this;
+    // A handshake costs more than to say who comes: who may not stay is closed before it.
+    if (isGuarded(plane.generation) && !mayBegin(plane, header?.source?.address ?? socket.remoteAddress)) {
+      socket.destroy();
+      return;
+    }
     this.#counted(1);
     tls.begin(socket, first, header);
   }
@@ -184,7 +208,7 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
   secured(socket: SecureSocket, welcome: boolean, header: ProxyHeader | null): void {
     const connection = this.#adopt(socket);
     if (header !== null) connection.side = this.#sideOf(socket, header);
-    if (welcome) return;
+    if (!this.#received(connection) || welcome) return;
     this.plane.metrics.unread(PROXY_FAULT.clientCertificate.status);
     connection.refuse(PROXY_FAULT.clientCertificate, false);
   }
@@ -193,6 +217,7 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
   plainOnTls(socket: ByteSocket, header: ProxyHeader | null): void {
     const connection = this.#adopt(socket);
     if (header !== null) connection.side = this.#sideOf(socket, header);
+    if (!this.#received(connection)) return;
     this.plane.metrics.unread(PROXY_FAULT.plainOnTls.status);
     connection.refuse(PROXY_FAULT.plainOnTls, false);
   }
@@ -230,6 +255,7 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     if (connection.next !== null) connection.next.previous = connection.previous;
     connection.previous = null;
     connection.next = null;
+    if (connection.addressRow !== UNCOUNTED) this.plane.limits.leave(connection.addressRow);
     this.#counted(-1);
     this.plane.connectionGone();
   }

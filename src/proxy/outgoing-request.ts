@@ -121,6 +121,7 @@ export class OutgoingRequest {
       head.contentLength,
       chunked,
       plan.http.dropUnderscores,
+      plan.limits.tinyChunks,
     );
     this.#hold = this.body.done ? null : plane.writers.take();
     this.#holdSent = 0;

@@ -1,4 +1,4 @@
-// A tunnel behind a 101: bytes both ways, with back-pressure and half-closes, until it ends, stays silent, or its session is over.
+// A tunnel behind a 101: bytes both ways, with back-pressure and half-closes, until it ends, stays silent, or has lasted long enough, or its session is over.
 
 import { ByteWriter } from '../base/byte-writer.ts';
 import type { Deadlines, Timed } from '../base/deadlines.ts';
@@ -8,9 +8,16 @@ import type { ConnectionUser, UpstreamConnection } from '../upstream/connection.
 import { layClose, WebSocketFrames } from '../wire/websocket-frames.ts';
 import { WHO } from './end-code.ts';
 
-/** What both sides of a WebSocket are told when its session is over: a code of those that are free for use (RFC 6455 section 7.4.2), after HTTP's 401. */
-const CLOSE_CODE = 4401;
-const CLOSE_REASON = 'session ended';
+/** What both sides of a WebSocket are told by the close frame that ends it. */
+export interface Farewell {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** Its session is over: a code of those that are free for use (RFC 6455 section 7.4.2), after HTTP's 401. */
+const SESSION_OVER: Farewell = { code: 4401, reason: 'session ended' };
+/** It has lasted as long as it may: we go away (RFC 6455 section 7.4.1), and the client may come again. */
+export const TIME_OVER: Farewell = { code: 1001, reason: 'time is up' };
 /** So long the end of a frame is waited for, and a client that has not read what came before; then the connection is cut, ms. */
 const BOUNDARY_MS = 200;
 /** So long each side has to close behind its close frame, ms. */
@@ -19,10 +26,12 @@ const MASK_BYTES = 4;
 
 /** The exchange that the tunnel grew out of, as the tunnel needs it. */
 export interface TunnelExchange {
-  readonly plan: { readonly timeouts: { readonly tunnelMs: number } } | null;
+  readonly plan: { readonly timeouts: { readonly tunnelMs: number; readonly tunnelTotalMs: number } } | null;
   readonly plane: { readonly randomBytes: RandomBytes };
-  /** It is a WebSocket that a session opened: its frames are followed. */
+  /** It is a WebSocket that a session opened, or whose time is bounded: its frames are followed. */
   readonly framed: boolean;
+  /** It has lasted as long as it may, and is to be closed. */
+  onTunnelTime(): void;
   /** It has ended; `brokenBy` (WHO): who broke it off; nobody, where it was closed in order. */
   tunnelOver(bytesUp: number, bytesDown: number, brokenBy: number): void;
 }
@@ -35,7 +44,11 @@ export class Tunnel implements ConnectionUser {
   readonly #exchange: TunnelExchange;
   readonly #deadlines: Deadlines;
   readonly #out = new ByteWriter(1024);
+  /** Infinity: it may be silent for ever. */
   readonly #tunnelMs: number;
+  /** When it has lasted as long as it may, ms. */
+  readonly #totalAtMs: number;
+  #farewell = SESSION_OVER;
   /** Null: nothing is known of its bytes. */
   readonly #framesUp: WebSocketFrames | null;
   readonly #framesDown: WebSocketFrames | null;
@@ -44,7 +57,7 @@ export class Tunnel implements ConnectionUser {
   #down = 0;
   #clientEnded = false;
   #upstreamEnded = false;
-  /** Its session is over. */
+  /** It is being closed. */
   #closing = false;
   /** Nothing more is sent to that side. */
   #clientTold = false;
@@ -65,7 +78,9 @@ export class Tunnel implements ConnectionUser {
     this.#upstream = upstream;
     this.#exchange = exchange;
     this.#deadlines = deadlines;
-    this.#tunnelMs = exchange.plan?.timeouts.tunnelMs ?? 0;
+    const { tunnelMs = 0, tunnelTotalMs = 0 } = exchange.plan?.timeouts ?? {};
+    this.#tunnelMs = tunnelMs > 0 ? tunnelMs : Number.POSITIVE_INFINITY;
+    this.#totalAtMs = tunnelTotalMs > 0 ? deadlines.nowMs + tunnelTotalMs : Number.POSITIVE_INFINITY;
     this.#framesUp = exchange.framed ? new WebSocketFrames() : null;
     this.#framesDown = exchange.framed ? new WebSocketFrames() : null;
     this.#heardMs = deadlines.nowMs;
@@ -75,12 +90,14 @@ export class Tunnel implements ConnectionUser {
   }
 
   arm(): void {
-    if (!this.#over && this.#tunnelMs > 0) this.#deadlines.arm(this.#timed, this.#heardMs + this.#tunnelMs);
+    const atMs = Math.min(this.#heardMs + this.#tunnelMs, this.#totalAtMs);
+    if (!this.#over && atMs < Number.POSITIVE_INFINITY) this.#deadlines.arm(this.#timed, atMs);
   }
 
-  /** The deadline came: over, unless bytes passed meanwhile. */
+  /** A deadline came: over, unless bytes passed meanwhile. */
   onQuiet(nowMs: number): void {
     if (this.#closing) this.#onPatienceOver(nowMs);
+    else if (nowMs >= this.#totalAtMs) this.#exchange.onTunnelTime();
     else if (nowMs - this.#heardMs >= this.#tunnelMs) this.#end(WHO.limpetTime);
     else this.arm();
   }
@@ -166,11 +183,12 @@ export class Tunnel implements ConnectionUser {
   onUpstreamHung(): void {}
 
   /**
-   * Its session is over. Each side of a WebSocket is told so by a close frame as soon as the frame ends that it is being sent, and nothing
-   * passes any more; another tunnel is cut.
+   * It is over. Each side of a WebSocket is told so by a close frame as soon as the frame ends that it is being sent, and nothing passes any
+   * more; another tunnel is cut.
    */
-  close(): void {
+  close(farewell: Farewell = SESSION_OVER): void {
     if (this.#over || this.#closing) return;
+    this.#farewell = farewell;
     this.#closing = true;
     if (this.#framesDown === null) {
       this.#cut();
@@ -188,7 +206,7 @@ export class Tunnel implements ConnectionUser {
     if (this.#clientTold || !frames.atBoundary) return;
     this.#clientTold = true;
     if (!frames.closed) {
-      layClose(this.#out, CLOSE_CODE, CLOSE_REASON, null);
+      layClose(this.#out, this.#farewell.code, this.#farewell.reason, null);
       this.#client.write(this.#out);
     }
     this.#client.end();
@@ -203,7 +221,7 @@ export class Tunnel implements ConnectionUser {
     if (!frames.closed) {
       const { randomBytes } = this.#exchange.plane;
       const maskAt = randomBytes.take(MASK_BYTES);
-      layClose(this.#out, CLOSE_CODE, CLOSE_REASON, randomBytes.bytes, maskAt);
+      layClose(this.#out, this.#farewell.code, this.#farewell.reason, randomBytes.bytes, maskAt);
       this.#upstream.socket.write(this.#out);
     }
     this.#upstream.socket.end();

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Child } from '../kit/child.ts';
 import { metric, pinnedNode, startLimpet } from '../kit/limpet.ts';
-import { askPath, cookieOf, type NamedApp, startNamedApp, until } from '../kit/named-app.ts';
+import { askPath, cookieOf, type NamedApp, sayName, startNamedApp, until } from '../kit/named-app.ts';
 import { RawClient } from '../kit/raw-client.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -230,18 +230,23 @@ t.test('a unix socket is listened on, and one that a dead process left behind is
   t.equal(await second.stop(), 0);
 });
 
-t.test('beyond the bound of connections newcomers are refused politely, and old ones go on', async (t) => {
+t.test('beyond the bound of connections newcomers are refused politely while all are busy', async (t) => {
   const app = await startNamedApp('app', t);
   const limpet = await startLimpet({ upstreams: [app.url], limits: { connections: 4 } }, { owner: t });
   const get = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
   const old = [];
   for (let i = 0; i < 4; i++) old.push(await RawClient.open(limpet.port, { owner: t }));
-  for (const client of old) t.match((await client.ask(get)).start, /^HTTP\/1\.1 200 /);
+  const held: (() => void)[] = [];
+  app.answer = (_request, response) => held.push(() => response.end());
+  for (const client of old) client.send(get);
+  await until('all are busy', () => held.length === 4);
+  app.answer = sayName;
   const late = await RawClient.open(limpet.port, { owner: t });
   const refused = await late.ask(get);
   t.match(refused.start, /^HTTP\/1\.1 503 /);
   t.match(refused.body.toString(), /The connection limit is reached/);
-  for (const client of old) t.match((await client.ask(get)).start, /^HTTP\/1\.1 200 /, 'an old one goes on');
+  for (const answer of held) answer();
+  for (const client of old) t.match((await client.finalAnswer()).start, /^HTTP\/1\.1 200 /, 'it goes on');
   t.equal(await metric(limpet, 'limpet_refused_total', 'code="listener.full"'), 1);
   old[0]!.destroy();
   late.destroy();

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { AddressCounts } from '../../src/limit/address-counts.ts';
+import { BucketTable } from '../../src/limit/bucket-table.ts';
 import { MetricShelf } from '../../src/observe/metric-shelf.ts';
 import { ControlPlane } from '../../src/process/control-plane.ts';
 import { BindError, Crew } from '../../src/process/crew.ts';
@@ -77,11 +79,13 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
   const deaths: [number, string][] = [];
   const code = `import { parentPort, workerData } from 'node:worker_threads'; ${body}`;
   const table = new UpstreamTable(UpstreamTable.allocate(1, 2));
+  const addresses = AddressCounts.allocate(16, 2);
   const crew = new Crew({
     entry: new URL(`data:text/javascript,${encodeURIComponent(code)}`),
     workers: 2,
     shelf: new MetricShelf({ workers: 2, onFull: () => {} }),
     table,
+    addresses,
     init: () => ({
       config,
       generation: 1,
@@ -92,6 +96,8 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
       trails: [],
       revocations: null,
       traceAccount: new Int32Array(new SharedArrayBuffer(4)),
+      counts: { buckets: BucketTable.allocate(16), addresses },
+      lists: new Map(),
       connectionsMax: 1,
       refusingMax: 1,
       shared: true,

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
-import { startLimpet } from '../kit/limpet.ts';
-import { askPath, startNamedApp, until } from '../kit/named-app.ts';
+import { metric, startLimpet } from '../kit/limpet.ts';
+import { askPath, sayName, startNamedApp, until } from '../kit/named-app.ts';
 
 const MIB = 1024 * 1024;
 const BODY_BYTES = 256 * MIB;
@@ -36,22 +36,54 @@ function says(socket: Socket, bytes: string): Promise<string> {
   });
 }
 
-t.test('beyond the bound of connections new ones are told 503, and old ones go on', async (t) => {
+t.test('beyond the bound of connections newcomers are told 503 while all are busy', async (t) => {
   const old: Socket[] = [];
+  const waiting: (() => void)[] = [];
+  app.answer = (incoming, response, name) => {
+    if (incoming.url === '/hold') waiting.push(() => response.end(name));
+    else response.end(name);
+  };
+  t.teardown(() => {
+    app.answer = sayName;
+  });
+  const hold = 'GET /hold HTTP/1.1\r\nHost: x\r\n\r\n';
   for (let i = 0; i < 8; i++) old.push(await open(tight.port));
-  const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
-  for (const socket of old) t.match(await says(socket, get), /^HTTP\/1\.1 200 /);
+  const answers = old.map((socket) => says(socket, hold));
+  await until('all are busy', () => waiting.length === 8);
   const late = await open(tight.port);
-  const told = await says(late, get);
+  const told = await says(late, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   t.match(told, /^HTTP\/1\.1 503 /);
   t.match(told, /The connection limit is reached/);
   t.match(told, /Connection: close/);
-  for (const socket of old) {
-    socket.removeAllListeners('data');
-    t.match(await says(socket, get), /^HTTP\/1\.1 200 /, 'old ones go on');
-  }
+  for (const answer of waiting) answer();
+  for (const answer of answers) t.match(await answer, /^HTTP\/1\.1 200 /, 'old ones go on');
   for (const socket of [...old, late]) socket.destroy();
   await until('there is room again', async () => (await askPath(tight.port, '/')).status === 200);
+  t.equal(await metric(tight, 'limpet_connections_shed_total', 'reason="full"'), 1);
+});
+
+t.test('at the bound of connections the one that has idled longest gives way', async (t) => {
+  await until('nobody is there', async () => (await metric(tight, 'limpet_connections')) <= 0);
+  const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+  const idle: Socket[] = [];
+  for (let i = 0; i < 8; i++) {
+    idle.push(await open(tight.port));
+    t.match(await says(idle[i]!, get), /^HTTP\/1\.1 200 /);
+  }
+  const closed: number[] = [];
+  idle.forEach((socket, i) => {
+    socket.on('close', () => closed.push(i));
+  });
+  let late: Socket | null = null;
+  await until('somebody gave way', async () => {
+    late?.destroy();
+    late = await open(tight.port);
+    return (await says(late, get)).startsWith('HTTP/1.1 200 ');
+  });
+  await until('he is told', () => closed.length > 0);
+  t.equal(closed[0], 0, 'the first of all');
+  t.ok((await metric(tight, 'limpet_connections_shed_total', 'reason="room"')) >= 1);
+  for (const socket of [...idle, late!]) (socket as Socket).destroy();
 });
 
 t.test('a large download to a reader that stops and goes passes whole, in little memory', async (t) => {

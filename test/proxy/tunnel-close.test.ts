@@ -73,9 +73,10 @@ function open(framed = true) {
   const upstream = new FakeUpstream();
   let over = 0;
   const exchange = {
-    plan: { timeouts: { tunnelMs: 3_600_000 } },
+    plan: { timeouts: { tunnelTotalMs: 0, tunnelMs: 3_600_000 } },
     plane: { randomBytes: new RandomBytes() },
     framed,
+    onTunnelTime: () => {},
     tunnelOver: () => {
       over++;
     },

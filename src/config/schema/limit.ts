@@ -3,7 +3,7 @@ import { addressFile, block, choice, either, leaf, list, offable, secret } from 
 import { storeTls } from './session.ts';
 
 const sharedLimit = either(
-  'The Redis on which Limpets of the same name of the limit count together: `redis://`, `rediss://`, `redis+unix:`, `redis+cluster://`, `redis+sentinel://`. While it is away each counts by itself. `false`: the workers of this process only.',
+  '',
   [
     secret('', {}),
     block(
@@ -49,7 +49,11 @@ export const rateLimit = block(
       { default: 'address' },
     ),
     dryRun: leaf('flag', 'Count what would be refused, and refuse nothing.', { default: false }),
-    shared: offable('', sharedLimit, { default: false }),
+    shared: offable(
+      'The Redis on which Limpets of the same name of the limit count together: `redis://`, `rediss://`, `redis+unix:`, `redis+cluster://`, `redis+sentinel://`. While it is away each counts by itself. `false`: the workers of this process only.',
+      sharedLimit,
+      { default: false },
+    ),
   },
   {},
 );
