@@ -3,14 +3,14 @@ import type { AffinityOptions } from '../affinity/options.ts';
 import type { BalanceOptions } from '../balance/options.ts';
 import type { ListenerTlsOptions } from '../certificates/options.ts';
 import type { HealthOptions } from '../health/options.ts';
-import type { TracingOptions } from '../observe/tracing-options.ts';
 import type { AccessOptions, RateLimitOptions } from '../limit/options.ts';
+import type { TracingOptions } from '../observe/tracing-options.ts';
 import type { ContinuityOptions, PoolOptions, RetryOptions } from '../pool/options.ts';
 import type { SessionOptions } from '../session/options.ts';
 import type { SigningOptions } from '../session/phantom/token-options.ts';
 import type { RevocationOptions } from '../session/revocation/options.ts';
-import type { ProxyProtocol } from '../wire/proxy-header.ts';
 import type { StoreTls } from '../session/stores/driver.ts';
+import type { ProxyProtocol } from '../wire/proxy-header.ts';
 
 /** Times in milliseconds; 0 means off where the contract allows off. */
 export interface TimeoutOptions {

@@ -55,7 +55,8 @@ export class RoomMaker {
         if (since > beforeMs) continue;
         if (oldest.length < most) {
           oldest.push(c);
-        } else if (since < oldest[latest]!.waitingSinceMs) {
+        } else if (since <= oldest[latest]!.waitingSinceMs) {
+          // Of two alike the one further back in the list has come earlier.
           oldest[latest] = c;
         } else {
           continue;
