@@ -122,7 +122,16 @@ export function compile(input: CompileInput, before: Compiled | null = null): Co
     const hostMode = name === null ? 'keep' : (configs.get(name)?.host ?? 'keep');
     const split = route.split === null ? null : (splits.get(route.split.group) ?? new Split<RoutePlan>());
     const guard = guardOf(route.sessions);
-    const plan = compileRoute(route, rows.routes[at]!, pool, hostMode, guard, input.jwks, split, gates.gateOf(route));
+    const plan = compileRoute(
+      route,
+      rows.routes[at]!,
+      pool,
+      hostMode,
+      guard,
+      input.jwks,
+      split,
+      gates.gateOf(route),
+    );
     if (split !== null) {
       splits.set(route.split!.group, split);
       split.add(plan, route.split!.weight);
