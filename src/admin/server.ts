@@ -17,8 +17,10 @@ import { addMetricsRoute } from './routes/metrics.ts';
 import { addOpenApiRoute, gatherCalls } from './routes/openapi.ts';
 import { addPageRoutes } from './routes/page.ts';
 import { addPointerRoute } from './routes/pointer.ts';
+import { addPoolRoutes } from './routes/pools.ts';
 import { addProbeRoutes } from './routes/probes.ts';
 import { addRevocationRoutes } from './routes/revocations.ts';
+import { addRouteRoutes } from './routes/routes.ts';
 import { addSessionRoutes } from './routes/sessions.ts';
 import { addStatusRoute } from './routes/status.ts';
 import { addUpstreamRoutes } from './routes/upstreams.ts';
@@ -32,6 +34,7 @@ import {
 } from './shapes/config-shape.ts';
 import { HISTORY, LIVE, TROUBLES } from './shapes/live-shape.ts';
 import { REVOCATION, REVOKED } from './shapes/revocation-shape.ts';
+import { ROUTE } from './shapes/route-shape.ts';
 import { CONTINUITY, SESSION } from './shapes/session-shape.ts';
 import { LISTENER, STATUS, SWITCH } from './shapes/status-shape.ts';
 import { UPSTREAM } from './shapes/upstream-shape.ts';
@@ -52,6 +55,7 @@ export interface AdminOptions {
 /** Shapes that routes refer to by name. */
 const SHARED = [
   UPSTREAM,
+  ROUTE,
   LISTENER,
   SWITCH,
   STATUS,
@@ -102,6 +106,8 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
     addUpstreamRoutes(guarded, view, audit);
     // In a scope of its own, since it takes YAML too.
     guarded.register(async (scope) => addConfigRoutes(scope, view.config));
+    addPoolRoutes(guarded, view, audit);
+    addRouteRoutes(guarded, view, audit);
     addEventsRoute(guarded, view);
     addLiveRoutes(guarded, live, view.status().version);
   });

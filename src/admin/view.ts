@@ -32,6 +32,29 @@ export interface UpstreamView {
   readonly drainUntil: string | null;
 }
 
+/** A route as `GET /api/v1/routes` tells it. */
+export interface RouteView {
+  readonly name: string;
+  /** Null: any. */
+  readonly host: string | null;
+  /** `= /path` for that path alone. */
+  readonly path: string;
+  /** Null: all. */
+  readonly methods: readonly string[] | null;
+  readonly does: 'pool' | 'split' | 'redirect' | 'respond' | 'jwks';
+  readonly sessions: readonly string[];
+  readonly pools: readonly RouteSideView[];
+}
+
+export interface RouteSideView {
+  readonly pool: string;
+  /** Null: it has no others beside it. */
+  readonly weight: number | null;
+  /** Since start, of this route. */
+  readonly requests: number;
+  readonly failures: number;
+}
+
 export interface ListenerView {
   readonly name: string;
   /** `http://127.0.0.1:8080` or `unix:/path`. */
@@ -173,6 +196,13 @@ export interface AdminView {
   upstreams(): readonly UpstreamView[];
   /** Makes the change at once, for every worker, and returns the upstream after it; null if there is no such upstream. */
   patchUpstream(pool: string, name: string, change: UpstreamChange): UpstreamView | null;
+  /** In config order. */
+  routes(): readonly RouteView[];
+  /**
+   * Gives the sides of a split their weights, in all workers by the time that it resolves: to null, or to why nothing has changed. `weights`: of each
+   * of its pools. `by`: who orders it.
+   */
+  splitRoute(route: string, weights: Readonly<Record<string, number>>, by: string): Promise<string | null>;
   /** Session blocks in config order. */
   sessions(): readonly SessionView[];
   /** Pools whose sessions are watched, in config order. */

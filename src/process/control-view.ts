@@ -4,6 +4,7 @@ import type {
   AdminView,
   ContinuityView,
   Readiness,
+  RouteView,
   SessionView,
   StatusView,
   SwitchView,
@@ -27,7 +28,9 @@ import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { urlOf } from './binding.ts';
 import { continuityViews } from './continuity-view.ts';
 import { DrainDeadlines } from './drain-deadlines.ts';
+import type { Reloader } from './reloader.ts';
 import type { RevocationSwitch } from './revocation-switch.ts';
+import { routeViews } from './route-views.ts';
 import type { StoreReports } from './store-reports.ts';
 import { VERSION } from './version.ts';
 
@@ -46,6 +49,7 @@ export interface ViewSource {
   readonly slots: readonly SlottedUpstream[];
   readonly crew: { readonly listening: number };
   readonly stopping: boolean;
+  readonly reloader: Pick<Reloader, 'split'>;
   readonly events: EventHub;
   readonly log: Logger;
   /** Keys of tokens; null: no session has any. */
@@ -153,6 +157,19 @@ export class ControlView implements AdminView {
         users,
       },
     );
+  }
+
+  routes(): readonly RouteView[] {
+    return routeViews(this.#source.config, this.#source.shelf);
+  }
+
+  async splitRoute(
+    route: string,
+    weights: Readonly<Record<string, number>>,
+    by: string,
+  ): Promise<string | null> {
+    const told = await this.#source.reloader.split(route, weights, by);
+    return told.result === 'refused' ? told.error : null;
   }
 
   sessions(): readonly SessionView[] {

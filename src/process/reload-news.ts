@@ -22,6 +22,8 @@ export function tellReload(
   told: ReloadResult,
 ): void {
   const { result, generation } = told;
+  // What an operator orders is told by the one who takes the order.
+  if (cause.how === 'order' && result !== 'refused') return;
   shelf.own.values[shelf.own.counter('limpet_config_reloads_total', { result })]!++;
   const { how, by } = cause;
   if (told.result === 'refused') {

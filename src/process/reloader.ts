@@ -14,6 +14,7 @@ import { type MainGeneration, makeGeneration } from './main-generation.ts';
 import type { GenerationData } from './messages.ts';
 import { nextConfig } from './next-config.ts';
 import type { RevocationSwitch } from './revocation-switch.ts';
+import { SplitOrders, type Weights } from './split-orders.ts';
 import { bindSentence, withPorts } from './starting.ts';
 
 /** For how long the names of new upstreams are waited for, ms: who is not known by then is down until he is. */
@@ -23,7 +24,8 @@ const WHOLE_MS = 15_000;
 
 /** Why a reload was asked for. `by`: name of the admin token, or null. */
 export interface ReloadCause {
-  readonly how: 'signal' | 'watch' | 'api';
+  /** `order`: not the file is read, but what was ordered since is laid over what it said. */
+  readonly how: 'signal' | 'watch' | 'api' | 'order';
   readonly by: string | null;
 }
 
@@ -70,6 +72,9 @@ export class Reloader {
   #number: number;
   #running: Promise<ReloadResult> | null = null;
   #queued: Promise<ReloadResult> | null = null;
+  /** What the one that is queued is for. */
+  #queuedCause: ReloadCause | null = null;
+  readonly #orders = new SplitOrders();
 
   /** `book`: holds the rows of the generation in force. */
   constructor(of: Reloadable, book: SlotBook) {
@@ -86,12 +91,23 @@ export class Reloader {
   /** Never rejects for what a file, a worker or the system does. */
   reload(cause: ReloadCause): Promise<ReloadResult> {
     if (this.#running === null) return this.#begin(cause);
-    // The one that is queued reads the file when its turn comes, so it is this one's too.
+    // The one that is queued reads the file when its turn comes, so it is this one's too. Orders are laid over it in any case.
+    if (this.#queuedCause === null || this.#queuedCause.how === 'order') this.#queuedCause = cause;
     this.#queued ??= this.#running.then(() => {
+      const own = this.#queuedCause ?? cause;
       this.#queued = null;
-      return this.#begin(cause);
+      this.#queuedCause = null;
+      return this.#begin(own);
     });
     return this.#queued;
+  }
+
+  /** Gives the sides of a split other weights; `weights`: of each of its pools. As `reload`. */
+  async split(route: string, weights: Weights, by: string): Promise<ReloadResult> {
+    const undo = this.#orders.order(route, weights, this.#of.current.given);
+    const result = await this.reload({ how: 'order', by });
+    if (result.result === 'refused') undo();
+    return result;
   }
 
   /** A worker says that a generation is over there. */
@@ -108,7 +124,7 @@ export class Reloader {
   }
 
   async #begin(cause: ReloadCause): Promise<ReloadResult> {
-    const running = this.#run().then((result) => {
+    const running = this.#run(cause).then((result) => {
       this.#running = null;
       this.#of.told(cause, result);
       return result;
@@ -117,17 +133,21 @@ export class Reloader {
     return running;
   }
 
-  async #run(): Promise<ReloadResult> {
+  async #run(cause: ReloadCause): Promise<ReloadResult> {
     const { current } = this.#of;
     if (this.#of.stopping) return this.#refused('Limpet is stopping');
-    const { config: given, problems } = this.#of.load();
+    const { config: given, problems } =
+      cause.how === 'order' ? { config: current.given, problems: [] } : this.#of.load();
     if (given === null) return this.#refused(wrongSentence(problems), problems);
-    const { config: followed, needsRestart } = nextConfig(given, current);
+    const { config: followed, needsRestart } = nextConfig(this.#orders.apply(given), current);
     const ports = await openPorts(followed, current.config);
     if (typeof ports === 'string') return this.#refused(ports);
     const config = ports;
     const changes = diffConfigs(current.config, config);
-    if (changes.length === 0) return this.#applied('unchanged', [], needsRestart, problems);
+    if (changes.length === 0) {
+      this.#orders.settle(given);
+      return this.#applied('unchanged', [], needsRestart, problems);
+    }
     const number = this.#number + 1;
     const rows = this.#book.take(number, config);
     if (typeof rows === 'string') return this.#refused(rows);
@@ -142,7 +162,10 @@ export class Reloader {
       sinceMs: systemClock.wallMs(),
     });
     const why = await this.#apply(next);
-    if (why === null) return this.#applied('applied', changes, needsRestart, problems);
+    if (why === null) {
+      this.#orders.settle(given);
+      return this.#applied('applied', changes, needsRestart, problems);
+    }
     this.#release(number);
     return this.#refused(why);
   }

@@ -7,6 +7,7 @@ import type {
   AdminView,
   ContinuityView,
   Readiness,
+  RouteView,
   SessionView,
   StatusView,
   UpstreamChange,
@@ -66,6 +67,30 @@ export class FakeView implements AdminView {
   /** One more, like the first. */
   add(told: Partial<UpstreamView>): void {
     this.#upstreams = [...this.#upstreams, { ...this.#upstreams[0]!, ...told }];
+  }
+
+  #weights: Readonly<Record<string, number>> = { shop: 95, next: 5 };
+  /** What a split is answered; null: it is done. */
+  splitRefusal: string | null = null;
+
+  routes(): readonly RouteView[] {
+    const route = { host: null, methods: null, sessions: [] };
+    const side = (pool: string, weight: number | null) => ({ pool, weight, requests: 5, failures: 0 });
+    return [
+      {
+        ...route,
+        name: '/',
+        path: '/',
+        does: 'split',
+        pools: Object.entries(this.#weights).map(([pool, weight]) => side(pool, weight)),
+      },
+      { ...route, name: '/api', path: '/api', does: 'pool', pools: [side('shop', null)] },
+    ];
+  }
+
+  async splitRoute(_route: string, weights: Readonly<Record<string, number>>): Promise<string | null> {
+    if (this.splitRefusal === null) this.#weights = weights;
+    return this.splitRefusal;
   }
 
   patchUpstream(pool: string, name: string, change: UpstreamChange): UpstreamView | null {

@@ -41,6 +41,21 @@ export const CALLS: Readonly<Record<string, CallRow>> = {
     tooLong: 6.5 * 1024 * 1024,
   },
   reload: { method: 'POST', url: '/api/v1/reload', status: 200 },
+  changePool: {
+    method: 'PATCH',
+    url: '/api/v1/pools/shop',
+    body: { wanted: 'maintenance' },
+    status: 200,
+    badBody: { wanted: 'away' },
+  },
+  listRoutes: { method: 'GET', url: '/api/v1/routes', status: 200 },
+  splitRoute: {
+    method: 'PATCH',
+    url: '/api/v1/routes/%2F',
+    body: { weights: { next: 10 } },
+    status: 200,
+    badBody: { weights: { next: -1 } },
+  },
   listSessions: { method: 'GET', url: '/api/v1/sessions', status: 200 },
   listContinuity: { method: 'GET', url: '/api/v1/sessions/continuity', status: 200 },
   revoke: {

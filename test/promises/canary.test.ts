@@ -1,9 +1,16 @@
 // A canary: a route shared out between two pools; who is on it stays on it, and when it dies nobody notices.
+import { writeFileSync } from 'node:fs';
 import t from 'tap';
 import { startLimpet } from '../kit/limpet.ts';
 import { askPath, calm, cookieOf, type NamedApp, startNamedApp, until } from '../kit/named-app.ts';
 
 const USERS = 120;
+
+/** What of the API's answers is looked at. */
+interface Answered {
+  readonly generation: number;
+  readonly pools: readonly { readonly pool: string; readonly weight: number; readonly requests: number }[];
+}
 
 const pool = (...apps: NamedApp[]) => ({
   upstreams: apps.map(({ name, url }) => ({ name, url })),
@@ -70,6 +77,64 @@ t.test('users are shared out, stay where they are, and are served when the canar
     /limpet_affinity_total\{pool="v.",result="forged"\} [1-9]/,
     'a home of the other side is no forgery',
   );
+});
+
+t.test('weights are changed while it runs, hold over a reload, and give way to the file', async (t) => {
+  const old = await startNamedApp('old', t);
+  const fresh = await startNamedApp('new', t);
+  const config = (weight: number, more: object = {}) => ({
+    workers: 2,
+    pools: { v1: pool(old), v2: pool(fresh) },
+    routes: [
+      {
+        pools: [
+          { pool: 'v1', weight: 100 },
+          { pool: 'v2', weight },
+        ],
+      },
+    ],
+    ...more,
+  });
+  const limpet = await startLimpet(config(0), { owner: t });
+  const api = async (method: string, path: string, body?: object) => {
+    const answer = await fetch(`${limpet.adminUrl}/api/v1/${path}`, {
+      method,
+      ...(body === undefined
+        ? {}
+        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    // As the API answers it; what is not so fails the test.
+    return { status: answer.status, body: (await answer.json()) as Answered & readonly Answered[] };
+  };
+  const sides = async (): Promise<Answered['pools']> => (await api('GET', 'routes')).body[0]!.pools;
+  const weights = async (): Promise<number[]> => (await sides()).map(({ weight }) => weight);
+  const users = await Promise.all(
+    Array.from({ length: 40 }, async () => cookieOf(await askPath(limpet.port, '/'))),
+  );
+  const homes = (): Promise<string[]> =>
+    Promise.all(users.map(async (cookie) => (await askPath(limpet.port, '/', { cookie })).body));
+  t.same(new Set(await homes()), new Set(['old']));
+  const done = await api('PATCH', 'routes/%2F', { weights: { v1: 0, v2: 1 } });
+  t.equal(done.status, 200);
+  t.same(new Set(await homes()), new Set(['new']), 'in every worker when it is answered');
+  t.match((await sides())[1], { pool: 'v2', weight: 1, failures: 0 });
+  t.ok((await sides())[1]!.requests >= 40);
+
+  const rewrite = async (text: object): Promise<void> => {
+    const admin = new URL(limpet.adminUrl);
+    const listen = `127.0.0.1:${limpet.port}`;
+    writeFileSync(limpet.configFile, JSON.stringify({ listen, admin: { bind: admin.host }, ...text }));
+    const { generation } = (await api('GET', 'status')).body;
+    process.kill(limpet.pid, 'SIGHUP');
+    await until('it is reloaded', async () => (await api('GET', 'status')).body.generation > generation);
+  };
+  await rewrite(config(0, { timeouts: { idle: '61s' } }));
+  t.same(await weights(), [0, 1], 'the file says of the split what it said');
+  await rewrite(config(3, { timeouts: { idle: '61s' } }));
+  t.same(await weights(), [100, 3], 'the file says otherwise');
+  const out = await api('PATCH', 'pools/v1', { wanted: 'maintenance' });
+  t.equal(out.status, 200);
+  t.same(new Set(await homes()), new Set(['new']), 'who was on the side that is out is served by the other');
 });
 
 t.test('explain says how users are shared out, and where one belongs', async (t) => {

@@ -1,16 +1,14 @@
 // GET and PATCH /api/v1/upstreams: how every upstream fares, and the operator's word on one of them.
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { nearest } from '../../config/nearest.ts';
 import { isWrong, parseDuration } from '../../config/units.ts';
 import type { Wanted } from '../../upstream/upstream-table.ts';
 import { answer } from '../app.ts';
 import type { Audit } from '../audit.ts';
 import { json, list, ref, route } from '../schema.ts';
 import { CHANGE, UPSTREAM, UPSTREAM_PARAMS } from '../shapes/upstream-shape.ts';
+import { unknownName } from '../unknown-name.ts';
 import type { AdminView, UpstreamView } from '../view.ts';
 
-/** Names listed in an error; a pool may have more than anyone wants to read. */
-const NAMES_MAX = 20;
 const DEADLINE_BOUNDS = { min: 1000, max: 7 * 86_400_000 };
 
 interface UpstreamPath {
@@ -102,16 +100,12 @@ function answerUnknown(
 ): FastifyReply {
   const ofPool = all.filter((upstream) => upstream.pool === pool).map((upstream) => upstream.name);
   if (ofPool.length > 0)
-    return answer(reply, 404, 'upstream.unknown', unknown(`pool "${pool}" has no upstream`, name, ofPool));
+    return answer(
+      reply,
+      404,
+      'upstream.unknown',
+      unknownName(`pool "${pool}" has no upstream`, name, ofPool),
+    );
   const pools = [...new Set(all.map((upstream) => upstream.pool))];
-  return answer(reply, 404, 'pool.unknown', unknown('there is no pool', pool, pools));
-}
-
-/** `there is no pool "shpo"; did you mean "shop"? There are: admin, shop`. */
-function unknown(what: string, asked: string, names: readonly string[]): string {
-  const near = nearest(asked, names);
-  const guess = near === null ? '' : `; did you mean "${near}"?`;
-  const listed = names.slice(0, NAMES_MAX).join(', ');
-  const rest = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
-  return `${what} "${asked}"${guess}${near === null ? '; there' : ' There'} are: ${listed || 'none'}${rest}`;
+  return answer(reply, 404, 'pool.unknown', unknownName('there is no pool', pool, pools));
 }
