@@ -2,11 +2,13 @@
 import Fastify, {
   type FastifyError,
   type FastifyInstance,
+  type FastifyListenOptions,
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
 import type { Bind } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
+import { nameBeside, SocketFile } from '../socket/socket-file.ts';
 import { errorBody, fieldMessage } from './errors.ts';
 import { MethodTable } from './method-table.ts';
 import { ERROR } from './schema.ts';
@@ -188,12 +190,22 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, { status: number; code: string; 
 };
 
 /** Listens and returns what to type to reach it: `http://127.0.0.1:9090`, or `unix:/path`. Rejects as `net.Server` does (EADDRINUSE …). */
-export async function listenOn(app: FastifyInstance, bind: Bind): Promise<string> {
+export async function listenOn(app: FastifyInstance, bind: Bind, fd: number | null = null): Promise<string> {
   if (bind.kind === 'unix') {
-    await app.listen({ path: bind.path });
+    // A successor's socket takes the place of ours in one step, and closing ours does not remove its file.
+    const path = nameBeside(bind.path);
+    let file: SocketFile | null = null;
+    app.addHook('onClose', async () => file?.remove());
+    await app.listen({ path });
+    file = SocketFile.place(path, bind.path);
     return `unix:${bind.path}`;
   }
-  await app.listen({ host: bind.host, port: bind.port });
+  if (fd === null) await app.listen({ host: bind.host, port: bind.port });
+  else {
+    // Because: Fastify's types leave out what it hands on to Node. A host by name would make it listen on each of its addresses.
+    const options: FastifyListenOptions & { readonly fd: number } = { fd, host: '127.0.0.1' };
+    await app.listen(options);
+  }
   const address = app.server.address();
   // The bound port may differ from the asked one: 0 asks for any.
   const port = typeof address === 'object' && address !== null ? address.port : bind.port;

@@ -28,6 +28,7 @@ import { Resolver, type ResolverUpstream } from '../pool/resolver.ts';
 import { allocateLimits } from '../proxy/limit-books.ts';
 import type { FailureKind } from '../proxy/plane.ts';
 import { SigningKeys } from '../session/phantom/signing-keys.ts';
+import { descriptorOf } from '../socket/handle-io.ts';
 import { UpstreamTable, USER_WINDOWS } from '../upstream/upstream-table.ts';
 import { layProxyHeader } from '../wire/proxy-header.ts';
 import { AddressFiles, listFilesOf } from './address-files.ts';
@@ -38,13 +39,15 @@ import { ConfigWatch } from './config-watch.ts';
 import { connectionBound } from './connection-bound.ts';
 import { ControlView } from './control-view.ts';
 import { BindError, Crew } from './crew.ts';
+import { type Beginning, type Estate, FRESH, gather } from './handover.ts';
+import type { Inheritance } from './inherited.ts';
 import { LiveDesk } from './live.ts';
 import { type MainGeneration, makeGeneration } from './main-generation.ts';
 import type { FromWorker, GenerationData } from './messages.ts';
 import { tellReload } from './reload-news.ts';
 import { type Attachments, type Reloadable, type ReloadCause, Reloader } from './reloader.ts';
 import { makeSwitch, type RevocationSwitch } from './revocation-switch.ts';
-import { bindSentence, StartError, withPorts, withSecrets } from './starting.ts';
+import { bindSentence, madeSecrets, StartError, withPorts, withSecrets } from './starting.ts';
 import { Tracing, TracingError } from './tracing.ts';
 import { VERSION } from './version.ts';
 import { WorkerNews } from './worker-news.ts';
@@ -93,9 +96,19 @@ export class ControlPlane implements Reloadable {
   readonly connectionsMax: number;
   /** What the page and `limpet top` look at. */
   readonly live: LiveDesk;
-  readonly #apps: FastifyInstance[] = [];
+  readonly #apps: { readonly app: FastifyInstance; readonly bind: Bind }[] = [];
   readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
   #windowTimer: NodeJS.Timeout | null = null;
+  #appsClosed: Promise<unknown> | null = null;
+  readonly #shared: boolean;
+  readonly #inheritance: Inheritance;
+  /** Resolves to the id of the process that serves in place of this one, if one ever does. */
+  readonly replaced: Promise<number>;
+  #onReplaced: (pid: number) => void = () => {};
+  #successor = 0;
+  /** Ends the delay before a stop. */
+  #endDelay: () => void = () => {};
+  #hurried = false;
 
   private constructor(
     given: Config,
@@ -104,6 +117,7 @@ export class ControlPlane implements Reloadable {
     shared: boolean,
     signing: SigningKeys | null,
     load: ConfigLoader,
+    inheritance: Inheritance,
   ) {
     this.#load = load;
     this.watch = new ConfigWatch({
@@ -112,6 +126,11 @@ export class ControlPlane implements Reloadable {
       timers: systemTimers,
       onChange: () => void this.reload('watch'),
     });
+    this.#shared = shared;
+    this.replaced = new Promise((resolve) => {
+      this.#onReplaced = resolve;
+    });
+    this.#inheritance = inheritance;
     this.signing = signing;
     this.workers = workers;
     this.sink = new LogSink({ fd: 1, format: config.log.format, isTerminal: process.stdout.isTTY === true });
@@ -181,6 +200,12 @@ export class ControlPlane implements Reloadable {
         refusingMax: bound.refused,
         shared,
       }),
+      taken: (worker) =>
+        inheritance.shareOf(
+          worker,
+          workers,
+          config.listeners.map(({ bind }) => bind),
+        ),
       onMessage: (worker, message, account) => this.#hear(worker, message, account),
       onDeath: (worker, why) => {
         this.shelf.own.values[this.shelf.own.counter('limpet_worker_restarts_total', {})]!++;
@@ -196,15 +221,18 @@ export class ControlPlane implements Reloadable {
   static async start(
     given: Config,
     load: ConfigLoader = configLoader(given.file, process.env),
+    { inheritance, secrets }: Beginning = FRESH,
   ): Promise<ControlPlane> {
-    const config = withSecrets(await withPorts(given));
-    const wanted = config.workers ?? availableParallelism();
+    const config = withSecrets(await withPorts(given, inheritance), null, secrets);
+    const binds = config.listeners.map(({ bind }) => bind);
+    const asked = config.workers ?? availableParallelism();
+    const wanted = inheritance.workersFor(binds, asked);
     const shared = wanted > 1 && (await canSharePorts());
     const workers = shared ? wanted : 1;
     // Told of the first change long after the plane is there.
     let told: ControlPlane | null = null;
     const signing = await openSigning(config, () => told);
-    const plane = new ControlPlane(given, config, workers, shared, signing, load);
+    const plane = new ControlPlane(given, config, workers, shared, signing, load, inheritance);
     told = plane;
     if (config.signing?.keys.length === 0) {
       plane.log.warn(
@@ -215,6 +243,15 @@ export class ControlPlane implements Reloadable {
     if (wanted > 1 && !shared) {
       plane.log.warn({ wanted }, 'this Node or system cannot share ports between workers: running with one');
     }
+    if (wanted < asked) {
+      plane.log.warn(
+        { wanted: asked, workers: wanted },
+        'no more workers than sockets were handed down can accept: with more of them, or after a restart of its own, there are more',
+      );
+    }
+    for (const { bind } of inheritance.unused(plane.#places))
+      plane.log.warn({ bind: urlOf(bind) }, 'a socket was handed down that no listener is for: it is closed');
+    inheritance.closeUnused(plane.#places);
     try {
       await plane.tracing.use(config.tracing);
       plane.resolver.start();
@@ -287,15 +324,67 @@ export class ControlPlane implements Reloadable {
     return `limpet: listening on ${where} (${count(this.workers, 'worker')}, ${count(this.slots.length, 'upstream')})`;
   }
 
-  /** Waits `shutdown.delay`, drains, and ends. */
+  /** Every address that this process listens on. */
+  get #places(): Bind[] {
+    const { listeners, admin } = this.config;
+    const own = admin === null ? [] : [admin.bind, ...(admin.probes === null ? [] : [admin.probes])];
+    return [...listeners.map(({ bind }) => bind), ...own];
+  }
+
+  /** What a successor goes on with. Rejects with a sentence where that cannot be told. */
+  async estate(): Promise<Estate> {
+    const found = await this.crew.sockets();
+    for (const { app, bind } of this.#apps)
+      if (bind.kind === 'tcp') found.push({ bind, fds: [descriptorOf(app.server)] });
+    const { listeners } = this.config;
+    const isListener = (at: Bind): boolean => listeners.some(({ bind }) => isDeepStrictEqual(bind, at));
+    return {
+      sockets: gather(
+        found,
+        (bind) => this.#shared && isListener(bind) && !this.#isManaged(bind),
+        (bind) => this.#isManaged(bind),
+      ),
+      secrets: madeSecrets(this.current),
+    };
+  }
+
+  #isManaged(bind: Bind): boolean {
+    return this.#inheritance.find(bind)?.managed ?? false;
+  }
+
+  /** Process `pid` accepts from the same sockets now: this one is to stop. */
+  retire(pid: number): void {
+    this.#successor = pid;
+    this.#onReplaced(pid);
+  }
+
+  /** A stop that is under way has no more time: what is open is cut. */
+  hurry(): void {
+    this.#hurried = true;
+    this.#endDelay();
+    this.crew.tell({ say: 'drain', deadlineMs: 0, handedOver: this.#successor !== 0 });
+  }
+
+  /** Waits `shutdown.delay`, drains, and ends. Where a successor serves, nobody has to be told first. */
   async stop(why: string): Promise<void> {
     if (this.stopping) return;
     this.stopping = true;
-    const { delayMs, deadlineMs } = this.config.shutdown;
+    const handedOver = this.#successor !== 0;
+    const { deadlineMs } = this.config.shutdown;
+    const delayMs = handedOver ? 0 : this.config.shutdown.delayMs;
     this.log.info({ why, delayMs, deadlineMs }, 'stopping');
     this.events.publish('process', 'info', `stopping: ${why}`, { delayMs, deadlineMs });
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
-    const cut = await this.crew.drain(deadlineMs);
+    // The successor answers on the same addresses.
+    if (handedOver) void this.#closeApps();
+    if (delayMs > 0)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, delayMs);
+        this.#endDelay = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    const cut = await this.crew.drain(this.#hurried ? 0 : deadlineMs, handedOver);
     if (cut > 0) this.log.warn({ connections: cut }, 'the deadline came: connections were cut');
     this.log.info({}, 'stopped');
     await this.#close();
@@ -310,11 +399,16 @@ export class ControlPlane implements Reloadable {
     this.certificates.stop();
     this.watch.on = false;
     this.resolver.stop();
-    await Promise.all(this.#apps.map((app) => app.close()));
+    await this.#closeApps();
     await this.tracing.close();
     await this.crew.end();
     await this.#closeSwitch();
     await this.sink.close(LOG_CLOSE_MS);
+  }
+
+  #closeApps(): Promise<unknown> {
+    this.#appsClosed ??= Promise.all(this.#apps.map(({ app }) => app.close()));
+    return this.#appsClosed;
   }
 
   async #closeSwitch(): Promise<void> {
@@ -329,9 +423,9 @@ export class ControlPlane implements Reloadable {
     if (admin === null) return;
     const logger = this.log;
     const open = async (app: FastifyInstance, bind: Bind): Promise<void> => {
-      this.#apps.push(app);
+      this.#apps.push({ app, bind });
       try {
-        await listenOn(app, bind);
+        await listenOn(app, bind, this.#inheritance.find(bind)?.fds[0] ?? null);
       } catch (error) {
         // Tried again only to learn who holds it. `listen` rejects with errors only.
         const trial = await tryBind(bind);

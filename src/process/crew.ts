@@ -4,10 +4,11 @@ import { type AddressCountMemory, AddressCounts } from '../limit/address-counts.
 import { makeAccessAccount } from '../observe/access-log.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
-import type { FromWorker, GenerationData, ToWorker, WorkerInit } from './messages.ts';
+import type { TakenSockets } from './inherited.ts';
+import type { FromWorker, GenerationData, ListenerSockets, ToWorker, WorkerInit } from './messages.ts';
 
 /** A worker's birth, but for what the crew fills in itself. */
-export type CrewInit = Omit<WorkerInit, 'worker' | 'book' | 'accessAccount'>;
+export type CrewInit = Omit<WorkerInit, 'worker' | 'book' | 'accessAccount' | 'taken'>;
 
 export interface CrewInput {
   /** The file that a worker runs. */
@@ -19,7 +20,9 @@ export interface CrewInput {
   readonly addresses: AddressCountMemory;
   /** As it is at this moment. */
   readonly init: () => CrewInit;
-  /** Everything a worker says but `listening`, `unbound`, `metric` and `drained`. */
+  /** What each worker takes over in place of binding; left out: nothing. One that is replaced binds, since what it took over died with it. */
+  readonly taken?: (worker: number) => readonly TakenSockets[];
+  /** Everything a worker says but `listening`, `unbound`, `metric`, `sockets` and `drained`. */
   readonly onMessage: (worker: number, message: FromWorker, account: Int32Array<SharedArrayBuffer>) => void;
   /** A worker died and is being replaced. */
   readonly onDeath: (worker: number, why: string) => void;
@@ -47,6 +50,8 @@ interface Member {
   onDrained: (() => void) | null;
   /** Asked to prepare a generation, and told what came of it. */
   onPrepared: ((why: string | null) => void) | null;
+  /** Asked for its sockets. */
+  onSockets: ((found: readonly ListenerSockets[]) => void) | null;
   bornMs: number;
 }
 
@@ -78,7 +83,8 @@ export class Crew {
   /** Starts all; resolves when all listen. Rejects with a BindError. */
   async start(): Promise<void> {
     const starts = [];
-    for (let worker = 0; worker < this.#in.workers; worker++) starts.push(this.#hire(worker));
+    for (let worker = 0; worker < this.#in.workers; worker++)
+      starts.push(this.#hire(worker, this.#in.taken?.(worker) ?? []));
     await Promise.all(starts);
   }
 
@@ -112,8 +118,20 @@ export class Crew {
     return (await Promise.all(answers)).find((why) => why !== null) ?? null;
   }
 
-  /** Lets every worker finish what it has under way, `deadlineMs` at the most; resolves to how many connections were cut. */
-  async drain(deadlineMs: number): Promise<number> {
+  /** The sockets that all listen on. */
+  async sockets(): Promise<ListenerSockets[]> {
+    const answers = this.#members.map(
+      (member) =>
+        new Promise<readonly ListenerSockets[]>((resolve) => {
+          member.onSockets = resolve;
+          member.thread.postMessage({ say: 'sockets' } satisfies ToWorker);
+        }),
+    );
+    return (await Promise.all(answers)).flat();
+  }
+
+  /** Lets every worker finish what it has under way, `deadlineMs` at the most; resolves to how many connections were cut. `handedOver`: see ToWorker. */
+  async drain(deadlineMs: number, handedOver: boolean): Promise<number> {
     this.#stopping = true;
     const waits = this.#members.map(
       (member) =>
@@ -122,7 +140,7 @@ export class Crew {
           else member.onDrained = resolve;
         }),
     );
-    this.tell({ say: 'drain', deadlineMs });
+    this.tell({ say: 'drain', deadlineMs, handedOver });
     await Promise.all(waits);
     return this.#members.reduce((sum, member) => sum + member.cut, 0);
   }
@@ -133,7 +151,7 @@ export class Crew {
     await Promise.all(this.#members.map((member) => member.thread.terminate()));
   }
 
-  #hire(worker: number): Promise<void> {
+  #hire(worker: number, taken: readonly TakenSockets[]): Promise<void> {
     const { entry, init, shelf } = this.#in;
     const account = makeAccessAccount();
     const data: WorkerInit = {
@@ -141,6 +159,7 @@ export class Crew {
       worker,
       book: shelf.memory(worker),
       accessAccount: account,
+      taken,
     };
     const thread = new Worker(entry, { workerData: data, stdout: false, stderr: false });
     const member: Member = {
@@ -151,6 +170,7 @@ export class Crew {
       cut: 0,
       onDrained: null,
       onPrepared: null,
+      onSockets: null,
       bornMs: performance.now(),
     };
     this.#members[worker] = member;
@@ -168,6 +188,8 @@ export class Crew {
         } else if (message.say === 'drained') {
           member.cut = message.cut;
           this.#isDrained(member);
+        } else if (message.say === 'sockets') {
+          this.#hasSockets(member, message.found);
         } else if (message.say === 'prepared') {
           this.#isPrepared(member, message.why);
         } else {
@@ -181,6 +203,7 @@ export class Crew {
         member.listening = false;
         this.#isDrained(member);
         this.#isPrepared(member, 'a worker died meanwhile');
+        this.#hasSockets(member, []);
         reject(new Error(why));
         this.#lost(worker, member, why);
       });
@@ -190,6 +213,11 @@ export class Crew {
   #isPrepared(member: Member, why: string | null): void {
     member.onPrepared?.(why);
     member.onPrepared = null;
+  }
+
+  #hasSockets(member: Member, found: readonly ListenerSockets[]): void {
+    member.onSockets?.(found);
+    member.onSockets = null;
   }
 
   #tellWhole(): void {
@@ -215,7 +243,7 @@ export class Crew {
       () => {
         if (this.#stopping) return;
         // What goes wrong with the replacement is told by its own end, which comes here again.
-        this.#hire(worker).catch(() => {});
+        this.#hire(worker, []).catch(() => {});
       },
       livedMs < LEAST_LIFE_MS ? LEAST_LIFE_MS : 0,
     );

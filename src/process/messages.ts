@@ -1,7 +1,7 @@
 // What the main thread and its workers say to each other; everything that is said often goes through shared memory instead.
 import type { LearnedMemory } from '../affinity/learned.ts';
 import type { ListenerCertificates } from '../certificates/context-table.ts';
-import type { Config } from '../config/config.ts';
+import type { Bind, Config } from '../config/config.ts';
 import type { FileLists } from '../limit/access-list.ts';
 import type { MetricBookMemory, MetricDeclaration } from '../observe/metric-book.ts';
 import type { TraceRecord } from '../observe/trace-record.ts';
@@ -13,6 +13,7 @@ import type { SigningState } from '../session/phantom/signing-keys.ts';
 import type { SwitchMemory } from '../session/revocation/shared-revocations.ts';
 import type { Address } from '../upstream/upstream.ts';
 import type { UpstreamTableMemory } from '../upstream/upstream-table.ts';
+import type { TakenSockets } from './inherited.ts';
 
 /** What a worker needs to put a generation of the config to work. Structured-cloneable. */
 export interface GenerationData {
@@ -49,6 +50,15 @@ export interface WorkerInit extends GenerationData {
   readonly refusingMax: number;
   /** Workers bind the same ports together. */
   readonly shared: boolean;
+  /** Sockets that it listens on in place of binding its first listeners. */
+  readonly taken: readonly TakenSockets[];
+}
+
+/** The sockets of one listener in one worker. */
+export interface ListenerSockets {
+  readonly bind: Bind;
+  /** −1: one that cannot be told. */
+  readonly fds: readonly number[];
 }
 
 export type ToWorker =
@@ -64,11 +74,15 @@ export type ToWorker =
   | { readonly say: 'certificates'; readonly state: ListenerCertificates }
   /** Files of addresses that were read anew. */
   | { readonly say: 'lists'; readonly lists: FileLists }
-  | { readonly say: 'drain'; readonly deadlineMs: number };
+  /** Answered by `sockets`. */
+  | { readonly say: 'sockets' }
+  /** Said again: what is left is cut. `handedOver`: a successor accepts from the same sockets. */
+  | { readonly say: 'drain'; readonly deadlineMs: number; readonly handedOver: boolean };
 
 export type FromWorker =
   | { readonly say: 'listening' }
   | { readonly say: 'unbound'; readonly listener: string; readonly code: string; readonly message: string }
+  | { readonly say: 'sockets'; readonly found: readonly ListenerSockets[] }
   | { readonly say: 'metric'; readonly declaration: MetricDeclaration }
   | { readonly say: 'access'; readonly batch: string }
   | { readonly say: 'traces'; readonly batch: readonly TraceRecord[] }

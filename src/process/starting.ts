@@ -2,16 +2,24 @@
 import { randomBytes } from 'node:crypto';
 import type { Bind, Config } from '../config/config.ts';
 import { tryBind, urlOf } from './binding.ts';
+import { NO_INHERITANCE } from './inherited.ts';
 
 /** Why a start failed, for the reader; the exit code is 2. */
 export class StartError extends Error {
   override name = 'StartError';
 }
 
-/** The config with real ports in place of 0, after every address was found free. Throws a StartError naming the one that is not. */
-export async function withPorts(config: Config): Promise<Config> {
+/**
+ * The config with real ports in place of 0, after every address was found free, or inherited. Throws a StartError naming the one that is
+ * neither.
+ */
+export async function withPorts(config: Config, inheritance = NO_INHERITANCE): Promise<Config> {
   const listeners = [];
   for (const listener of config.listeners) {
+    if (inheritance.find(listener.bind) !== null) {
+      listeners.push(listener);
+      continue;
+    }
     const trial = await tryBind(listener.bind);
     if (!trial.ok) throw new StartError(bindSentence(listener.bind, trial.code, trial.holder));
     const { bind } = listener;
@@ -37,15 +45,21 @@ export interface GivenAndRunning {
   readonly config: Config;
 }
 
-/** Secrets made for pools that have none: shared by the workers, gone with the process. `before`: those that were made already stay. */
-export function withSecrets(config: Config, before: GivenAndRunning | null = null): Config {
+/** Secrets made for pools that have none: shared by the workers, gone with the process. `before`: those that were made already stay; `left`: by pool, by the process that this one replaces. */
+export function withSecrets(
+  config: Config,
+  before: GivenAndRunning | null = null,
+  left: Readonly<Record<string, string>> = {},
+): Config {
   return {
     ...config,
     pools: config.pools.map((pool) => {
       const cookie = pool.affinity?.cookie;
       if (pool.affinity === null || cookie === null || cookie === undefined || cookie.secrets.length > 0)
         return pool;
-      const secrets = [madeFor(pool.name, before) ?? randomBytes(32).toString('base64url')];
+      const secrets = [
+        madeFor(pool.name, before) ?? left[pool.name] ?? randomBytes(32).toString('base64url'),
+      ];
       return { ...pool, affinity: { ...pool.affinity, cookie: { ...cookie, secrets } } };
     }),
   };
@@ -57,4 +71,14 @@ function madeFor(pool: string, before: GivenAndRunning | null): string | null {
   const cookieOf = ({ pools }: Config) => pools.find(({ name }) => name === pool)?.affinity?.cookie ?? null;
   if (cookieOf(before.given)?.secrets.length !== 0) return null;
   return cookieOf(before.config)?.secrets[0] ?? null;
+}
+
+/** The secrets that were made, by pool: what a successor goes on with. */
+export function madeSecrets(running: GivenAndRunning): Record<string, string> {
+  const made: Record<string, string> = {};
+  for (const { name } of running.config.pools) {
+    const secret = madeFor(name, running);
+    if (secret !== null) made[name] = secret;
+  }
+  return made;
 }

@@ -10,6 +10,7 @@ import { Listener } from '../proxy/listener.ts';
 import type { LivingGeneration } from '../proxy/living-generation.ts';
 import { type OpenSession, openSession, type SessionListener } from '../session/open-session.ts';
 import type { Revocations } from '../session/revocations.ts';
+import type { TakenSockets } from './inherited.ts';
 import type { LimitLinks } from './limit-links.ts';
 import type { FromWorker, GenerationData } from './messages.ts';
 import { bindSentence } from './starting.ts';
@@ -22,6 +23,7 @@ export interface WorkerGenerationsInput {
   readonly worker: number;
   /** Workers bind the same ports together. */
   readonly shared: boolean;
+  readonly taken: readonly TakenSockets[];
   readonly first: GenerationData;
   readonly sessions: readonly OpenSession[];
   readonly sessionListener: SessionListener;
@@ -31,6 +33,13 @@ export interface WorkerGenerationsInput {
   readonly revocationsOf: (data: GenerationData) => Revocations | undefined;
   readonly accessLogOf: (config: Config) => AccessLog | null;
 }
+
+interface BindFailure {
+  readonly code: string;
+  readonly message: string;
+}
+
+const TAKEN: BindFailure = { code: 'TAKEN', message: '' };
 
 /** What was made for a generation that is not in force yet. */
 interface Prepared {
@@ -64,15 +73,15 @@ export class WorkerGenerations {
     this.#memories = { learned: new Map(input.first.learned), trails: new Map(input.first.trails) };
   }
 
-  /** Binds the listeners of the first generation, one after the other. Resolves to null, or to what could not be bound. */
+  /** Binds the listeners of the first generation, or takes their sockets over, one after the other. Resolves to null, or to what could not be bound. */
   async listen(): Promise<{
     readonly listener: string;
     readonly code: string;
     readonly message: string;
   } | null> {
     for (const listener of this.#in.plane.listeners) {
-      const failed = await this.#bind(listener);
-      if (failed !== null) return { listener: listener.name, ...failed };
+      const failed = (await this.#takeOver(listener)) ?? (await this.#bind(listener));
+      if (failed !== null && failed !== TAKEN) return { listener: listener.name, ...failed };
     }
     return null;
   }
@@ -188,8 +197,20 @@ export class WorkerGenerations {
     return null;
   }
 
+  /** TAKEN: it listens on what was taken over, or another worker does; null: it is to be bound; else the system's error. */
+  async #takeOver(listener: Listener): Promise<BindFailure | null> {
+    const taken = this.#in.taken.find(({ bind }) => isDeepStrictEqual(bind, listener.bind));
+    if (taken === undefined) return null;
+    try {
+      for (const fd of taken.fds) await listener.adopt(fd, BACKLOG, taken.managed);
+    } catch (error) {
+      return failureOf(error);
+    }
+    return taken.fds.length > 0 || !taken.extends ? TAKEN : null;
+  }
+
   /** Null, or the system's error. */
-  async #bind(listener: Listener): Promise<{ readonly code: string; readonly message: string } | null> {
+  async #bind(listener: Listener): Promise<BindFailure | null> {
     const { worker, shared } = this.#in;
     // A unix socket can't be bound twice: the first worker has it alone.
     if (isUnix(listener.bind) && worker !== 0) return null;
@@ -197,8 +218,7 @@ export class WorkerGenerations {
       await listener.listen(shared, BACKLOG);
       return null;
     } catch (error) {
-      const { code = 'ERROR', message } = error as NodeJS.ErrnoException; // net gives nothing else
-      return { code, message };
+      return failureOf(error);
     }
   }
 
@@ -227,6 +247,11 @@ export class WorkerGenerations {
       homesWanted(now).get(name) === homesWanted(config).get(name);
     return same ? known : null;
   }
+}
+
+function failureOf(error: unknown): BindFailure {
+  const { code = 'ERROR', message } = error as NodeJS.ErrnoException; // net gives nothing else
+  return { code, message };
 }
 
 function isUnix(bind: Bind): boolean {

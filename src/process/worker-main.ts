@@ -107,6 +107,7 @@ const generations = new WorkerGenerations({
   plane,
   worker: init.worker,
   shared: init.shared,
+  taken: init.taken,
   first: init,
   sessions,
   sessionListener,
@@ -124,7 +125,7 @@ function describe(error: unknown): string {
 }
 
 /** Ends the drain: by itself when the last connection has closed, or at its deadline. */
-function drain(deadlineMs: number): void {
+function drain(deadlineMs: number, handedOver: boolean): void {
   let over = false;
   const finish = (cut: number): void => {
     if (over) return;
@@ -138,7 +139,7 @@ function drain(deadlineMs: number): void {
     plane.kill();
     finish(cut);
   }, deadlineMs);
-  plane.drain(deadlineMs, () => finish(0));
+  plane.drain(deadlineMs, handedOver, () => finish(0));
 }
 
 port.on('message', (message: ToWorker) => {
@@ -150,7 +151,9 @@ port.on('message', (message: ToWorker) => {
   else if (message.say === 'prepare') void generations.prepare(message.next);
   else if (message.say === 'commit') generations.commit(message.generation, message.deadlineMs);
   else if (message.say === 'abandon') generations.abandon(message.generation);
-  else drain(message.deadlineMs);
+  else if (message.say === 'sockets')
+    say({ say: 'sockets', found: plane.listeners.map(({ bind, descriptors: fds }) => ({ bind, fds })) });
+  else drain(message.deadlineMs, message.handedOver);
 });
 
 const failed = await generations.listen();

@@ -274,7 +274,7 @@ export class DataPlane implements ListenerPlane {
     const cutMs = this.deadlines.nowMs + deadlineMs;
     for (const listener of leaving) {
       listener.drain(deadlineMs);
-      if (listener.count > 0) this.#leaving.push({ listener, cutMs });
+      this.#leaving.push({ listener, cutMs });
     }
     if (before.underWay === 0) this.generations.isIdle(before);
   }
@@ -493,13 +493,13 @@ export class DataPlane implements ListenerPlane {
 
   #cutLeaving(nowMs: number): void {
     for (const { listener, cutMs } of this.#leaving) if (nowMs >= cutMs) listener.kill();
-    this.#leaving = this.#leaving.filter(({ listener }) => listener.count > 0);
+    this.#leaving = this.#leaving.filter(({ listener }) => listener.count > 0 || !listener.closed);
   }
 
   /** A client connection has closed. */
   connectionGone(): void {
     if (this.refusing > 0 && this.connections <= this.#connectionsMax) this.refusing = 0;
-    if (this.connections === 0 && this.#onDrained !== null) {
+    if (this.connections === 0 && this.#onDrained !== null && this.listeners.every(({ closed }) => closed)) {
       const done = this.#onDrained;
       this.#onDrained = null;
       done();
@@ -508,12 +508,11 @@ export class DataPlane implements ListenerPlane {
 
   /**
    * Stops accepting, lets what is under way finish, and calls `done` when nothing is open any more; `kill` is to follow after
-   * `deadlineMs`.
+   * `deadlineMs`. `handedOver`: a successor accepts from the same sockets.
    */
-  drain(deadlineMs: number, done: () => void): void {
-    for (const listener of this.listeners) listener.drain(deadlineMs);
-    if (this.connections === 0) done();
-    else this.#onDrained = done;
+  drain(deadlineMs: number, handedOver: boolean, done: () => void): void {
+    this.#onDrained = done;
+    for (const listener of this.listeners) listener.drain(deadlineMs, handedOver);
   }
 
   /** The deadline of the drain has come: everything is closed. */

@@ -1,9 +1,11 @@
 // One bound address of one worker: accepts, keeps its connections in a list, and refuses politely beyond the bound.
-import { createServer, type Server } from 'node:net';
+import { createServer, type ListenOptions, type Server } from 'node:net';
 import type { ListenerCertificates } from '../certificates/context-table.ts';
 import type { Bind, ListenerConfig } from '../config/config.ts';
 import { UNCOUNTED } from '../limit/address-counts.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
+import { descriptorOf } from '../socket/handle-io.ts';
+import { nameBeside, SocketFile } from '../socket/socket-file.ts';
 import { isSecure, type SecureSocket } from '../socket/tls-terms.ts';
 import type { ProxyHeader } from '../wire/proxy-header.ts';
 import type { AdmissionDesk } from './admission.ts';
@@ -26,6 +28,10 @@ const KEPT_EXCHANGES_MAX = 256;
  * connection that closes now: so long a round trip takes at the most, for nearly everybody.
  */
 const LAST_REQUEST_MS = 500;
+/** Turns of the event loop without a new connection after which the kernel's queue is empty: each asks the kernel once. */
+const QUIET_TURNS = 3;
+/** Turns after which a listener closes though more and more come: somebody still sends clients here. */
+const LAST_TURNS_MAX = 10_000;
 
 /** What a listener needs of the data plane beyond what its connections do. */
 export interface ListenerPlane extends Plane {
@@ -54,7 +60,14 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
   name: string;
   readonly bind: Bind;
   stopping = false;
-  readonly #server: Server;
+  /** Several where sockets were taken over from more workers than there are here. */
+  readonly #servers: Server[] = [];
+  /** Of a unix socket that is ours to remove. */
+  #file: SocketFile | null = null;
+  /** Nothing is accepted any more. */
+  #closed = false;
+  /** Connections that were accepted. */
+  #accepts = 0;
   #connectionsCell: number;
   readonly #exchanges: Exchange[] = [];
   /** Connections begin with a PROXY header. */
@@ -78,7 +91,6 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     this.#connectionsCell = plane.metrics.book.gauge('limpet_connections', { listener: config.name });
     this.#redirectPort = config.redirectPort;
     this.#useTls(config);
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false });
   }
 
   get idleMs(): number {
@@ -116,24 +128,43 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
   }
 
   /** Binds. `shared`: other workers bind the same port (`reusePort`). Rejects with the system's error. */
-  listen(shared: boolean, backlog: number): Promise<void> {
+  async listen(shared: boolean, backlog: number): Promise<void> {
+    const { bind } = this;
+    if (bind.kind === 'tcp') {
+      const { host, port } = bind;
+      await this.#open({ host, port, backlog, ...(shared ? { reusePort: true } : {}) });
+      return;
+    }
+    const path = nameBeside(bind.path);
+    await this.#open({ path, backlog });
+    this.#file = SocketFile.place(path, bind.path);
+  }
+
+  /** Takes over the socket of a descriptor that listens already. `keepsFile`: a unix socket's file is somebody else's to remove. */
+  async adopt(fd: number, backlog: number, keepsFile: boolean): Promise<void> {
+    await this.#open({ fd, backlog });
+    if (this.bind.kind === 'unix' && !keepsFile) this.#file = SocketFile.found(this.bind.path);
+  }
+
+  /** The descriptors that it listens on, for a successor. −1: one cannot be told. */
+  get descriptors(): number[] {
+    return this.#servers.map(descriptorOf);
+  }
+
+  #open(options: ListenOptions & { readonly fd?: number }): Promise<void> {
+    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false });
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      const done = (): void => {
-        this.#server.off('error', reject);
+      server.once('error', reject);
+      server.listen(options, () => {
+        server.off('error', reject);
         // What fails later (EMFILE) concerns one accept; libuv tries again.
-        this.#server.on('error', () => {});
-        const address = this.#server.address();
+        server.on('error', () => {});
+        const address = server.address();
         this.#port = address !== null && typeof address === 'object' ? address.port : 0;
-        this.plane.sockets.accept(this.#server, (socket) => this.#accepted(socket), this.#tls !== null);
+        this.plane.sockets.accept(server, (socket) => this.#accepted(socket), this.#tls !== null);
+        this.#servers.push(server);
         resolve();
-      };
-      if (this.bind.kind === 'unix') {
-        this.#server.listen({ path: this.bind.path, backlog }, done);
-      } else {
-        const { host, port } = this.bind;
-        this.#server.listen({ host, port, backlog, ...(shared ? { reusePort: true } : {}) }, done);
-      }
+      });
     });
   }
 
@@ -144,11 +175,12 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
 
   #accepted(socket: ByteSocket): void {
     const plane = this.plane;
-    if (this.stopping || !(plane.mayAccept() || plane.makeRoom())) {
-      if (!this.stopping) plane.limits.shed('full');
+    this.#accepts++;
+    if (!(plane.mayAccept() || plane.makeRoom())) {
+      plane.limits.shed('full');
       // Beyond the bound an answer is still owed, but not to everybody: a second bound is kept by closing at once. By TLS nothing
       // can be said without a handshake, which is worth more than the answer.
-      if (this.stopping || this.#tls !== null || plane.refusing >= plane.refusingMax) {
+      if (this.#tls !== null || plane.refusing >= plane.refusingMax) {
         socket.destroy();
         return;
       }
@@ -290,18 +322,52 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     return this.plane.admission.admit(this, connection);
   }
 
-  /** Stops accepting and closes what is idle; `kill` is to follow after `deadlineMs`. */
-  drain(deadlineMs: number): void {
+  /**
+   * Stops accepting and closes what is idle; `kill` is to follow after `deadlineMs`. `handedOver`: a successor accepts from the same sockets, and
+   * has their files.
+   */
+  drain(deadlineMs: number, handedOver = false): void {
     this.stopping = true;
     // Half the deadline at the most, so that nobody who only idles has to be cut.
     this.#stoppingIdleMs = Math.min(LAST_REQUEST_MS, deadlineMs / 2);
-    this.#server.close();
+    if (handedOver) this.#file = null;
+    this.#acceptRest();
     this.#greeter?.drain();
     for (const connection of this.#all()) connection.drain();
   }
 
+  /** Whether the last connection has been accepted. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Serves who has connected already and stands in the kernel's queue, where closing would reset him; then closes. */
+  #acceptRest(): void {
+    let quiet = 0;
+    let turns = 0;
+    let before = this.#accepts;
+    const look = (): void => {
+      quiet = this.#accepts === before ? quiet + 1 : 0;
+      before = this.#accepts;
+      if (this.#closed) return;
+      if (quiet < QUIET_TURNS && ++turns < LAST_TURNS_MAX) setImmediate(look);
+      else this.#close();
+    };
+    setImmediate(look);
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    // Before the sockets close, so that nobody connects to a file without one.
+    this.#file?.remove();
+    for (const server of this.#servers) server.close();
+    this.plane.connectionGone();
+  }
+
   /** Closes every connection at once. */
   kill(): void {
+    this.#close();
     this.#greeter?.kill();
     this.#tls?.kill();
     for (const connection of this.#all()) connection.kill();

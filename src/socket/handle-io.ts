@@ -101,6 +101,13 @@ export function handleOf(socket: object): StreamHandle | null {
     : null;
 }
 
+/** Number of a listening server's descriptor, or −1 where it cannot be told. */
+export function descriptorOf(server: object): number {
+  // Because: `_handle.fd` is undocumented, and there is no other way to a descriptor that a child process could be given.
+  const handle = (server as { _handle?: { fd?: unknown } | null })._handle;
+  return typeof handle?.fd === 'number' ? handle.fd : -1;
+}
+
 /** An accepted handle as one that serves alone, or null where it does not look as expected. */
 export function bareHandle(handle: unknown): BareHandle | null {
   if (typeof handle !== 'object' || handle === null || !('onread' in handle)) return null;

@@ -3,6 +3,20 @@
 import { problemTable } from './problem-table.ts';
 
 problemTable({
+  'a listener that nobody is trusted at': [
+    'listeners: [{ bind: 1, proxyProtocol: true }]\nupstreams: [http://a:1]\n',
+    [
+      '1:39 warning listeners[0].proxyProtocol: nobody can connect here: PROXY headers are believed from `trustedProxies` only, and there are none >> trustedProxies: [10.0.0.0/8]',
+    ],
+  ],
+  'a listener on a unix socket, whose peers have no addresses,': [
+    'listeners: [{ bind: "unix:/run/l.sock", proxyProtocol: true }]\nupstreams: [http://a:1]\n',
+    [],
+  ],
+  'an unknown version of the PROXY protocol': [
+    'listen: 1\npools: { default: { upstreams: [http://a:1], proxyProtocol: v3 } }\n',
+    ['2:61 error pools.default.proxyProtocol: "v3" is not one of v1, v2, false >> v1'],
+  ],
   'one address twice': [
     'listeners: [{ bind: 80 }, { bind: "127.0.0.1:80" }]\nupstreams: [http://a:1]\n',
     [

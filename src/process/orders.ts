@@ -1,0 +1,38 @@
+// Puts a running process where `limpet run --replace` finds it.
+import type { ControlPlane } from './control-plane.ts';
+import { type ControlSocket, openControlSocket } from './control-socket.ts';
+import { Handover } from './handover.ts';
+
+/** What listens for orders. */
+export interface OrderDesk {
+  /** No more orders; a successor that does not serve yet is not wanted any more. */
+  close(): void;
+}
+
+/** Listens on `path`. Where that cannot be, the process runs on without, and the log says so. */
+export async function takeOrders(plane: ControlPlane, path: string): Promise<OrderDesk> {
+  const handover = new Handover({
+    estate: () => plane.estate(),
+    retire: (pid) => plane.retire(pid),
+    get stopping() {
+      return plane.stopping;
+    },
+    log: (level, fields, text) => {
+      plane.log[level](fields, text);
+      plane.events.publish('process', level === 'error' ? 'error' : 'info', text, { ...fields });
+    },
+  });
+  let socket: ControlSocket | null = null;
+  try {
+    socket = await openControlSocket(path, (order, tell) => void handover.carryOut(order, tell));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    plane.log.warn({ control: path, why }, 'limpet run --replace cannot reach this process; see --control');
+  }
+  return {
+    close: () => {
+      socket?.close();
+      handover.cancel();
+    },
+  };
+}
