@@ -1,6 +1,8 @@
 // What counts as wrong: every rule by which a look at the house finds a trouble, with what an operator is to do about it.
 import type { SessionView, SwitchView } from '../admin/view.ts';
+import { EXPIRY_WARNING_MS, expiryWarning } from '../certificates/certificate.ts';
 import type { Observed, Wanted } from '../upstream/upstream-table.ts';
+import type { CertificateView } from './certificates.ts';
 import type { Finding } from './trouble-book.ts';
 
 export interface UpstreamFacts {
@@ -31,6 +33,9 @@ export interface HouseFacts {
   readonly pools: readonly PoolFacts[];
   readonly sessions: readonly Pick<SessionView, 'name' | 'store' | 'push'>[];
   readonly revocations: SwitchView | null;
+  readonly certificates: readonly CertificateView[];
+  /** Wall-clock ms. */
+  readonly nowMs: number;
   readonly workers: { readonly listening: number; readonly wanted: number };
   /** Workers that died in the last ten minutes. */
   readonly restarts: number;
@@ -61,6 +66,7 @@ export function findTroubles(facts: HouseFacts): Finding[] {
     ...facts.pools.flatMap(ofPool),
     ...facts.sessions.flatMap(ofSession),
     ...ofRevocations(facts.revocations),
+    ...facts.certificates.flatMap((certificate) => ofCertificate(certificate, facts.nowMs)),
     ...ofProcess(facts),
   ];
 }
@@ -227,6 +233,24 @@ function ofRevocations(revocations: SwitchView | null): Finding[] {
         'Bring the Redis of revocations back. What this process knows stays in force; until then order on every replica.',
       holdMs: SETTLING_MS,
       event: 'revocation',
+    },
+  ];
+}
+
+function ofCertificate(
+  { listener, names, notAfterMs, fingerprint }: CertificateView,
+  nowMs: number,
+): Finding[] {
+  const warning = expiryWarning(notAfterMs, nowMs);
+  if (warning === null) return [];
+  return [
+    {
+      id: `certificate ${listener} ${fingerprint.slice(0, 16)}`,
+      severity: notAfterMs <= nowMs ? 'critical' : 'warning',
+      what: `${names[0] ?? listener}, listener ${listener}: ${warning}`,
+      advice:
+        'Renew the certificate, or see why its renewal fails; new files are taken up without a restart.',
+      sinceMs: notAfterMs <= nowMs ? notAfterMs : notAfterMs - EXPIRY_WARNING_MS,
     },
   ];
 }
