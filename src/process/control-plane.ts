@@ -48,7 +48,7 @@ import { tellReload } from './reload-news.ts';
 import { type Attachments, type Reloadable, type ReloadCause, Reloader } from './reloader.ts';
 import { makeSwitch, type RevocationSwitch } from './revocation-switch.ts';
 import { bindSentence, madeSecrets, StartError, withPorts, withSecrets } from './starting.ts';
-import { Tracing, TracingError } from './tracing.ts';
+import { type TraceLine, Tracing, TracingError } from './tracing.ts';
 import { VERSION } from './version.ts';
 import { WorkerNews } from './worker-news.ts';
 
@@ -253,7 +253,7 @@ export class ControlPlane implements Reloadable {
       plane.log.warn({ bind: urlOf(bind) }, 'a socket was handed down that no listener is for: it is closed');
     inheritance.closeUnused(plane.#places);
     try {
-      await plane.tracing.use(config.tracing);
+      plane.tracing.use(await plane.tracing.open(config.tracing));
       plane.resolver.start();
       plane.board.start();
       plane.certificates.start();
@@ -294,6 +294,10 @@ export class ControlPlane implements Reloadable {
     const { config } = this.watch.load();
     if (!isDeepStrictEqual(config, this.current.given)) void this.reload('watch');
     this.watch.on = true;
+  }
+
+  get traceLine(): TraceLine | null {
+    return this.tracing.line;
   }
 
   get rows(): Rows {
@@ -514,6 +518,7 @@ export class ControlPlane implements Reloadable {
   }
 
   async attach(config: Config): Promise<Attachments> {
+    const traceLine = await this.tracing.open(config.tracing);
     const same = isDeepStrictEqual(config.signing, this.config.signing);
     const signing = same ? this.signing : await openSigning(config, () => this);
     let { switch: revocations } = this;
@@ -521,7 +526,7 @@ export class ControlPlane implements Reloadable {
       revocations = makeSwitch(config, this.log, this.shelf);
       await revocations?.registry.start();
     }
-    return { signing, switch: revocations };
+    return { signing, switch: revocations, traceLine };
   }
 
   async detach({ signing, switch: revocations }: Attachments): Promise<void> {
@@ -576,6 +581,7 @@ export class ControlPlane implements Reloadable {
     this.lists.use(listFilesOf(next.config));
     this.signing = attachments.signing;
     this.switch = attachments.switch;
+    this.tracing.use(attachments.traceLine);
     this.resolver.update(resolvable(next.slots));
     this.board.update(this.#boardPools(next));
     this.crew.tell({ say: 'commit', generation: next.number, deadlineMs: next.config.shutdown.deadlineMs });

@@ -16,6 +16,7 @@ import { nextConfig } from './next-config.ts';
 import type { RevocationSwitch } from './revocation-switch.ts';
 import { SplitOrders, type Weights } from './split-orders.ts';
 import { bindSentence, withPorts } from './starting.ts';
+import type { TraceLine } from './tracing.ts';
 
 /** For how long the names of new upstreams are waited for, ms: who is not known by then is down until he is. */
 const RESOLVE_MS = 3000;
@@ -33,6 +34,8 @@ export interface ReloadCause {
 export interface Attachments {
   readonly signing: SigningKeys | null;
   readonly switch: RevocationSwitch | null;
+  /** Where spans go; null: nowhere. */
+  readonly traceLine: TraceLine | null;
 }
 
 /** The process, as a reload sees it. */

@@ -22,6 +22,7 @@ const FOLLOWED: ReadonlySet<string> = new Set([
   'admin',
   'log',
   'shutdown',
+  'tracing',
 ]);
 /** Of these blocks only these keys. */
 const ADMIN_FOLLOWED: ReadonlySet<string> = new Set(['tokens']);

@@ -1,13 +1,14 @@
 // Tracing on the main thread: what the workers tell of traced requests goes to the collector, and to the exemplars of the histograms.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import type { Timers } from '../base/timers.ts';
 import { Exemplars } from '../observe/exemplars.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import { openTelemetry, type SpanMaker } from '../observe/open-telemetry.ts';
-import { SpanQueue } from '../observe/span-queue.ts';
+import { type SpanExporter, SpanQueue } from '../observe/span-queue.ts';
 import { creditTraces, makeTraceAccount } from '../observe/trace-log.ts';
 import type { TraceRecord } from '../observe/trace-record.ts';
 import { TRACING_PACKAGES, type TracingOptions } from '../observe/tracing-options.ts';
@@ -27,42 +28,34 @@ export class TracingError extends Error {
   override name = 'TracingError';
 }
 
-/** One a process; does nothing until `use` was given options. */
+/** Where spans go by one config. */
+export interface TraceLine {
+  readonly options: TracingOptions;
+  readonly queue: SpanQueue<ReadableSpan>;
+  readonly spansOf: SpanMaker;
+}
+
+/** One a process; does nothing until it is given a line. */
 export class Tracing {
   readonly exemplars = new Exemplars();
   /** What the workers have under way to this thread. */
   readonly account = makeTraceAccount();
+  /** Null: nothing is traced. */
+  line: TraceLine | null = null;
   readonly #in: TracingInput;
   readonly #instance = randomUUID();
-  #options: TracingOptions | null = null;
-  #queue: SpanQueue<ReadableSpan> | null = null;
-  #spansOf: SpanMaker | null = null;
 
   constructor(input: TracingInput) {
     this.#in = input;
   }
 
-  /** Sends to where `options` say from now on; null: nowhere. Rejects with a TracingError, and goes on as before. */
-  async use(options: TracingOptions | null): Promise<void> {
-    if (JSON.stringify(options) === JSON.stringify(this.#options)) return;
-    const before = this.#queue;
-    if (options === null) {
-      this.#queue = null;
-      this.#spansOf = null;
-    } else {
-      await this.#open(options);
-    }
-    this.#options = options;
-    await before?.close(CLOSE_MS);
-  }
-
-  async #open(options: TracingOptions): Promise<void> {
-    const { log, shelf, timers, version } = this.#in;
-    const { exporter, spansOf } = await openTelemetry(options, {
-      version,
-      host: hostname(),
-      instance: this.#instance,
-    }).catch((error: unknown) => {
+  /** The line for `options`, the one in use where they are its own; null: none is wanted. Rejects with a TracingError. */
+  async open(options: TracingOptions | null): Promise<TraceLine | null> {
+    if (options === null) return null;
+    if (isDeepStrictEqual(options, this.line?.options)) return this.line;
+    const { version } = this.#in;
+    const from = { version, host: hostname(), instance: this.#instance };
+    const { exporter, spansOf } = await openTelemetry(options, from).catch((error: unknown) => {
       const code = (error as { readonly code?: unknown }).code; // whatever a package throws while it loads
       throw new TracingError(
         code === 'ERR_MODULE_NOT_FOUND'
@@ -70,14 +63,25 @@ export class Tracing {
           : `the packages of OpenTelemetry cannot be loaded by this Node (${process.version}); they want a later one`,
       );
     });
+    return { options, spansOf, queue: this.#queueTo(exporter) };
+  }
+
+  /** Spans take `line` from here on; what waits in another is sent by it, for a while. */
+  use(line: TraceLine | null): void {
+    const before = this.line;
+    this.line = line;
+    if (before !== null && before !== line) void before.queue.close(CLOSE_MS);
+  }
+
+  #queueTo(exporter: SpanExporter<ReadableSpan>): SpanQueue<ReadableSpan> {
+    const { log, shelf, timers } = this.#in;
     const { own } = shelf;
     const sent = own.counter('limpet_spans_sent_total', {});
     const dropped = {
       full: own.counter('limpet_spans_dropped_total', { why: 'full' }),
       unsent: own.counter('limpet_spans_dropped_total', { why: 'unsent' }),
     };
-    this.#spansOf = spansOf;
-    this.#queue = new SpanQueue({
+    return new SpanQueue({
       exporter,
       timers,
       onSent: (spans) => {
@@ -103,7 +107,7 @@ export class Tracing {
     for (const record of batch) {
       spans += record.spans.length;
       this.exemplars.note(record);
-      if (this.#spansOf !== null) this.#queue?.put(this.#spansOf(record));
+      if (this.line !== null) this.line.queue.put(this.line.spansOf(record));
     }
     creditTraces(this.account, spans);
   }
@@ -115,6 +119,6 @@ export class Tracing {
 
   /** Sends what waits, for a while. Never rejects. */
   async close(): Promise<void> {
-    await this.#queue?.close(CLOSE_MS);
+    await this.line?.queue.close(CLOSE_MS);
   }
 }

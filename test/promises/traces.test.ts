@@ -1,4 +1,5 @@
 // What a collector is told of requests: their spans, one for each try, joined to the client's trace and to the app's.
+import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { value } from '../kit/http-message.ts';
 import { metric, startLimpet } from '../kit/limpet.ts';
@@ -28,6 +29,42 @@ const traced = await startLimpet({
   health: calm,
   trustedProxies: ['127.0.0.1'],
   tracing: { endpoint: collector.url, sample: '100%', service: 'edge', headers: { 'X-Key': 'opensesame' } },
+});
+
+const broken = await RawUpstream.listen();
+broken.script = async (exchange) => {
+  await exchange.whole();
+  exchange.connection.destroy();
+};
+const slow = await startNamedApp('slow', t);
+const house = await startLimpet({
+  pools: {
+    one: { upstreams: [app.url], health: calm },
+    retried: {
+      upstreams: [
+        { name: 'broken', url: broken.url },
+        { name: 'sound', url: app.url },
+      ],
+      health: { passive: false },
+    },
+    dead: { upstreams: [{ name: 'broken', url: broken.url }], health: { passive: false } },
+    narrow: {
+      upstreams: [{ name: 'slow', url: slow.url, maxConnections: 1 }],
+      health: calm,
+      queue: { max: 5, timeout: '30s' },
+    },
+  },
+  sessions: { members: { verify: 'cookie-session', secrets: ['a secret that is long enough'], user: 'id' } },
+  routes: [
+    { path: '/one', pool: 'one' },
+    { path: '/retried', pool: 'retried' },
+    { path: '/dead', pool: 'dead' },
+    { path: '/narrow', pool: 'narrow' },
+    { path: '/members', pool: 'one', session: 'members' },
+    { path: '/old', redirect: { to: '/new' } },
+  ],
+  trustedProxies: ['127.0.0.1'],
+  tracing: { endpoint: `${collector.url}/v1/traces`, sample: '0%' },
 });
 
 t.test('a request is told with its pick, its try and its answer', async (t) => {
@@ -104,42 +141,6 @@ t.test('a trusted client’s trace goes on, and his choice with it', async (t) =
   t.equal(app.seen.at(-1)!.headers.tracestate, undefined);
   t.equal((await spansOf(collector, fresh!))[0]?.parentSpanId, '');
   t.same(collector.trace(quiet.split('-')[1]!), []);
-});
-
-const broken = await RawUpstream.listen();
-broken.script = async (exchange) => {
-  await exchange.whole();
-  exchange.connection.destroy();
-};
-const slow = await startNamedApp('slow', t);
-const house = await startLimpet({
-  pools: {
-    one: { upstreams: [app.url], health: calm },
-    retried: {
-      upstreams: [
-        { name: 'broken', url: broken.url },
-        { name: 'sound', url: app.url },
-      ],
-      health: { passive: false },
-    },
-    dead: { upstreams: [{ name: 'broken', url: broken.url }], health: { passive: false } },
-    narrow: {
-      upstreams: [{ name: 'slow', url: slow.url, maxConnections: 1 }],
-      health: calm,
-      queue: { max: 5, timeout: '30s' },
-    },
-  },
-  sessions: { members: { verify: 'cookie-session', secrets: ['a secret that is long enough'], user: 'id' } },
-  routes: [
-    { path: '/one', pool: 'one' },
-    { path: '/retried', pool: 'retried' },
-    { path: '/dead', pool: 'dead' },
-    { path: '/narrow', pool: 'narrow' },
-    { path: '/members', pool: 'one', session: 'members' },
-    { path: '/old', redirect: { to: '/new' } },
-  ],
-  trustedProxies: ['127.0.0.1'],
-  tracing: { endpoint: `${collector.url}/v1/traces`, sample: '0%' },
 });
 
 let made = 0;
@@ -271,4 +272,31 @@ t.test('who is not sampled is told of nowhere', async (t) => {
   t.match(toldTo(app).join('-'), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
   await get('/one');
   t.equal(collector.spans.length - before, 4, 'but one who was, behind them');
+});
+
+t.test('a reload switches tracing on, over to another collector, and off', async (t) => {
+  const other = await startCollector(t);
+  const limpet = await startLimpet({ upstreams: [app.url], health: calm });
+  const written = JSON.parse(readFileSync(limpet.configFile, 'utf8'));
+  let reloads = 0;
+  const reload = async (tracing: object | false): Promise<void> => {
+    writeFileSync(limpet.configFile, JSON.stringify({ ...written, tracing }));
+    await limpet.kill('SIGHUP');
+    reloads++;
+    await until('it is in force', () => limpet.logs().split('the config was reloaded').length > reloads);
+  };
+  const askOne = async (): Promise<string> => {
+    await askPath(limpet.port, '/');
+    return toldTo(app)[1]!;
+  };
+  await reload({ endpoint: collector.url, sample: '100%' });
+  await spansOf(collector, await askOne());
+  const last = askOne();
+  await last;
+  await reload({ endpoint: other.url, sample: '100%' });
+  await spansOf(other, await askOne());
+  await spansOf(collector, await last);
+  await reload(false);
+  await askOne();
+  t.equal(toldTo(app)[3], '00');
 });
