@@ -84,8 +84,9 @@ export function readBlocks(
     const newline = text.indexOf('\n', at);
     const end = newline < 0 ? text.length : newline;
     line++;
-    const hash = text.indexOf('#', at);
-    const block = text.slice(at, hash >= at && hash < end ? hash : end).trim();
+    const written = text.slice(at, end);
+    const hash = written.indexOf('#');
+    const block = (hash < 0 ? written : written.slice(0, hash)).trim();
     at = end + 1;
     if (block === '') continue;
     const interval = parseBlock(block);
@@ -130,7 +131,21 @@ function compare(a: AddressWords, b: AddressWords): number {
   return a.w0 - b.w0 || a.w1 - b.w1 || a.w2 - b.w2 || a.w3 - b.w3;
 }
 
-/** The address of four cells against `b`. */
+/** The address of four cells against `b`: −1, 0 or 1, since a difference of such words might be an object. */
 function compareAt(cells: Uint32Array, at: number, b: AddressWords): number {
-  return cells[at]! - b.w0 || cells[at + 1]! - b.w1 || cells[at + 2]! - b.w2 || cells[at + 3]! - b.w3;
+  let from = cells[at]!;
+  let to = b.w0;
+  if (from === to) {
+    from = cells[at + 1]!;
+    to = b.w1;
+  }
+  if (from === to) {
+    from = cells[at + 2]!;
+    to = b.w2;
+  }
+  if (from === to) {
+    from = cells[at + 3]!;
+    to = b.w3;
+  }
+  return from === to ? 0 : from < to ? -1 : 1;
 }

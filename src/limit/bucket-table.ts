@@ -69,18 +69,23 @@ export function paceOf(count: number, perMs: number, burst: number): Pace {
  * between the two loses one row to all, and nothing else.
  */
 export class BucketTable {
-  /** After `take`: how long until a request would be let in, ms; 0 where it was. */
-  waitMs = 0;
   /** Keys that lost their row to another, since this worker began. */
   replaced = 0;
   /** Requests that were let in uncounted, since other workers kept every row of theirs busy. */
   missed = 0;
   readonly #cells: Int32Array;
   readonly #mask: number;
+  /** Because: a number with a fraction in a field of its own would be a new object for each refusal. */
+  readonly #waitMs = new Float64Array(1);
 
   constructor(memory: BucketMemory) {
     this.#cells = new Int32Array(memory.buffer);
     this.#mask = this.#cells.length / CELLS - 1;
+  }
+
+  /** After `take`: how long until a request would be let in, ms; 0 where it was. */
+  get waitMs(): number {
+    return this.#waitMs[0]!;
   }
 
   /** Memory for `entries` keys (32 to 64 bytes each). */
@@ -100,7 +105,7 @@ export class BucketTable {
     const at = this.#rowOf(hi, low, pace, nowMs);
     if (at < 0) {
       this.missed++;
-      this.waitMs = 0;
+      this.#waitMs[0] = 0;
       return true;
     }
     const cells = this.#cells;
@@ -113,19 +118,19 @@ export class BucketTable {
       const was = Atomics.load(cells, at + ARRIVAL);
       const ahead = full && tries === 0 ? 0 : aheadOf(was, now, pace.farthest);
       if (ahead > pace.tolerance) {
-        this.waitMs = (ahead - pace.tolerance) / pace.unitsPerMs;
+        this.#waitMs[0] = (ahead - pace.tolerance) / pace.unitsPerMs;
         return false;
       }
       const next = (now + ahead + pace.interval) | 0;
       if (Atomics.compareExchange(cells, at + ARRIVAL, was, next) !== was) continue;
-      this.waitMs = 0;
+      this.#waitMs[0] = 0;
       if (Atomics.load(cells, at + HASH_LO) === low) return true;
       // The row was given to another key meanwhile, which is not to pay for this one.
       Atomics.sub(cells, at + ARRIVAL, (next - was) | 0);
       break;
     }
     this.missed++;
-    this.waitMs = 0;
+    this.#waitMs[0] = 0;
     return true;
   }
 
