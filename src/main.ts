@@ -17,6 +17,8 @@ const LOAD: Readonly<Record<keyof typeof COMMANDS, () => Promise<Command>>> = {
   explain: () => import('./cli/explain.ts'),
   status: () => import('./cli/status.ts'),
   upstreams: () => import('./cli/upstreams.ts'),
+  pools: () => import('./cli/pools.ts'),
+  routes: () => import('./cli/routes.ts'),
   sessions: () => import('./cli/sessions.ts'),
   top: () => import('./cli/top.ts'),
   healthcheck: () => import('./cli/healthcheck.ts'),

@@ -9,7 +9,7 @@ export interface CommandEntry {
 export interface WordEntry {
   readonly does: string;
   /** What follows, where the running Limpet can say what there is. */
-  readonly takes?: 'upstream' | 'revocation';
+  readonly takes?: 'upstream' | 'revocation' | 'route' | 'pool';
 }
 
 export const COMMANDS = {
@@ -29,6 +29,18 @@ export const COMMANDS = {
       disable: { does: 'takes it out: nobody is sent there', takes: 'upstream' },
       weight: { does: 'gives it another share of new users', takes: 'upstream' },
     },
+  },
+  pools: {
+    does: 'lists pools, and takes a whole one out or puts it back',
+    words: {
+      maintenance: { does: 'nobody is sent there, and its page is shown', takes: 'pool' },
+      drain: { does: 'keeps its users and takes no new ones', takes: 'pool' },
+      enable: { does: 'puts it back', takes: 'pool' },
+    },
+  },
+  routes: {
+    does: 'lists routes, and shares the users of a canary out',
+    words: { split: { does: 'gives its pools other weights', takes: 'route' } },
   },
   sessions: {
     does: 'tells of sessions at the edge, ends them, and says which app loses them',

@@ -7,11 +7,12 @@ import { ADMIN_OPTIONS, adminOf, telling, UsageError } from './admin-access.ts';
 import type { CommandIo } from './command-io.ts';
 import { bashScript, fishScript, zshScript } from './completion-scripts.ts';
 import { growTree } from './completion-tree.ts';
+import { routesOf } from './routes.ts';
 import { labelOf, upstreamsOf } from './upstream-name.ts';
 
 export const HELP = `limpet completion bash | zsh | fish
 
-Prints what makes the shell complete commands and options and, by asking the running Limpet, upstreams and revocations.
+Prints what makes the shell complete commands and options and, by asking the running Limpet, upstreams, pools, routes and revocations.
 
   bash  in ~/.bashrc:                 eval "$(limpet completion bash)"
   zsh   in ~/.zshrc, after compinit:  eval "$(limpet completion zsh)"
@@ -27,6 +28,8 @@ const REVOCATIONS_MAX = 100;
 
 const NAMES: Readonly<Record<string, (admin: AdminClient) => Promise<readonly string[]>>> = {
   upstream: async (admin) => (await upstreamsOf(admin)).map(labelOf),
+  pool: async (admin) => [...new Set((await upstreamsOf(admin)).map(({ pool }) => pool))],
+  route: async (admin) => (await routesOf(admin)).map(({ name }) => name),
   revocation: async (admin) => {
     const page = await admin.read(`/api/v1/revocations?limit=${REVOCATIONS_MAX}`);
     return (page as { revocations: readonly RevocationView[] }).revocations.map(({ id }) => id); // contract (src/admin/view.ts)

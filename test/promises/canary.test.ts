@@ -4,7 +4,7 @@ import t from 'tap';
 import { startLimpet } from '../kit/limpet.ts';
 import { askPath, calm, cookieOf, type NamedApp, startNamedApp, until } from '../kit/named-app.ts';
 
-const USERS = 120;
+const USERS = 80;
 
 /** What of the API's answers is looked at. */
 interface Answered {
@@ -132,9 +132,32 @@ t.test('weights are changed while it runs, hold over a reload, and give way to t
   t.same(await weights(), [0, 1], 'the file says of the split what it said');
   await rewrite(config(3, { timeouts: { idle: '61s' } }));
   t.same(await weights(), [100, 3], 'the file says otherwise');
-  const out = await api('PATCH', 'pools/v1', { wanted: 'maintenance' });
-  t.equal(out.status, 200);
+  const typed = async (...words: string[]) => {
+    const [command, ...rest] = words;
+    const { run } = await import(`../../src/cli/${command}.ts`);
+    let said = '';
+    const say = (text: string): void => {
+      said += text;
+    };
+    const io = { stdout: say, stderr: say, env: {}, cwd: '/' };
+    return { code: await run([...rest, '--admin', limpet.adminUrl], io), said };
+  };
+  t.match(await typed('routes', 'split', '/', 'v2=25'), {
+    code: 0,
+    said: '/: v1 100 (80 %), v2 25 (20 %)\n',
+  });
+  t.same(await weights(), [100, 25]);
+  t.match(await typed('routes'), { code: 0, said: /^\/ +split +- +v1 +100 +\d+ +0\n +v2 +25 +\d+ +0$/m });
+  t.match(await typed('routes', 'split', '/x', 'v2=1'), { code: 1, said: /there is no route "\/x"/ });
+  t.match(await typed('routes', 'split', '/', 'v2'), { code: 1, said: /"v2" is no weight of a pool/ });
+  t.match(await typed('routes', 'split', '/', 'v3=1'), { code: 1, said: /the split has no pool "v3"/ });
+  t.match(await typed('routes', 'split', '/', 'v1=0', 'v2=0'), { code: 1, said: /one must be above 0/ });
+  t.match(await typed('pools', 'maintenance', 'v9'), { code: 1, said: /there is no pool "v9"/ });
+  t.match(await typed('pools', 'maintenance', 'v1'), { code: 0, said: 'v1: maintenance (1 instance)\n' });
+  t.match(await typed('pools'), { code: 0, said: /^v1 +1 +0 +1 /m });
   t.same(new Set(await homes()), new Set(['new']), 'who was on the side that is out is served by the other');
+  t.match(await typed('pools', 'enable', 'v1'), { code: 0, said: 'v1: ready (1 instance)\n' });
+  t.ok((await homes()).includes('old'));
 });
 
 t.test('explain says how users are shared out, and where one belongs', async (t) => {

@@ -1,0 +1,110 @@
+// `limpet pools`: every pool of a running Limpet in a line; and, by a further word, all of its instances by one call.
+import { parseArgs } from 'node:util';
+import type { UpstreamView } from '../admin/view.ts';
+import { nearest } from '../config/nearest.ts';
+import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, print, telling, UsageError } from './admin-access.ts';
+import type { CommandIo } from './command-io.ts';
+import { shown, table } from './table.ts';
+import { upstreamsOf } from './upstream-name.ts';
+
+export const HELP = `limpet pools [--admin URL] [--json]
+limpet pools maintenance POOL
+limpet pools drain POOL
+limpet pools enable POOL
+
+Alone: every pool, how many of its instances are up, and how busy it is.
+
+  maintenance  nobody is sent there: the pool's page of maintenance is shown, or 503; a canary's users go to the other side
+  drain        its instances keep their users and take no new ones
+  enable       all of its instances take part again
+
+A word is in force at once, in all workers, until the process ends.
+
+${ADMIN_HELP}
+Exit code: 0 done, 1 not.
+`;
+
+const WANTED = { maintenance: 'maintenance', drain: 'drain', enable: 'ready' } as const;
+
+/** Runs the command; 0 or 1, the exit code. */
+export function run(argv: string[], io: CommandIo): Promise<number> {
+  const [word = '', ...rest] = argv;
+  if (!Object.hasOwn(WANTED, word)) return telling('pools', io, () => all(argv, io));
+  return telling(`pools ${word}`, io, () => change(word as keyof typeof WANTED, rest, io)); // asked above
+}
+
+async function all(argv: string[], io: CommandIo): Promise<number> {
+  const { values, positionals } = parseArgs({ args: argv, allowPositionals: true, options: ADMIN_OPTIONS });
+  if (values.help) {
+    io.stdout(HELP);
+    return 0;
+  }
+  const [word] = positionals;
+  if (word !== undefined) {
+    const words = Object.keys(WANTED);
+    const right = `limpet pools ${nearest(word, words) ?? words.join(', ')}`;
+    throw new UsageError(`there is no ${JSON.stringify(word)} of pools`, right);
+  }
+  const told = summed(await upstreamsOf(adminOf(values.admin, io)));
+  print(io, values.json, told, () =>
+    table(
+      ['POOL', 'INSTANCES', 'READY', 'UP', 'USERS', 'IN FLIGHT', 'REQUESTS', 'FAILURES'],
+      told.map((pool) => Object.values(pool)),
+    ),
+  );
+  return 0;
+}
+
+async function change(word: keyof typeof WANTED, argv: string[], io: CommandIo): Promise<number> {
+  const { values, positionals } = parseArgs({ args: argv, allowPositionals: true, options: ADMIN_OPTIONS });
+  if (values.help) {
+    io.stdout(HELP);
+    return 0;
+  }
+  const [pool] = positionals;
+  if (pool === undefined || positionals.length !== 1)
+    throw new UsageError('one pool is needed', `limpet pools ${word} POOL`);
+  const admin = adminOf(values.admin, io);
+  const names = [...new Set((await upstreamsOf(admin)).map((upstream) => upstream.pool))];
+  if (!names.includes(pool))
+    throw new UsageError(
+      `there is no pool ${JSON.stringify(pool)}`,
+      shown(nearest(pool, names) ?? names.join(', ')),
+    );
+  const path = `/api/v1/pools/${encodeURIComponent(pool)}`;
+  const after = (await admin.change('PATCH', path, { wanted: WANTED[word] })) as UpstreamView[]; // contract (src/admin/view.ts)
+  const count = `${after.length} ${after.length === 1 ? 'instance' : 'instances'}`;
+  print(io, values.json, after, () => `${shown(pool)}: ${WANTED[word]} (${count})\n`);
+  return 0;
+}
+
+interface PoolSum {
+  readonly pool: string;
+  readonly instances: number;
+  readonly ready: number;
+  readonly up: number;
+  readonly users: number;
+  readonly inFlight: number;
+  readonly requests: number;
+  readonly failures: number;
+}
+
+/** In the order of the API. */
+function summed(upstreams: readonly UpstreamView[]): PoolSum[] {
+  const pools = [...new Set(upstreams.map(({ pool }) => pool))];
+  return pools.map((pool): PoolSum => {
+    const own = upstreams.filter((upstream) => upstream.pool === pool);
+    const sum = (of: (upstream: UpstreamView) => number): number =>
+      own.reduce((all, one) => all + of(one), 0);
+    return {
+      pool,
+      instances: own.length,
+      ready: own.filter(({ wanted }) => wanted === 'ready').length,
+      up: own.filter(({ observed }) => observed === 'up').length,
+      users: sum(({ users }) => users),
+      inFlight: sum(({ inFlight }) => inFlight),
+      requests: sum(({ requests }) => requests),
+      failures: sum(({ failures }) => failures),
+    };
+  });
+}
