@@ -24,7 +24,7 @@ import { sessionTruth } from './session-truth.ts';
 import { smallRequests } from './small-requests.ts';
 
 const USAGE = `npm run bench -- [SCENARIO…] [options]
-  SCENARIO           small, small-log, rate, post, chunked, connect, pipelined, download, upload, websocket, events, idle,
+  SCENARIO           small, small-log, rate, post, chunked, connect, tls, tls-connect, pipelined, download, upload, websocket, events, idle,
                      upstreams, routes, workers, failover (kill, hang, slow), session, session-truth,
                      session-tokens, session-figures, revocations; default: all
   --only A,B         the same
@@ -81,6 +81,19 @@ const SCENARIOS: Readonly<Record<string, (run: BenchRun) => Promise<Report>>> = 
       rate: 0,
       shape: 'closing',
     }),
+  tls: (run) =>
+    smallRequests(run, 'tls', 'small keep-alive GETs on 64 connections by TLS 1.3, AES-128-GCM', {
+      accessLog: false,
+      rate: 0,
+      secure: true,
+    }),
+  'tls-connect': (run) =>
+    smallRequests(
+      run,
+      'tls-connect',
+      'small GETs by TLS 1.3, a connection with a full handshake for each (P-256), 64 at a time',
+      { accessLog: false, rate: 0, shape: 'closing', secure: true },
+    ),
   pipelined: (run) => longConnections(run, 'pipelined'),
   download: (run) => largeBodies(run, 'download'),
   upload: (run) => largeBodies(run, 'upload'),

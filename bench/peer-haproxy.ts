@@ -44,7 +44,7 @@ ${task.accessLog ? '  log stdout format raw local0\n' : ''}defaults
   retry-on conn-failure empty-response response-timeout
   option forwardfor
 ${task.accessLog ? '  log global\n  option httplog\n' : ''}frontend main
-  bind 127.0.0.1:${port} backlog 4096
+  bind 127.0.0.1:${port} backlog 4096${task.tls === undefined ? '' : ` ssl crt ${task.tls.both} alpn http/1.1`}
   http-request disable-l7-retry if METH_POST
 ${others.length === 0 ? '' : `  use_backend %[base,map_beg(${map},app)]\n`}  default_backend app
 frontend metrics

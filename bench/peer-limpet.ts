@@ -26,7 +26,12 @@ export function limpet(main: string, name = 'limpet'): Peer {
       const file = join(task.dir, `${name}.yaml`);
       // JSON is YAML.
       const config = {
-        listen: `127.0.0.1:${port}`,
+        listeners: [
+          {
+            bind: `127.0.0.1:${port}`,
+            ...(task.tls && { tls: { certificates: [{ cert: task.tls.cert, key: task.tls.key }] } }),
+          },
+        ],
         workers: task.workers,
         upstreams: task.upstreamPorts.map((upstream) => `http://127.0.0.1:${upstream}`),
         balance: task.byLatency ? 'peak-ewma' : 'round-robin',

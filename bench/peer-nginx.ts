@@ -43,8 +43,8 @@ http {
   upstream app { ${task.affinity ? 'hash $cookie_session consistent;' : ''} ${servers} keepalive 128; keepalive_requests 100000000; }
   map $http_upgrade $connection_field { default upgrade; '' ''; }
   server {
-    listen 127.0.0.1:${port} backlog=4096 default_server; server_name ${HOST};
-${areas(HOST)}    location / {
+    listen 127.0.0.1:${port} backlog=4096 ${task.tls === undefined ? '' : 'ssl '}default_server; server_name ${HOST};
+${task.tls === undefined ? '' : `    ssl_certificate ${task.tls.cert}; ssl_certificate_key ${task.tls.key}; ssl_protocols TLSv1.2 TLSv1.3;\n`}${areas(HOST)}    location / {
       proxy_pass http://app; proxy_http_version 1.1;
       proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_field; proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme;

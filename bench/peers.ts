@@ -21,6 +21,8 @@ export interface PeerTask {
   readonly workers: number;
   /** Routes in its config; the one that the load asks for is looked for among them. */
   readonly routes: number;
+  /** It speaks TLS with this certificate: PEM files of it, of its key, and of both; left out: plain HTTP. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly both: string };
   /** Between two active checks of an upstream. */
   readonly checkMs: number;
 }

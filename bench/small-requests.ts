@@ -1,10 +1,13 @@
 // Scenarios of small keep-alive GETs: what a request costs the proxy, at full speed and at a fixed rate.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makePair } from '../test/kit/certificates.ts';
 import { Generator } from '../test/kit/load-drill.ts';
 import type { LoadResult, LoadSpec } from '../test/kit/load-generator.ts';
 import type { RequestShape } from '../test/kit/load-message.ts';
 import { memoryKiB, processTree } from '../test/kit/load-usage.ts';
-import { type BenchRun, interleave, withPeers } from './bench-run.ts';
-import type { Peer } from './peers.ts';
+import { type BenchRun, interleave, scratchFolder, withPeers } from './bench-run.ts';
+import type { Peer, PeerTask } from './peers.ts';
 import { type Column, type Measurement, type Report, rowsOf } from './report.ts';
 
 const CONNECTIONS = 64;
@@ -27,7 +30,12 @@ export async function smallRequests(
   run: BenchRun,
   name: string,
   title: string,
-  options: { readonly accessLog: boolean; readonly rate: number; readonly shape?: RequestShape },
+  options: {
+    readonly accessLog: boolean;
+    readonly rate: number;
+    readonly shape?: RequestShape;
+    readonly secure?: boolean;
+  },
 ): Promise<Report> {
   const peers = options.accessLog ? run.peers.filter((peer) => peer.hasAccessLog) : run.peers;
   const spec = (port: number, pid: number, measureMs: number): LoadSpec => ({
@@ -40,11 +48,17 @@ export async function smallRequests(
     postEvery: 0,
     watchPid: pid,
     shape: options.shape ?? 'get',
+    secure: options.secure ?? false,
   });
+  const { dir, sweep } = scratchFolder();
   const measured = await withPeers(
     run,
     peers,
-    { affinity: true, accessLog: options.accessLog },
+    {
+      affinity: true,
+      accessLog: options.accessLog,
+      ...(options.secure ? { tls: certificateIn(dir) } : {}),
+    },
     async (running) => {
       const generator = await Generator.start(run.loadCore);
       try {
@@ -61,7 +75,18 @@ export async function smallRequests(
       }
     },
   );
+  sweep();
   return { name, title, columns: COLUMNS, ratioOf: 'cpuMicros', rows: rowsOf(measured, 'cpuMicros') };
+}
+
+/** A certificate as most sites have: an EC key on P-256. */
+function certificateIn(dir: string): NonNullable<PeerTask['tls']> {
+  const { cert, key } = makePair({ names: ['shop.example.com'] });
+  const files = { cert: join(dir, 'cert.pem'), key: join(dir, 'key.pem'), both: join(dir, 'both.pem') };
+  writeFileSync(files.cert, cert);
+  writeFileSync(files.key, key);
+  writeFileSync(files.both, cert + key);
+  return files;
 }
 
 function figures(load: LoadResult, pid: number): Measurement['figures'] {

@@ -20,6 +20,8 @@ export interface LoadSpec {
   readonly postEvery: number;
   /** How users ask; default: by GETs on one connection each. */
   readonly shape?: RequestShape;
+  /** By TLS; default: not. */
+  readonly secure?: boolean;
   /** What users show, in turn; default: nothing. */
   readonly credentials?: readonly Credential[];
   /** The proxy whose CPU time is read at both ends of the measured time; 0: none. */
@@ -120,7 +122,7 @@ class LoadRun implements UserReport {
     this.#spec = spec;
     for (let i = 0; i < spec.users; i++) {
       const all = spec.credentials ?? [];
-      this.#users.push(new LoadUser(i, spec.port, this, all[i % all.length], spec.shape));
+      this.#users.push(new LoadUser(i, spec.port, this, all[i % all.length], spec.shape, spec.secure));
       this.#waiting.push([]);
     }
   }

@@ -1,5 +1,6 @@
 // One user of a load test: a keep-alive connection with its own cookies, which checks every byte of every answer.
 import net from 'node:net';
+import tls from 'node:tls';
 import {
   fromChunks,
   INDEX_AT,
@@ -51,6 +52,7 @@ export class LoadUser {
   readonly #cookies: Map<string, string>;
   readonly #credential: Credential;
   readonly #shape: RequestShape;
+  readonly #secure: boolean;
   #get: Buffer;
   #post: Buffer;
   #socket: net.Socket | null = null;
@@ -58,19 +60,21 @@ export class LoadUser {
   /** The last whole answer: most are equal byte for byte, and a comparison is cheaper than a parser. */
   #known: Buffer | null = null;
 
-  /** `shape` is that of its requests, but for those that `send` is told to post. */
+  /** `shape` is that of its requests, but for those that `send` is told to post; `secure`: by TLS, with a full handshake for each connection. */
   constructor(
     id: number,
     port: number,
     report: UserReport,
     credential: Credential = {},
     shape: RequestShape = 'get',
+    secure = false,
   ) {
     this.id = id;
     this.#port = port;
     this.#report = report;
     this.#credential = credential;
     this.#shape = shape;
+    this.#secure = secure;
     // The app's own session cookie, by which proxies that hash can tell users apart.
     this.#cookies = new Map([['session', `u${id}-${(id * 2654435761) % 4294967296}`]]);
     this.#get = shapedRequest(this.#shape, this.#cookieLine());
@@ -103,6 +107,19 @@ export class LoadUser {
 
   /** Opens the connection without a request. */
   #dial(): net.Socket {
+    const socket: net.Socket = this.#secure ? this.#dialTls() : this.#dialPlain();
+    let trouble = 'closed';
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      trouble = error.syscall === 'connect' ? `connect ${error.code}` : 'closed';
+    });
+    socket.on('close', () => {
+      if (this.#socket === socket) this.#lost(trouble);
+    });
+    this.#socket = socket;
+    return socket;
+  }
+
+  #dialPlain(): net.Socket {
     const socket = net.connect({
       port: this.#port,
       host: '127.0.0.1',
@@ -116,14 +133,25 @@ export class LoadUser {
         },
       },
     });
-    let trouble = 'closed';
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      trouble = error.syscall === 'connect' ? `connect ${error.code}` : 'closed';
+    return socket;
+  }
+
+  /** Whom it talks to is not asked: what a handshake costs the proxy is the same. The client's one cipher is that of all. */
+  #dialTls(): net.Socket {
+    const socket = tls.connect({
+      port: this.#port,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+      ciphers: 'TLS_AES_128_GCM_SHA256',
+      minVersion: 'TLSv1.3',
+      ALPNProtocols: ['http/1.1'],
     });
-    socket.on('close', () => {
-      if (this.#socket === socket) this.#lost(trouble);
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => {
+      if (this.#socket !== socket) return;
+      chunk.copy(shared);
+      this.#read(chunk.length);
     });
-    this.#socket = socket;
     return socket;
   }
 
