@@ -174,7 +174,8 @@ export class Attempt implements ConnectionUser {
   }
 
   onUpstreamEnd(connection: UpstreamConnection): void {
-    if (this.relaying && this.#answer.body.endsWithConnection) {
+    // By TLS an end that nobody has vouched for may be a cut (RFC 9112 section 9.8).
+    if (this.relaying && this.#answer.body.endsWithConnection && !connection.socket.cutShort) {
       this.#owner.onBodyEnd();
       return;
     }

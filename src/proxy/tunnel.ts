@@ -138,6 +138,11 @@ export class Tunnel implements ConnectionUser {
   }
 
   clientEnded(): void {
+    // An end that nobody has vouched for is no end to pass on: it closes like a connection that breaks.
+    if (this.#client.cutShort) {
+      this.#client.destroy();
+      return;
+    }
     this.#clientEnded = true;
     if (this.#upstreamEnded) this.#end(WHO.nobody);
     else if (!this.#upstreamTold) this.#upstream.socket.end();
@@ -145,6 +150,11 @@ export class Tunnel implements ConnectionUser {
   }
 
   onUpstreamEnd(): void {
+    if (this.#upstream.socket.cutShort) {
+      this.onUpstreamClosed(this.#upstream, 'EPROTO');
+      this.#upstream.destroy();
+      return;
+    }
     this.#upstreamEnded = true;
     if (this.#over) this.#upstream.destroy();
     else if (this.#clientEnded) this.#end(WHO.nobody);

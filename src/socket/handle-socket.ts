@@ -49,6 +49,11 @@ export class SocketMaker {
     return this.#tools !== null;
   }
 
+  /** Has the end of a TLS stream say whether it was cut short, where this Node lets that be seen. */
+  watchEnd(socket: StreamSocket): void {
+    if (this.#tools !== null) socket.watchEnd(this.#tools.io);
+  }
+
   /** Whether TLS runs on the handle too. */
   get directTls(): boolean {
     return this.#tls !== null;

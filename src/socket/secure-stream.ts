@@ -5,13 +5,35 @@ import { noOwner } from './byte-socket.ts';
 import { StreamSocket } from './stream-socket.ts';
 import type { ClientCertificate, Handshaker, SecureSocket, SecureTerms } from './tls-terms.ts';
 
+/** So long the end of a stream is waited for that is to be destroyed behind it, ms. */
+const PARTING_MS = 1000;
+
 /** A stream socket whose bytes are the plain ones. */
 class SecureStream extends StreamSocket implements SecureSocket {
   readonly #tls: TLSSocket;
+  #parting = false;
 
   constructor(tls: TLSSocket) {
     super(tls, noOwner);
     this.#tls = tls;
+  }
+
+  override get destroyed(): boolean {
+    return this.#parting || super.destroyed;
+  }
+
+  /** What was ended has its close_notify on the way, which would be lost, and the answer be taken for cut. */
+  override destroy(): void {
+    const tls = this.#tls;
+    if (!tls.writableEnded || tls.writableFinished || tls.destroyed) {
+      super.destroy();
+      return;
+    }
+    if (this.#parting) return;
+    this.#parting = true;
+    const timer = setTimeout(() => super.destroy(), PARTING_MS);
+    tls.once('finish', () => super.destroy());
+    tls.once('close', () => clearTimeout(timer));
   }
 
   clientCertificate(): ClientCertificate | null {
@@ -43,6 +65,8 @@ export function secureStream(
     ALPNProtocols: terms.protocols,
     SNICallback: (name, done) => done(null, terms.contextOf(name) ?? undefined),
   };
+  // A stream that flows would drop what is put back, for want of a listener.
+  socket.pause();
   if (first.length > 0) socket.unshift(Buffer.from(first));
   const tls = new TLSSocket(socket, options);
   tls.setNoDelay(true);

@@ -2,7 +2,8 @@
 import type { Socket } from 'node:net';
 import type { ByteWriter } from '../base/byte-writer.ts';
 import { type ByteSocket, noOwner, type SocketOwner } from './byte-socket.ts';
-import { peerHasReset } from './handle-io.ts';
+import { type HandleIo, peerHasReset } from './handle-io.ts';
+import { watchEnd } from './tls-handle-io.ts';
 
 /** Wraps `socket`, which must have been made with allowHalfOpen. */
 export class StreamSocket implements ByteSocket {
@@ -30,6 +31,13 @@ export class StreamSocket implements ByteSocket {
       if (this.#closed) return;
       this.#closed = true;
       this.owner.onClosed(this.#code);
+    });
+  }
+
+  /** Has the end of a TLS socket say whether it was cut short. The handle must be there: TLS is up. */
+  watchEnd(io: HandleIo): void {
+    watchEnd(this.#socket, io, (cutShort) => {
+      this.cutShort = cutShort;
     });
   }
 

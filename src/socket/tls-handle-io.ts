@@ -1,6 +1,7 @@
 // The one place that knows Node's TLS handle: OpenSSL over an accepted handle, without a TLSSocket around it.
+import { constants } from 'node:os';
 import type { SecureContext } from 'node:tls';
-import type { BareHandle } from './handle-io.ts';
+import type { BareHandle, HandleIo } from './handle-io.ts';
 
 /** What the peer's certificate is handed over as: its DER bytes are all that is used. */
 interface PeerCertificate {
@@ -77,6 +78,37 @@ export function findTlsHandleIo(): TlsHandleIo | null {
 export function innerOf(context: SecureContext): object {
   // Because: `context` is documented nowhere but in Node's own types, as `any`.
   return (context as unknown as { context: object }).context;
+}
+
+/** libuv's code for the peer's end. */
+const EOF = -4095;
+/** Its code for a handle that is read already. */
+const READ_ALREADY = -constants.errno.EALREADY;
+
+/**
+ * Whether the end that TLS has just told was cut short: a handle that has read its FIN is read no more, one that is still read has
+ * brought close_notify (RFC 8446 section 6.1). `below`: that TLS runs on; it is not read any more afterwards.
+ */
+export function endWasCut(below: Pick<BareHandle, 'readStart' | 'readStop'>): boolean {
+  const cut = below.readStart() !== READ_ALREADY;
+  below.readStop();
+  return cut;
+}
+
+/** Has `told` say at the end of a TLSSocket whether it was cut short, before the socket's own `end`. Where its handles are not as expected, nothing is said. */
+export function watchEnd(socket: object, io: HandleIo, told: (cutShort: boolean) => void): void {
+  // Because: `_handle` and its `_parent` are undocumented; they are only believed when they have what is used of them.
+  const handle = (socket as { _handle?: { onread?: unknown; _parent?: unknown } | null })._handle;
+  const below = handle?._parent as Partial<BareHandle> | null | undefined;
+  const read = handle?.onread;
+  if (handle === null || handle === undefined || typeof read !== 'function') return;
+  if (typeof below?.readStart !== 'function' || typeof below.readStop !== 'function') return;
+  const { readStart, readStop } = below;
+  const found = { readStart: () => readStart.call(below), readStop: () => readStop.call(below) };
+  handle.onread = function onRead(this: unknown, ...rest: unknown[]): unknown {
+    if (io.readBytesOrError() === EOF) told(endWasCut(found));
+    return Reflect.apply(read, this, rest);
+  };
 }
 
 function isTlsWrap(value: unknown): value is TlsWrapBinding {

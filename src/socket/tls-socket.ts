@@ -4,7 +4,7 @@ import { getSystemErrorName } from 'node:util';
 import type { ByteWriter } from '../base/byte-writer.ts';
 import { noOwner, type SocketOwner } from './byte-socket.ts';
 import type { BareHandle, HandleIo, WriteRequest } from './handle-io.ts';
-import { innerOf, type TlsHandle } from './tls-handle-io.ts';
+import { endWasCut, innerOf, type TlsHandle } from './tls-handle-io.ts';
 import type { ClientCertificate, Handshaker, SecureSocket, SecureTerms } from './tls-terms.ts';
 
 /** libuv's code for the peer's end. */
@@ -286,9 +286,7 @@ export class TlsSocket implements SecureSocket {
       this.#fail(count);
     } else if (!this.#ended) {
       this.#ended = true;
-      // A handle that has read its FIN is read no more; one that is still read has brought close_notify.
-      this.cutShort = this.#below.readStart() !== READ_ALREADY;
-      this.#below.readStop();
+      this.cutShort = endWasCut(this.#below);
       if (this.#handshaker !== null) this.#endHandshake('closed');
       else if (this.#paused || this.#late !== null) this.#endIsLate = true;
       else this.#tellEnd();

@@ -119,8 +119,12 @@ export class UpstreamConnection implements SocketOwner, Timed, HeraldedConnectio
     };
     const socket = tlsConnect(options);
     socket.setNoDelay(true);
-    socket.once('secureConnect', () => this.#onConnect());
-    return new StreamSocket(socket, this);
+    const wrapped = new StreamSocket(socket, this);
+    socket.once('secureConnect', () => {
+      this.host.sockets.watchEnd(wrapped);
+      this.#onConnect();
+    });
+    return wrapped;
   }
 
   #onConnect(): void {

@@ -1,12 +1,16 @@
 // All kinds of socket keep the same promises to their owners, down to the byte; and this Node gives out its handles.
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { connect as connectTls, createSecureContext } from 'node:tls';
 import t from 'tap';
 import { ByteWriter } from '../../src/base/byte-writer.ts';
 import { BareSocket } from '../../src/socket/bare-socket.ts';
-import type { ByteSocket, SocketOwner } from '../../src/socket/byte-socket.ts';
+import { type ByteSocket, noOwner, type SocketOwner } from '../../src/socket/byte-socket.ts';
 import { type BareHandle, findHandleIo } from '../../src/socket/handle-io.ts';
 import { SocketMaker } from '../../src/socket/handle-socket.ts';
 import { HandleWriter } from '../../src/socket/handle-writer.ts';
+import { findTlsHandleIo } from '../../src/socket/tls-handle-io.ts';
+import type { SecureTerms } from '../../src/socket/tls-terms.ts';
+import { makePair } from '../kit/certificates.ts';
 import type { Owner } from '../kit/child.ts';
 
 /** Remembers all that it is told, and wakes who waits for something of it. */
@@ -62,16 +66,29 @@ interface Kind {
   readonly name: string;
   readonly direct: boolean;
   readonly accepted: boolean;
+  readonly secure: boolean;
 }
 const KINDS: readonly Kind[] = [true, false].flatMap((direct) =>
-  [true, false].map((accepted) => ({
-    name: `${accepted ? 'accepted' : 'dialled'} ${direct ? 'on the handle' : 'over a stream'}`,
+  (['accepted', 'dialled', 'accepted by TLS'] as const).map((how) => ({
+    name: `${how} ${direct ? 'on the handle' : 'over a stream'}`,
     direct,
-    accepted,
+    accepted: how !== 'dialled',
+    secure: how === 'accepted by TLS',
   })),
 );
 
-async function pair(t: Owner, { direct, accepted }: Kind) {
+const context = createSecureContext(makePair({ names: ['socket.test'] }));
+const TERMS: SecureTerms = {
+  context,
+  hasNames: false,
+  contextOf: () => null,
+  asksCertificate: false,
+  needsCertificate: false,
+  protocols: Buffer.from('\x08http/1.1'),
+};
+
+async function pair(t: Owner, { direct, accepted, secure }: Kind) {
+  if (secure) return securePair(t, new SocketMaker(direct));
   return accepted ? acceptedPair(t, new SocketMaker(direct)) : dialledPair(t, new SocketMaker(direct));
 }
 
@@ -98,7 +115,46 @@ async function acceptedPair(t: Owner, maker: SocketMaker) {
     other.destroy();
     server.close();
   });
-  return { witness, socket, other };
+  return { witness, socket, other, below: other };
+}
+
+/** TLS begins on what was accepted, with the bytes that were read off it. */
+async function securePair(t: Owner, maker: SocketMaker) {
+  const server = createServer({ allowHalfOpen: true });
+  const witness = new Witness();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const comes = new Promise<ByteSocket>((resolve, reject) => {
+    const take = (raw: ByteSocket): void => {
+      const onBytes = (bytes: Uint8Array, start: number, end: number): void => {
+        maker.secure(raw, bytes.subarray(start, end), TERMS, {
+          onSecure: (socket) => {
+            socket.owner = witness;
+            resolve(socket);
+          },
+          onInsecure: reject,
+        });
+      };
+      raw.owner = { ...noOwner, onBytes };
+    };
+    maker.accept(server, take, true);
+  });
+  const address = server.address();
+  const below = connect({
+    port: address !== null && typeof address === 'object' ? address.port : 0,
+    host: '127.0.0.1',
+    allowHalfOpen: true,
+  });
+  const other = connectTls({ socket: below, rejectUnauthorized: false });
+  other.on('error', () => {});
+  const greeted = new Promise((resolve) => other.once('secureConnect', resolve));
+  const socket = await comes;
+  await greeted;
+  t.teardown(() => {
+    socket.destroy();
+    other.destroy();
+    server.close();
+  });
+  return { witness, socket, other, below };
 }
 
 async function dialledPair(t: Owner, maker: SocketMaker) {
@@ -116,7 +172,7 @@ async function dialledPair(t: Owner, maker: SocketMaker) {
     server.close();
   });
   // Assigned above, before the promise that was awaited.
-  return { witness, socket: socket as unknown as ByteSocket, other };
+  return { witness, socket: socket as unknown as ByteSocket, other, below: other };
 }
 
 const gather = (socket: Socket): Promise<Buffer> =>
@@ -131,8 +187,13 @@ t.test('this Node lets itself be written to on the handle', async (t) => {
   t.notOk(new SocketMaker(false).direct);
 });
 
+t.test('this Node runs TLS on the handle', async (t) => {
+  t.ok(findTlsHandleIo() !== null && new SocketMaker().directTls, 'else every handshake costs a TLSSocket');
+  t.notOk(new SocketMaker(false).directTls);
+});
+
 for (const each of KINDS) {
-  const { name: kind, direct, accepted } = each;
+  const { name: kind, direct, accepted, secure } = each;
 
   t.test(`${kind}: bytes go both ways, and each side ends by itself`, async (t) => {
     const { witness, socket, other } = await pair(t, each);
@@ -207,7 +268,7 @@ for (const each of KINDS) {
     const reset = await pair(t, each);
     for (const { socket } of [ended, reset]) socket.pause();
     ended.other.end('bytes');
-    reset.other.write('bytes', () => reset.other.resetAndDestroy());
+    reset.other.write('bytes', () => reset.below.resetAndDestroy());
     await new Promise((resolve) => reset.other.once('close', resolve));
     const until = performance.now() + 2000;
     while (!reset.socket.peerHasReset() && performance.now() < until) await new Promise(setImmediate);
@@ -219,11 +280,16 @@ for (const each of KINDS) {
     t.equal(reset.witness.closed, 'ECONNRESET');
   });
 
+  // A TLSSocket has no reset: that close_notify is missing must do.
+  const resets = direct || !secure;
   t.test(`${kind}: our reset is one for the peer, and the owner hears of the end once`, async (t) => {
     const { witness, socket, other } = await pair(t, each);
-    const error = new Promise<NodeJS.ErrnoException>((resolve) => other.once('error', resolve));
+    const error = new Promise<string | undefined>((resolve) => {
+      other.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+      if (!resets) other.once('end', () => resolve('end')).resume();
+    });
     socket.reset();
-    t.equal((await error).code, 'ECONNRESET');
+    t.equal(await error, resets ? 'ECONNRESET' : 'end');
     await witness.until(() => witness.closed !== undefined);
     t.ok(socket.destroyed);
     const out = writer('too late');
@@ -235,6 +301,31 @@ for (const each of KINDS) {
     const { socket, other } = await pair(t, each);
     t.equal(socket.remoteAddress, '127.0.0.1');
     t.equal(socket.remotePort, other.localPort);
+  });
+
+  t.test(`${kind}: an end is cut short only where TLS has not said that it is one`, async (t) => {
+    const whole = await pair(t, each);
+    whole.other.end('all');
+    await whole.witness.until(() => whole.witness.ended);
+    t.notOk(whole.socket.cutShort);
+    const cut = await pair(t, each);
+    cut.other.write('not a');
+    await cut.witness.until(() => cut.witness.text === 'not a');
+    cut.below.end();
+    await cut.witness.until(() => cut.witness.ended || cut.witness.closed !== undefined);
+    t.equal(cut.socket.cutShort, secure && direct, 'a FIN alone is enough without TLS');
+  });
+
+  t.test(`${kind}: what is asked to close behind a write arrives whole, with its end`, async (t) => {
+    const { witness, socket, other } = await pair(t, each);
+    const got = gather(other);
+    socket.write(writer('the last word'));
+    socket.end();
+    socket.destroy();
+    t.ok(socket.destroyed);
+    t.equal((await got).toString(), 'the last word');
+    await witness.until(() => witness.closed !== undefined);
+    t.equal(witness.closed, null);
   });
 
   if (accepted) continue;
