@@ -80,6 +80,10 @@ export class ByteWriter {
   /** Appends a non-negative safe integer in decimal. */
   decimal(value: number): void {
     if (!this.ensure(16)) return;
+    if (value < 10) {
+      this.bytes[this.length++] = 48 + value;
+      return;
+    }
     let digits = 1;
     for (let v = value; v >= 10; v = Math.floor(v / 10)) digits++;
     let at = this.length + digits;

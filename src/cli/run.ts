@@ -27,7 +27,7 @@ Runs the proxy until SIGTERM or SIGINT, which let what is under way finish; a se
   --pid-file FILE    holds the id of the process that serves
 
 Exit code: 0 stopped by a signal, or replaced; 1 the config is not sound, or nothing was replaced;
-2 an address cannot be bound.
+2 an address cannot be bound, or a log file cannot be opened.
 `;
 
 /** Runs the command; resolves to the exit code when the proxy has stopped. */
@@ -67,6 +67,9 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
   }
   // SIGUSR1 would open Node's inspector to everybody on the machine.
   process.on('SIGUSR1', () => {});
+  // Its default action would end the process, also where there is no file to open anew.
+  let reopen = (): void => {};
+  process.on('SIGUSR2', () => reopen());
   const signal = nextSignal();
   // Asked for while it starts, it comes when it has started.
   let reloads = 0;
@@ -88,6 +91,7 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
     io.stderr(`limpet: ${error.message}\n`);
     return 2;
   }
+  reopen = () => plane.logs.reopen();
   reload = () => void plane.reload('signal');
   if (reloads > 0) reload();
   const orders = await takeOrders(plane, control);

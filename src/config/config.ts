@@ -4,6 +4,7 @@ import type { BalanceOptions } from '../balance/options.ts';
 import type { ListenerTlsOptions } from '../certificates/options.ts';
 import type { HealthOptions } from '../health/options.ts';
 import type { AccessOptions, RateLimitOptions } from '../limit/options.ts';
+import type { AccessLogOptions } from '../observe/access-options.ts';
 import type { TracingOptions } from '../observe/tracing-options.ts';
 import type { ContinuityOptions, PoolOptions, RetryOptions } from '../pool/options.ts';
 import type { SessionOptions } from '../session/options.ts';
@@ -242,10 +243,11 @@ export interface AdminConfig {
 
 export interface LogConfig {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
-  readonly access: boolean;
+  /** What requests are told by; null: they are not. */
+  readonly access: AccessLogOptions | null;
   readonly format: 'json' | 'pretty' | 'auto';
-  /** Share of requests that get an access line, 0 … 1. Failures always get one. */
-  readonly sample: number;
+  /** Where lines go; null: stdout. */
+  readonly file: string | null;
 }
 
 export interface Config {

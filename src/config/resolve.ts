@@ -7,7 +7,6 @@ import type {
   Bind,
   Config,
   ListenerConfig,
-  LogConfig,
   PoolConfig,
   TimeoutOptions,
 } from './config.ts';
@@ -15,6 +14,7 @@ import { blame, blameKey, type Draft, items, warn } from './draft.ts';
 import { checkSessionHomes } from './resolve-affinity.ts';
 import { resolveContinuity } from './resolve-continuity.ts';
 import { RateLimits, resolveAccess } from './resolve-limit.ts';
+import { resolveLog } from './resolve-log.ts';
 import { resolvePools } from './resolve-pool.ts';
 import { resolveRevocation } from './resolve-revocation.ts';
 import { resolveRoutes } from './resolve-route.ts';
@@ -23,7 +23,6 @@ import { overSwitches, resolveLimits, resolveTimeouts } from './resolve-timing.t
 import { resolveListenerTls } from './resolve-tls.ts';
 import { resolveSigning } from './resolve-token.ts';
 import { resolveTracing } from './resolve-tracing.ts';
-import type { ReadConfig } from './schema/root.ts';
 import { quote } from './units.ts';
 
 /** A shorter token can be guessed: 16 random bytes are 128 bits. */
@@ -67,7 +66,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
     http: overSwitches(read, {}),
     errors: read.errors,
     admin,
-    log: resolveLog(read.log),
+    log: resolveLog(draft, file),
     tracing: resolveTracing(draft),
     shutdown: { delayMs: read.shutdown.delay, deadlineMs: read.shutdown.deadline },
   };
@@ -208,11 +207,6 @@ function collide(a: Bind, b: Bind): boolean {
     a.host.toLowerCase() === b.host.toLowerCase() ||
     [a.host, b.host].some((host) => host === '0.0.0.0' || host === '::')
   );
-}
-
-function resolveLog(read: ReadConfig['log']): LogConfig {
-  if (read === false) return { level: 'silent', access: false, format: 'auto', sample: 0 };
-  return { level: read.level, access: read.access, format: read.format, sample: read.sample };
 }
 
 /** Timeouts before a route is known: those at the top, else those of the one pool that there can be no doubt about. */

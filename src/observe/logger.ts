@@ -1,6 +1,5 @@
 // The main log: what a person running Limpet should know, one pino line an event, stamped and cleared of secrets.
 import { pino } from 'pino';
-import type { LogSink } from './log-sink.ts';
 import { redact, redactText } from './redaction.ts';
 
 export type Logger = pino.Logger;
@@ -26,7 +25,7 @@ export function makeTimestamp(wallMs: () => number): () => string {
  */
 export function makeLogger(
   options: { readonly level: LogLevel },
-  destination: Pick<LogSink, 'write'>,
+  destination: { write(line: string): void },
   wallMs: () => number = Date.now,
 ): Logger {
   return pino(

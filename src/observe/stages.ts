@@ -37,16 +37,24 @@ export const STAGE_WORDS: readonly string[] = [
   'in the tunnel',
 ];
 
+/** Each stage by the word that its time has in lines: `sessionMs`. */
+export const STAGE_NAMES: readonly string[] = [
+  ...['headMs', 'sessionMs', 'queueMs', 'connectMs', 'bodyMs', 'waitMs', 'answerMs', 'clientMs', 'tunnelMs'],
+];
+
 /** How long a request was in each stage. Reused; made only where the log asks for such times. */
 export class StageClock {
   /** Milliseconds by stage. */
   readonly spentMs = new Float64Array(STAGE_COUNT);
+  /** It lasts as long as somebody listens: an event stream. */
+  endless = false;
   #stage = 0;
   #sinceMs = 0;
 
   /** A request begins, with its head. */
   begin(nowMs: number): void {
     this.spentMs.fill(0);
+    this.endless = false;
     this.#stage = STAGE.head;
     this.#sinceMs = nowMs;
   }

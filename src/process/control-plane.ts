@@ -15,10 +15,8 @@ import { systemTimers } from '../base/timers.ts';
 import { type Bind, type Config, writtenRoutes } from '../config/config.ts';
 import { type ConfigLoader, configLoader, type LoadResult } from '../config/load.ts';
 import { type BoardPool, HealthBoard, type HealthChange } from '../health/health-board.ts';
-import { droppedLines, takeBatch } from '../observe/access-log.ts';
 import { EventHub } from '../observe/event-hub.ts';
-import { LogSink } from '../observe/log-sink.ts';
-import { type Logger, makeLogger } from '../observe/logger.ts';
+import type { Logger } from '../observe/logger.ts';
 import { MetricShelf } from '../observe/metric-shelf.ts';
 import { Exposition } from '../observe/prometheus.ts';
 import { authorityOf } from '../plan/compile.ts';
@@ -42,6 +40,7 @@ import { BindError, Crew } from './crew.ts';
 import { type Beginning, type Estate, FRESH, gather } from './handover.ts';
 import type { Inheritance } from './inherited.ts';
 import { LiveDesk } from './live.ts';
+import { type LogDesk, openLogs } from './log-desk.ts';
 import { type MainGeneration, makeGeneration } from './main-generation.ts';
 import type { FromWorker, GenerationData } from './messages.ts';
 import { tellReload } from './reload-news.ts';
@@ -80,7 +79,7 @@ export class ControlPlane implements Reloadable {
   readonly certificates: Certificates;
   readonly resolver: Resolver;
   readonly crew: Crew;
-  readonly sink: LogSink;
+  readonly logs: LogDesk;
   readonly view: ControlView;
   switch: RevocationSwitch | null;
   /** Keys that the tokens of sessions are signed with; null: no session has any. */
@@ -97,7 +96,6 @@ export class ControlPlane implements Reloadable {
   /** What the page and `limpet top` look at. */
   readonly live: LiveDesk;
   readonly #apps: { readonly app: FastifyInstance; readonly bind: Bind }[] = [];
-  readonly #accounts = new Map<number, Int32Array<SharedArrayBuffer>>();
   #windowTimer: NodeJS.Timeout | null = null;
   #appsClosed: Promise<unknown> | null = null;
   readonly #shared: boolean;
@@ -116,6 +114,7 @@ export class ControlPlane implements Reloadable {
     workers: number,
     shared: boolean,
     signing: SigningKeys | null,
+    logs: LogDesk,
     load: ConfigLoader,
     inheritance: Inheritance,
   ) {
@@ -133,8 +132,8 @@ export class ControlPlane implements Reloadable {
     this.#inheritance = inheritance;
     this.signing = signing;
     this.workers = workers;
-    this.sink = new LogSink({ fd: 1, format: config.log.format, isTerminal: process.stdout.isTTY === true });
-    this.log = makeLogger(config.log, this.sink);
+    this.logs = logs;
+    this.log = logs.log;
     this.news = new WorkerNews(this.log, this.events);
     this.lists = new AddressFiles({
       timers: systemTimers,
@@ -232,7 +231,8 @@ export class ControlPlane implements Reloadable {
     // Told of the first change long after the plane is there.
     let told: ControlPlane | null = null;
     const signing = await openSigning(config, () => told);
-    const plane = new ControlPlane(given, config, workers, shared, signing, load, inheritance);
+    const logs = openLogs(config.log);
+    const plane = new ControlPlane(given, config, workers, shared, signing, logs, load, inheritance);
     told = plane;
     if (config.signing?.keys.length === 0) {
       plane.log.warn(
@@ -407,7 +407,7 @@ export class ControlPlane implements Reloadable {
     await this.tracing.close();
     await this.crew.end();
     await this.#closeSwitch();
-    await this.sink.close(LOG_CLOSE_MS);
+    await this.logs.close(LOG_CLOSE_MS);
   }
 
   #closeApps(): Promise<unknown> {
@@ -518,6 +518,7 @@ export class ControlPlane implements Reloadable {
   }
 
   async attach(config: Config): Promise<Attachments> {
+    this.logs.prepare(config.log);
     const traceLine = await this.tracing.open(config.tracing);
     const same = isDeepStrictEqual(config.signing, this.config.signing);
     const signing = same ? this.signing : await openSigning(config, () => this);
@@ -547,6 +548,7 @@ export class ControlPlane implements Reloadable {
 
   forget(): void {
     this.lists.use(listFilesOf(this.config));
+    this.logs.abandon();
     this.resolver.update(resolvable(this.slots));
   }
 
@@ -590,7 +592,7 @@ export class ControlPlane implements Reloadable {
     if (signing !== this.signing) signing?.close();
     this.certificates.use(next.config);
     this.switch?.reader.use(next.config.sessions);
-    this.log.level = next.config.log.level;
+    this.logs.commit();
     this.watch.on = next.config.watch;
   }
 
@@ -637,8 +639,10 @@ export class ControlPlane implements Reloadable {
   #hear(worker: number, message: FromWorker, account: Int32Array<SharedArrayBuffer>): void {
     switch (message.say) {
       case 'access':
-        this.#accounts.set(worker, account);
-        takeBatch(message.batch, account, this.sink);
+        this.logs.take(worker, message.batch, account);
+        return;
+      case 'slow':
+        this.news.slow(message.report, message.text, message.untold);
         return;
       case 'traces':
         this.tracing.take(message.batch);
@@ -687,11 +691,8 @@ export class ControlPlane implements Reloadable {
     Atomics.store(this.table.epoch, 1, next);
   }
 
-  /** Log lines dropped since start, over all threads. */
   get logDropped(): number {
-    let dropped = this.sink.dropped;
-    for (const account of this.#accounts.values()) dropped += droppedLines(account);
-    return dropped;
+    return this.logs.dropped;
   }
 }
 

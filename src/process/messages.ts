@@ -3,6 +3,7 @@ import type { LearnedMemory } from '../affinity/learned.ts';
 import type { ListenerCertificates } from '../certificates/context-table.ts';
 import type { Bind, Config } from '../config/config.ts';
 import type { FileLists } from '../limit/access-list.ts';
+import type { SlowReport } from '../observe/access-log.ts';
 import type { MetricBookMemory, MetricDeclaration } from '../observe/metric-book.ts';
 import type { TraceRecord } from '../observe/trace-record.ts';
 import type { Rows } from '../plan/slots.ts';
@@ -84,7 +85,10 @@ export type FromWorker =
   | { readonly say: 'unbound'; readonly listener: string; readonly code: string; readonly message: string }
   | { readonly say: 'sockets'; readonly found: readonly ListenerSockets[] }
   | { readonly say: 'metric'; readonly declaration: MetricDeclaration }
-  | { readonly say: 'access'; readonly batch: string }
+  /** Whole lines of the access log. */
+  | { readonly say: 'access'; readonly batch: Uint8Array<ArrayBuffer> }
+  /** A request was slow; `untold`: how many before it were not told of. */
+  | { readonly say: 'slow'; readonly report: SlowReport; readonly text: string; readonly untold: number }
   | { readonly say: 'traces'; readonly batch: readonly TraceRecord[] }
   | { readonly say: 'failure'; readonly slot: number; readonly kind: FailureKind }
   | { readonly say: 'success'; readonly slot: number }

@@ -26,7 +26,6 @@ const FOLLOWED: ReadonlySet<string> = new Set([
 ]);
 /** Of these blocks only these keys. */
 const ADMIN_FOLLOWED: ReadonlySet<string> = new Set(['tokens']);
-const LOG_FOLLOWED: ReadonlySet<string> = new Set(['level', 'access', 'sample']);
 
 /** A config as a reload puts it in force. */
 export interface Followable {
@@ -46,7 +45,6 @@ export function keepRestartBound(now: Config, next: Config): Followable {
     if (!isDeepStrictEqual(was, is)) needsRestart.push(key);
   }
   config.admin = followBlock('admin', now.admin, next.admin, ADMIN_FOLLOWED, needsRestart);
-  config.log = followBlock('log', now.log, next.log, LOG_FOLLOWED, needsRestart);
   const { connections, rateLimitKeys } = now.limits;
   for (const key of ['connections', 'rateLimitKeys'] as const)
     if (next.limits[key] !== now.limits[key]) needsRestart.push(`limits.${key}`);

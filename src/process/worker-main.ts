@@ -4,7 +4,7 @@ import { systemClock } from '../base/clock.ts';
 import { invariant } from '../base/invariant.ts';
 import { systemRandom } from '../base/random.ts';
 import type { Config } from '../config/config.ts';
-import { AccessLog } from '../observe/access-log.ts';
+import type { AccessLog } from '../observe/access-log.ts';
 import { MetricBook } from '../observe/metric-book.ts';
 import { TraceLog } from '../observe/trace-log.ts';
 import { DataPlane } from '../proxy/data-plane.ts';
@@ -15,6 +15,7 @@ import { UpstreamTable } from '../upstream/upstream-table.ts';
 import { LimitLinks } from './limit-links.ts';
 import type { FromWorker, GenerationData, ToWorker, WorkerInit } from './messages.ts';
 import { WorkerGenerations } from './worker-generations.ts';
+import { makeAccessLog } from './worker-log.ts';
 
 invariant(parentPort !== null, 'a worker was started without a main thread');
 const port = parentPort;
@@ -36,13 +37,7 @@ function revocationsOf({ revocations: memory }: GenerationData): Revocations | u
 }
 
 function accessLogOf({ log }: Config): AccessLog | null {
-  if (!log.access || log.level === 'silent') return null;
-  return new AccessLog({
-    sample: log.sample,
-    random,
-    ship: (batch) => say({ say: 'access', batch }),
-    account: init.accessAccount,
-  });
+  return makeAccessLog(log, random, init.accessAccount, say);
 }
 
 const sessionListener: SessionListener = {

@@ -1,5 +1,6 @@
 // What workers say of stores, keys, moves and faults, told in the log and as events: each thing once, and no more lines than somebody would read.
 import { systemClock } from '../base/clock.ts';
+import type { SlowReport } from '../observe/access-log.ts';
 import type { EventHub } from '../observe/event-hub.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { KeysChange } from '../session/crypto/public-keys.ts';
@@ -105,6 +106,10 @@ export class WorkerNews {
         { worker, session, why },
         'the key set of tokens cannot be read; its verdicts are unknown',
       );
+  }
+
+  slow(report: SlowReport, text: string, untold: number): void {
+    this.#log.warn(untold === 0 ? report : { ...report, untold }, text);
   }
 
   /** One line a second: who can bring a fault about could fill the log with it. */

@@ -75,6 +75,10 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     return this.home.stopping;
   }
 
+  get listener(): string {
+    return this.home.name;
+  }
+
   get #deadlines(): Deadlines {
     return this.home.plane.deadlines;
   }
@@ -149,7 +153,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       }
       if (state === PARSE.refused) {
         this.#consuming = false;
-        plane.tellUnread(this.side.address, head, bytes, head.fault!, this.#headTookMs());
+        plane.tellUnread(this.side.address, this.home.name, head, bytes, head.fault!, this.#headTookMs());
         this.refuse(head.fault!);
         return;
       }
@@ -271,7 +275,14 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
         return;
       case PHASE.head: {
         const { headMs } = this.home.plane.generation.timeouts;
-        this.home.plane.tellUnread(this.side.address, null, null, PROXY_FAULT.headTimeout, headMs);
+        this.home.plane.tellUnread(
+          this.side.address,
+          this.home.name,
+          null,
+          null,
+          PROXY_FAULT.headTimeout,
+          headMs,
+        );
         this.refuse(PROXY_FAULT.headTimeout, false);
         return;
       }

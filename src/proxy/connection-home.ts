@@ -7,6 +7,7 @@ import type { Plane } from './plane.ts';
 /** The listener, as its connections (`C`) see it. */
 export interface ConnectionHome<C> {
   readonly plane: Plane;
+  readonly name: string;
   /** It stops: connections say so, and close after their answer. */
   readonly stopping: boolean;
   /** How long a client may be idle, ms; short once it stops. */

@@ -34,6 +34,7 @@ import { DateField } from '../wire/local-reply.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import { AccessDesk } from './access-desk.ts';
+import type { Accountable } from './accountable.ts';
 import { AdmissionDesk } from './admission.ts';
 import { DoorKeeper } from './door-keeper.ts';
 import { Exchange } from './exchange.ts';
@@ -43,7 +44,7 @@ import { allocateLimits, LimitBooks, type LimitMemory } from './limit-books.ts';
 import { Listener, type ListenerPlane } from './listener.ts';
 import { LivingGeneration } from './living-generation.ts';
 import { freePlaces } from './places.ts';
-import type { Accountable, Generation, PlaneReports } from './plane.ts';
+import type { Generation, PlaneReports } from './plane.ts';
 import { OUTCOME, PlaneMetrics } from './plane-metrics.ts';
 import type { Replies } from './replies.ts';
 import { RoomMaker } from './room-maker.ts';
@@ -131,11 +132,10 @@ export class DataPlane implements ListenerPlane {
   responseHead: ResponseHead;
   replies: Replies;
   avoidSlots: number;
-  timesStages = false;
   idleMs: number;
-  accessLog: AccessLog | null;
+  access: AccessDesk | null = null;
   tracer: Tracer | null;
-  #access: AccessDesk | null;
+  #accessLog: AccessLog | null = null;
   /** Client connections open in this worker. */
   connections = 0;
   /** Of those, such as are being told that there are too many. */
@@ -198,9 +198,8 @@ export class DataPlane implements ListenerPlane {
     this.replies = first.replies;
     this.avoidSlots = first.largestPool;
     this.idleMs = first.timeouts.idleMs;
-    this.accessLog = input.accessLog;
     this.tracer = this.#tracerOf(config);
-    this.#access = input.accessLog === null ? null : new AccessDesk(input.accessLog);
+    this.#useLog(input.accessLog);
     this.admission = new AdmissionDesk(this, {
       answeredHere: (connection, plan, status, fault, startedMs, requestId) => {
         const seconds = (performance.now() - startedMs) / 1000;
@@ -211,8 +210,16 @@ export class DataPlane implements ListenerPlane {
           fault === null ? OUTCOME.answered : OUTCOME.refused,
           seconds,
         );
-        const { address } = connection.side;
-        this.#access?.here(requestId, address, this.requestHead, plan, status, fault, seconds * 1000);
+        this.access?.here({
+          requestId,
+          client: connection.side.address,
+          listener: connection.listener,
+          head: this.requestHead,
+          plan,
+          status,
+          fault,
+          durationMs: seconds * 1000,
+        });
         const traced = this.tracer?.begin(this.requestHead, connection.side, startedMs) ?? null;
         if (traced !== null) this.#in.traceLog?.write(traced.endHere(plan, status, fault, seconds));
       },
@@ -263,9 +270,7 @@ export class DataPlane implements ListenerPlane {
     this.idleMs = now.timeouts.idleMs;
     this.writers.bound(now.writerBytesMax);
     if (this.#signing !== null) this.setSigning(this.#signing);
-    this.accessLog?.flush();
-    this.accessLog = this.#nextLog;
-    this.#access = this.accessLog === null ? null : new AccessDesk(this.accessLog);
+    this.#useLog(this.#nextLog);
     this.#nextLog = null;
     this.tracer = this.#nextTracer;
     this.#nextTracer = null;
@@ -277,6 +282,13 @@ export class DataPlane implements ListenerPlane {
       this.#leaving.push({ listener, cutMs });
     }
     if (before.underWay === 0) this.generations.isIdle(before);
+  }
+
+  /** Requests that end from now on are told in this log; null: in none. */
+  #useLog(log: AccessLog | null): void {
+    this.#accessLog?.flush();
+    this.#accessLog = log;
+    this.access = log === null ? null : new AccessDesk(log);
   }
 
   isIdle(generation: Generation): void {
@@ -412,21 +424,26 @@ export class DataPlane implements ListenerPlane {
 
   tellUnread(
     client: string,
+    listener: string,
     head: RequestHead | null,
     bytes: Uint8Array | null,
     fault: Fault,
     durationMs: number,
   ): void {
     this.metrics.unread(fault.status);
-    this.#access?.unread(client, head, bytes, fault, durationMs);
+    this.access?.unread(client, listener, head, bytes, fault, durationMs);
   }
 
   account(exchange: Accountable): void {
-    const ms = performance.now() - exchange.startedMs;
+    const nowMs = performance.now();
+    const ms = nowMs - exchange.startedMs;
     this.metrics.request(exchange.plan, exchange.upstream, exchange.status, exchange.outcome, ms / 1000);
     if (exchange.fault !== null && exchange.fault.side !== 'upstream')
       this.metrics.refused(exchange.fault.code);
-    this.#access?.exchange(exchange, ms);
+    if (this.access !== null) {
+      exchange.clock?.enter(exchange.stage, nowMs);
+      this.access.exchange(exchange, ms);
+    }
     if (exchange.traced !== null) this.#in.traceLog?.write(exchange.traced.end(exchange, ms / 1000));
   }
 
@@ -529,7 +546,7 @@ export class DataPlane implements ListenerPlane {
   }
 
   #flushLogs(): void {
-    this.accessLog?.flush();
+    this.#accessLog?.flush();
     this.#in.traceLog?.flush();
   }
 }

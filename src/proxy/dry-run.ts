@@ -126,6 +126,7 @@ class DryExchange extends Exchange {
 export class DryRun implements ConnectionHome<ClientConnection> {
   readonly plane: DataPlane;
   readonly stopping = false;
+  readonly name = '';
   readonly side: ClientSide;
   /** Set aside for the request; `begun` once it would be sent to an upstream. */
   readonly exchange: DryExchange;

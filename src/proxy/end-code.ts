@@ -40,6 +40,7 @@ const TIMES: ReadonlyMap<Fault, number> = new Map<Fault, number>([
   [PROXY_FAULT.totalTimeout, WHO.limpetTime],
   [PROXY_FAULT.tunnelTime, WHO.limpetTime],
   [PROXY_FAULT.waitTimeout, WHO.limpetTime],
+  [PROXY_FAULT.tunnelTime, WHO.limpetTime],
 ]);
 
 /** Faults of a request's body: they are found whenever its bytes come, also while the request waits for something else. */

@@ -9,6 +9,8 @@ import type { Tunnel, TunnelExchange } from './tunnel.ts';
 export interface ExchangeClient {
   readonly socket: ByteSocket;
   readonly side: ClientSide;
+  /** Name of the listener that it came through. */
+  readonly listener: string;
   /** Its listener stops: the connection says so, and closes after its answer. */
   readonly stopping: boolean;
   /** What the connection remembers of its last check; null before the first. */

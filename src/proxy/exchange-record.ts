@@ -1,6 +1,6 @@
 // What is known of a request under way, for the books, the access log and our own answers; and the parts that know it.
 import { feedLatency, feedP99 } from '../balance/latency.ts';
-import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
+import { type ByteWriter, latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import { STAGE, StageClock } from '../observe/stages.ts';
 import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
@@ -9,9 +9,11 @@ import type { Standing, VerdictWaiter } from '../session/standing.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { FIELD } from '../wire/fields.ts';
 import { CONTINUE } from '../wire/local-reply.ts';
+import { isWord } from '../wire/octets.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import { isIdempotent, METHOD } from '../wire/request-method.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
+import type { Accountable } from './accountable.ts';
 import { ContinuityWatch } from './continuity.ts';
 import { Door, type DoorOwner } from './door.ts';
 import { WHO } from './end-code.ts';
@@ -22,9 +24,10 @@ import type { LateLimits, LimitsOwner } from './late-limits.ts';
 import { watchLogins } from './login-watch.ts';
 import { OutgoingRequest } from './outgoing-request.ts';
 import { Placement } from './placement.ts';
-import type { Accountable, Generation, Plane } from './plane.ts';
+import type { Generation, Plane } from './plane.ts';
 import { OUTCOME } from './plane-metrics.ts';
 import type { ReplyTo } from './replies.ts';
+import { RequestNotes } from './request-notes.ts';
 import type { RequestTrace } from './request-trace.ts';
 import type { RequestMark } from './request-writer.ts';
 import { type AnswerEditor, layInterim, layResponse } from './response-writer.ts';
@@ -33,6 +36,16 @@ import { type CheckOwner, SessionCheck } from './session-check.ts';
 
 /** Hex digits of a trace's id. */
 const TRACE_ID_LENGTH = 32;
+const EVENT_STREAM = latin1Bytes('text/event-stream');
+
+/** Whether an answer is one that lasts as long as somebody listens (HTML standard, server-sent events). */
+function isEventStream(head: ResponseHead): boolean {
+  const { bytes, first, valueStart, valueEnd } = head.fields;
+  const at = first[FIELD.contentType]!;
+  if (at < 0) return false;
+  const end = valueStart[at]! + EVENT_STREAM.length;
+  return end <= valueEnd[at]! && isWord(bytes, valueStart[at]!, end, EVENT_STREAM);
+}
 
 /** The record of one exchange at a time; Exchange is what acts on it. */
 export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner, DoorOwner, LimitsOwner {
@@ -60,6 +73,8 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   stage: number = STAGE.head;
   /** Keeps the time of its stages; null: nobody asks. */
   clock: StageClock | null = null;
+  /** What the access log wants to know of its messages; null: nothing. */
+  notes: RequestNotes | null = null;
   /** Who broke off the tunnel that it became (WHO). */
   brokenBy: number = WHO.nobody;
   minor = 1;
@@ -72,6 +87,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   keepAlive = false;
   readonly allow = '';
   #ownClock: StageClock | null = null;
+  #ownNotes: RequestNotes | null = null;
   retryAfterS = 0;
   /** Null until a request has limits that wait. */
   limits: LateLimits | null = null;
@@ -187,6 +203,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.stage = STAGE.head;
     this.clock = this.#clockOf(startedMs);
     this.brokenBy = WHO.nobody;
+    this.notes = this.#notesOf(head, plan);
     this.minor = head.minor;
     this.method = head.method;
     this.bytesOut = 0;
@@ -200,10 +217,19 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
 
   /** Taken up where the log asks for it, which a reload may change. */
   #clockOf(startedMs: number): StageClock | null {
-    if (!this.plane.timesStages) return null;
+    const { access } = this.plane;
+    if (access === null || !access.timesStages) return null;
     this.#ownClock ??= new StageClock();
     this.#ownClock.begin(startedMs);
     return this.#ownClock;
+  }
+
+  #notesOf(head: RequestHead, plan: RoutePlan): RequestNotes | null {
+    const { access } = this.plane;
+    if (access === null || (!access.notes.carries && plan.rewrite === null)) return null;
+    this.#ownNotes ??= new RequestNotes();
+    access.notes.begin(this.#ownNotes, head, plan.rewrite !== null);
+    return this.#ownNotes;
   }
 
   enter(stage: number): void {
@@ -229,6 +255,8 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     const nowMs = performance.now();
     const tookMs = nowMs - this.request.sentMs;
     this.enterAt(STAGE.answer, nowMs);
+    if (this.clock !== null) this.clock.endless = isEventStream(head);
+    if (this.notes !== null) this.notes.taker?.answered(this.notes, head.fields);
     this.upstreamMs = tookMs;
     this.traced?.answered(head.status);
     upstream.speaksOld = head.minor === 0;

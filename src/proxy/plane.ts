@@ -8,8 +8,6 @@ import type { Random, RandomBytes } from '../base/random.ts';
 import type { WriterStock } from '../base/writer-stock.ts';
 import type { HttpSwitches, LimitOptions, TimeoutOptions } from '../config/config.ts';
 import type { AccessList } from '../limit/access-list.ts';
-import type { AccessLog } from '../observe/access-log.ts';
-import type { StageClock } from '../observe/stages.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { RouteTable } from '../plan/route-table.ts';
 import type { TrustedProxies } from '../plan/trusted-proxies.ts';
@@ -19,12 +17,12 @@ import type { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
+import type { AccessDesk } from './access-desk.ts';
+import type { Accountable } from './accountable.ts';
 import type { DoorDesk } from './door.ts';
 import type { GateKeeper } from './gate-keeper.ts';
 import type { PlaneMetrics } from './plane-metrics.ts';
 import type { Replies } from './replies.ts';
-import type { RequestTrace } from './request-trace.ts';
-import type { RequestMark } from './request-writer.ts';
 import type { Tracer } from './tracer.ts';
 
 /** Kinds of failure that a worker tells the main thread of; it decides what they mean. */
@@ -65,40 +63,6 @@ export interface Generation {
   readonly http: HttpSwitches;
 }
 
-/** What the books and the log want to know of a request that is over. */
-export interface Accountable {
-  readonly plan: RoutePlan | null;
-  readonly pool: Pool | null;
-  readonly upstream: Upstream | null;
-  readonly status: number;
-  readonly attempts: number;
-  readonly startedMs: number;
-  /** −1 without an answer from an upstream. */
-  readonly upstreamMs: number;
-  readonly fault: Fault | null;
-  /** OUTCOME of plane-metrics. */
-  readonly outcome: number;
-  /** Where it was last (STAGE). */
-  readonly stage: number;
-  /** The time of its stages; null: nobody asked for it. */
-  readonly clock: StageClock | null;
-  /** WHO broke off the tunnel that it became. */
-  readonly brokenBy: number;
-  readonly method: number;
-  readonly bytesOut: number;
-  readonly bytesIn: number;
-  /** HOMED of plane-metrics. */
-  readonly homed: number;
-  readonly clientAddress: string;
-  /** The outgoing head with its marks, for the request's own words; null when none was laid out. */
-  readonly requestHead: ByteWriter | null;
-  readonly mark: RequestMark;
-  /** 32 hex digits; empty where no head was laid out. */
-  readonly traceId: string;
-  /** Null: it is not traced. */
-  readonly traced: RequestTrace | null;
-}
-
 /** What connections share. */
 export interface Plane {
   readonly worker: number;
@@ -121,10 +85,9 @@ export interface Plane {
   /** What stands before the routes that have a gate. */
   readonly gates: GateKeeper;
   readonly metrics: PlaneMetrics;
-  readonly accessLog: AccessLog | null;
+  /** Null: there is no access log. */
+  readonly access: AccessDesk | null;
   readonly reports: PlaneReports;
-  /** Requests keep the time of their stages, since the access log asks for it. */
-  readonly timesStages: boolean;
   /** Null: nothing is traced. */
   readonly tracer: Tracer | null;
   /** Closes every idle connection to upstreams, for want of descriptors. False: there was none. */
@@ -144,6 +107,7 @@ export interface Plane {
    */
   tellUnread(
     client: string,
+    listener: string,
     head: RequestHead | null,
     bytes: Uint8Array | null,
     fault: Fault,

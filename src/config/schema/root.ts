@@ -2,6 +2,7 @@
 import type { Static } from 'typebox';
 import { block, choice, either, leaf, list, map, meaning, offable, page, secret } from './keys.ts';
 import { addresses, rateLimit } from './limit.ts';
+import { log } from './log.ts';
 import { pool, shortKeys } from './pool.ts';
 import { limits, route } from './route.ts';
 import { session } from './session.ts';
@@ -53,29 +54,6 @@ const admin = block(
       leaf('bind', '', {}),
       { default: false },
     ),
-  },
-  {},
-);
-
-const log = block(
-  '',
-  {
-    level: choice(
-      'Least important line that is written.',
-      ['trace', 'debug', 'info', 'warn', 'error', 'silent'],
-      {
-        default: 'info',
-      },
-    ),
-    access: leaf('flag', 'One line a request.', { default: true }),
-    format: choice('`auto`: `pretty` on a terminal, else `json`.', ['auto', 'json', 'pretty'], {
-      default: 'auto',
-    }),
-    sample: leaf('percent', 'Share of requests that get an access line; failures always get one.', {
-      default: '100%',
-      min: 0,
-      max: 1,
-    }),
   },
   {},
 );
