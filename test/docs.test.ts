@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { accessLogDocs } from '../build/access-log-docs.ts';
 import { errorDocs } from '../build/error-docs.ts';
 import { metricDocs } from '../build/metric-docs.ts';
 import { METRICS } from '../src/observe/names.ts';
@@ -12,6 +13,10 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 
 t.test('docs/errors.md has every fault, as the code says it', async (t) => {
   t.equal(read('docs/errors.md'), errorDocs(), 'written anew by `node build/error-docs.ts`');
+});
+
+t.test('docs/access-log.md has every field and code, and lines as they are written', async (t) => {
+  t.equal(read('docs/access-log.md'), accessLogDocs(), 'written anew by `node build/access-log-docs.ts`');
 });
 
 t.test('docs/metrics.md has every metric, and no page names one that is none', async (t) => {

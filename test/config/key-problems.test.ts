@@ -17,7 +17,7 @@ problemTable({
   ],
   'a key of nowhere': [
     'listen: 1\nupstreams: [http://a:1]\nlog: { colour: red }\n',
-    ['3:8 error log: unknown key "colour" >> one of level, access, format, sample'],
+    ['3:8 error log: unknown key "colour" >> one of level, access, format, to, sample'],
   ],
   'a key of a route that is not one': [
     'listen: 1\nupstreams: [http://a:1]\nroutes: [{ pool: default, timeouts: { head: 1s } }]\n',

@@ -6,6 +6,7 @@ import t from 'tap';
 import type { Config } from '../../src/config/config.ts';
 import { findConfigFile, loadConfig, loadConfigText } from '../../src/config/load.ts';
 import { formatProblems } from '../../src/config/print.ts';
+import { DEFAULT_FIELDS } from '../../src/observe/access-fields.ts';
 
 const SHORTEST = 'listen: 8080\nupstreams: [http://127.0.0.1:3001, http://127.0.0.1:3002]\n';
 const SECRET = 'a-secret-of-more-than-sixteen-bytes';
@@ -133,7 +134,22 @@ t.test('the shortest config has every default', async (t) => {
     http,
     errors: {},
     admin: { bind: { kind: 'tcp', host: '127.0.0.1', port: 9090 }, tokens: [], probes: null },
-    log: { level: 'info', access: true, format: 'auto', sample: 1 },
+    log: {
+      level: 'info',
+      access: {
+        form: 'json',
+        fields: DEFAULT_FIELDS,
+        carried: [],
+        file: null,
+        sample: 1,
+        slowMs: 0,
+        valueChars: 256,
+        hide: [],
+        user: false,
+      },
+      format: 'auto',
+      file: null,
+    },
     tracing: null,
     shutdown: { delayMs: 0, deadlineMs: 30_000 },
   });
@@ -300,7 +316,7 @@ health:
 t.test('a block set to false is off', async (t) => {
   const config = load(`${SHORTEST}health: false\nlog: false\nadmin: false\nretries: false\n`);
   t.same(config.pools[0]?.health, { active: null, passive: null, suspicion: null, panic: 0 });
-  t.same(config.log, { level: 'silent', access: false, format: 'auto', sample: 0 });
+  t.same(config.log, { level: 'silent', access: null, format: 'auto', file: null });
   t.equal(config.admin, null);
   const passive = load(`${SHORTEST}health: { passive: false }\n`).pools[0]?.health;
   t.match(passive, { passive: null, suspicion: null });

@@ -34,6 +34,7 @@ const PAGES: Readonly<Record<string, number>> = {
   // One installs from the registry.
   'docs/tracing.md': 1,
   'docs/tls.md': 0,
+  'docs/access-log.md': 0,
 };
 
 /** Pages whose commands put load on for seconds or minutes, and the tests of the programs that they start. */
