@@ -78,7 +78,7 @@ export function accessLogDocs(): string {
   const codes = END_CODES.map(
     ({ code, meaning, advice }) => `| \`${code}\` | ${cell(meaning)} | ${cell(advice)} |`,
   );
-  const form = (name: AccessForm): string => `\`\`\`text\n${example(name)}\n\`\`\``;
+  const form = (name: AccessForm): string => `\`\`\`log\n${example(name)}\n\`\`\``;
   return `# The access log
 
 Every request gets a line when it is over, whoever answered it. Without any configuration the lines are JSON on stdout, beside those of the main log. This
@@ -161,7 +161,7 @@ A client that connects and leaves without a whole head has made no request, and 
 
 With \`slow: 1s\`, whatever took longer gets a warning in the main log that says where the time went:
 
-\`\`\`text
+\`\`\`json
 ${JSON.stringify({
   level: 'warn',
   time: '2026-11-21T16:13:56.123Z',
@@ -195,7 +195,7 @@ have no place for it.
 \`to: { file: access.log }\` appends to a file, which is made with mode 0640; \`log.to\` does the same for the main log. Paths are relative to the config. \`SIGUSR2\` opens
 all of them anew: no line is lost, and none is told twice. For logrotate:
 
-\`\`\`text
+\`\`\`conf
 /var/log/limpet/*.log {
   daily
   rotate 14
@@ -211,7 +211,7 @@ all of them anew: no line is lost, and none is told twice. For logrotate:
 \`delaycompress\` gives what still waits to be written its time. Where a file cannot be opened anew, lines go on into the old one, and the main log says so. \`copytruncate\` works too, but
 loses the lines that come while the file is copied.
 
-Try it:
+Try it. The line is in one of the two, whichever was open when its worker shipped it:
 
 \`\`\`sh
 printf '%s\\n' 'listen: 127.0.0.1:8080' 'routes: [{ path: /, respond: { body: hello } }]' 'log: { access: { form: common, to: { file: access.log } } }' > limpet.yaml
@@ -237,12 +237,11 @@ hello
 <!-- again until it is so -->
 
 \`\`\`sh
-cat access.log.1 && ls access.log
+cat access.log.1 access.log
 \`\`\`
 
 \`\`\`text
 127.0.0.1 - - […] "GET /a?token=[hidden]&page=2 HTTP/1.1" 200 …
-access.log
 \`\`\`
 
 ## When the log cannot be written
