@@ -31,16 +31,27 @@ export type Verdict =
 
 /** The tokens that are accepted, as digests: the tokens themselves are not kept. */
 export class TokenTable {
-  readonly #tokens: readonly { readonly actor: Actor; readonly digest: Buffer }[];
-  /** True when nobody needs a token. */
-  readonly open: boolean;
+  readonly #bind: Bind;
+  #tokens: readonly { readonly actor: Actor; readonly digest: Buffer }[] = [];
+  #open = false;
 
   constructor(bind: Bind, tokens: readonly AdminToken[]) {
+    this.#bind = bind;
+    this.use(tokens);
+  }
+
+  /** True when nobody needs a token. */
+  get open(): boolean {
+    return this.#open;
+  }
+
+  /** These are accepted from now on. */
+  use(tokens: readonly AdminToken[]): void {
     this.#tokens = tokens.map(({ name, access, token }) => ({
       actor: { name, access },
       digest: digestOf(token),
     }));
-    this.open = tokens.length === 0 && isLocalBind(bind);
+    this.#open = tokens.length === 0 && isLocalBind(this.#bind);
   }
 
   /** Judges the `Authorization` field of a request. Takes the same time whichever token matches, or none. */

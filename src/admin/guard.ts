@@ -1,10 +1,10 @@
 // What stands before every call: not too many at once, no page of another site, and the token.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { AdminToken, Bind } from '../config/config.ts';
+import type { Bind } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
 import { answer } from './app.ts';
 import type { Audit } from './audit.ts';
-import { type Actor, TokenTable } from './auth.ts';
+import type { Actor, TokenTable } from './auth.ts';
 import { isForeignOrigin, isOwnHost } from './browser-guard.ts';
 import { GuessLimit } from './guess-limit.ts';
 import { wantsPage } from './routes/page.ts';
@@ -29,7 +29,7 @@ declare module 'fastify' {
 
 export interface GuardOptions {
   readonly bind: Bind;
-  readonly tokens: readonly AdminToken[];
+  readonly tokens: TokenTable;
   readonly logger: Logger;
   readonly audit: Audit;
   /** Monotonic milliseconds. */
@@ -55,7 +55,7 @@ export class Guard {
   constructor(options: GuardOptions) {
     const { bind, tokens, logger, nowMs } = options;
     this.#in = options;
-    this.#tokens = new TokenTable(bind, tokens);
+    this.#tokens = tokens;
     this.#guesses = new GuessLimit(nowMs);
     this.#refusals = new RefusalLog(logger, nowMs);
     this.#boundName = bind.kind === 'tcp' ? bind.host : null;

@@ -1,10 +1,11 @@
 // The admin API: puts guards before the routes and builds the server on the main thread, where no worker waits for it.
 import type { FastifyInstance } from 'fastify';
 import { invariant } from '../base/invariant.ts';
-import type { AdminToken, Bind } from '../config/config.ts';
+import type { Bind } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
 import { makeApp } from './app.ts';
 import { Audit } from './audit.ts';
+import type { TokenTable } from './auth.ts';
 import { Guard } from './guard.ts';
 import type { LiveFeed } from './live-view.ts';
 import { readPage } from './page-files.ts';
@@ -44,9 +45,10 @@ export interface AdminOptions {
   readonly view: AdminView;
   /** The state of the house from second to second, and what is wrong in it. */
   readonly live: LiveFeed;
-  /** Where it will listen: decides whether tokens are needed and which `Host` is ours. */
+  /** Where it will listen: decides which `Host` is ours. */
   readonly bind: Bind;
-  readonly tokens: readonly AdminToken[];
+  /** Who is let in. */
+  readonly tokens: TokenTable;
   readonly logger: Logger;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;

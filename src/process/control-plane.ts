@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { listenOn } from '../admin/app.ts';
+import { TokenTable } from '../admin/auth.ts';
 import { buildProbes } from '../admin/probes.ts';
 import type { ReloadResult } from '../admin/reload-result.ts';
 import { buildAdmin } from '../admin/server.ts';
@@ -96,6 +97,8 @@ export class ControlPlane implements Reloadable {
   /** What the page and `limpet top` look at. */
   readonly live: LiveDesk;
   readonly #apps: { readonly app: FastifyInstance; readonly bind: Bind }[] = [];
+  /** Who is let in by the admin API; null: there is none yet. */
+  #tokens: TokenTable | null = null;
   #windowTimer: NodeJS.Timeout | null = null;
   #appsClosed: Promise<unknown> | null = null;
   readonly #shared: boolean;
@@ -439,9 +442,10 @@ export class ControlPlane implements Reloadable {
         );
       }
     };
+    this.#tokens = new TokenTable(admin.bind, admin.tokens);
     const { view, live } = this;
     await open(
-      buildAdmin({ view, live, bind: admin.bind, tokens: admin.tokens, logger, nowMs: systemClock.nowMs }),
+      buildAdmin({ view, live, bind: admin.bind, tokens: this.#tokens, logger, nowMs: systemClock.nowMs }),
       admin.bind,
     );
     if (admin.probes !== null) await open(buildProbes({ view, logger }), admin.probes);
@@ -522,12 +526,15 @@ export class ControlPlane implements Reloadable {
     const traceLine = await this.tracing.open(config.tracing);
     const same = isDeepStrictEqual(config.signing, this.config.signing);
     const signing = same ? this.signing : await openSigning(config, () => this);
-    let { switch: revocations } = this;
-    if (revocations === null) {
-      revocations = makeSwitch(config, this.log, this.shelf);
-      await revocations?.registry.start();
+    const revocations = this.switch ?? makeSwitch(config, this.log, this.shelf);
+    const attachments = { signing, switch: revocations, traceLine };
+    try {
+      if (this.switch === null) await revocations?.registry.start();
+    } catch (error) {
+      await this.detach(attachments);
+      throw error;
     }
-    return { signing, switch: revocations, traceLine };
+    return attachments;
   }
 
   async detach({ signing, switch: revocations }: Attachments): Promise<void> {
@@ -593,6 +600,7 @@ export class ControlPlane implements Reloadable {
     this.certificates.use(next.config);
     this.switch?.reader.use(next.config.sessions);
     this.logs.commit();
+    this.#tokens?.use(next.config.admin?.tokens ?? []);
     this.watch.on = next.config.watch;
   }
 

@@ -1,4 +1,5 @@
 // An AdminView that a test can read and turn by hand.
+import { TokenTable } from '../../src/admin/auth.ts';
 import type { ConfigDesk } from '../../src/admin/config-desk.ts';
 import type { LiveFeed, LiveHistory, LiveSnapshot, TroubleReport } from '../../src/admin/live-view.ts';
 import type { ReloadResult } from '../../src/admin/reload-result.ts';
@@ -229,7 +230,14 @@ export function makeAdmin(bind: Bind = LOOPBACK, tokens: readonly AdminToken[] =
   const { logger, lines } = listeningLogger();
   let nowMs = 0;
   const live = new FakeLive();
-  const app = buildAdmin({ view, live, bind, tokens, logger, nowMs: () => nowMs });
+  const app = buildAdmin({
+    view,
+    live,
+    bind,
+    tokens: new TokenTable(bind, tokens),
+    logger,
+    nowMs: () => nowMs,
+  });
   const advance = (ms: number): void => {
     nowMs += ms;
   };

@@ -77,6 +77,7 @@ t.test('the shortest config has every default', async (t) => {
       },
     ],
     workers: null,
+    watch: false,
     trustedProxies: [],
     routes: [
       {
