@@ -184,9 +184,7 @@ export async function reload(
 }
 
 /** What `GET /api/v1/config` tells. */
-export async function shown(
-  limpet: RunningLimpet,
-): Promise<{
+export async function shown(limpet: RunningLimpet): Promise<{
   readonly generation: number;
   readonly older: number;
   readonly config: Record<string, unknown>;
