@@ -160,7 +160,8 @@ function makeShims(folder: string, checkout: boolean, adminPort: string): string
   const shim = (name: string, text: string): void =>
     writeFileSync(join(shims, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
   // Commands that ask the admin side find it where it is by default, which is a free port here, as `write` tells the configs.
-  const asks = `[ "$1" = sessions ] && set -- "$@" --admin http://127.0.0.1:${adminPort}`;
+  const asking = 'sessions|status|upstreams|pools|routes|reload|top';
+  const asks = `case "$1" in ${asking}) set -- "$@" --admin http://127.0.0.1:${adminPort} ;; esac`;
   if (!checkout) shim('limpet', `${asks}\nexec "${pinnedNode}" "${join(ROOT, 'src/main.ts')}" "$@"`);
   shim('npm', '[ "$1" = ci ] && exit 0\nexport PATH="$PATH_WITHOUT_SHIMS"\nexec npm "$@"');
   return shims;
