@@ -6,9 +6,10 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import type { Bind } from '../config/config.ts';
+import type { AdminTls, Bind } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
 import { nameBeside, SocketFile } from '../socket/socket-file.ts';
+import { secureOptions } from './admin-tls.ts';
 import { errorBody, fieldMessage } from './errors.ts';
 import { MethodTable } from './method-table.ts';
 import { ERROR } from './schema.ts';
@@ -33,19 +34,22 @@ const CONNECTIONS_MAX = 256;
 /** Names of upstreams travel in the path, percent-encoded. */
 const PARAM_CHARS_MAX = 512;
 
-/** An instance without routes. Errors are `{ error: { code, message } }`, whatever raised them. */
-export function makeApp(logger: Logger): FastifyInstance {
+/** An instance without routes, of HTTPS where `tls` is given. Errors are `{ error: { code, message } }`, whatever raised them. */
+export function makeApp(logger: Logger, tls: AdminTls | null = null): FastifyInstance {
+  const parser = {
+    maxHeaderSize: HEAD_BYTES_MAX,
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  };
+  const secure = tls === null ? {} : { https: { ...parser, ...secureOptions(tls) } };
   const app = Fastify({
+    ...secure,
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: KEEP_ALIVE_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    http: {
-      maxHeaderSize: HEAD_BYTES_MAX,
-      headersTimeout: REQUEST_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-    },
+    http: parser,
     // The end of the process does not wait for a scraper's idle connection.
     forceCloseConnections: true,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX },
@@ -189,7 +193,7 @@ const FRAMEWORK_ERRORS: Readonly<Record<string, { status: number; code: string; 
   },
 };
 
-/** Listens and returns what to type to reach it: `http://127.0.0.1:9090`, or `unix:/path`. Rejects as `net.Server` does (EADDRINUSE …). */
+/** Listens and returns what to type to reach it: `http://127.0.0.1:9090`, `https://…`, or `unix:/path`. Rejects as `net.Server` does (EADDRINUSE …). */
 export async function listenOn(app: FastifyInstance, bind: Bind, fd: number | null = null): Promise<string> {
   if (bind.kind === 'unix') {
     // A successor's socket takes the place of ours in one step, and closing ours does not remove its file.
@@ -209,5 +213,6 @@ export async function listenOn(app: FastifyInstance, bind: Bind, fd: number | nu
   const address = app.server.address();
   // The bound port may differ from the asked one: 0 asks for any.
   const port = typeof address === 'object' && address !== null ? address.port : bind.port;
-  return `http://${bind.host.includes(':') ? `[${bind.host}]` : bind.host}:${port}`;
+  const scheme = 'setSecureContext' in app.server ? 'https' : 'http';
+  return `${scheme}://${bind.host.includes(':') ? `[${bind.host}]` : bind.host}:${port}`;
 }

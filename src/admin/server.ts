@@ -1,7 +1,7 @@
 // The admin API: puts guards before the routes and builds the server on the main thread, where no worker waits for it.
 import type { FastifyInstance } from 'fastify';
 import { invariant } from '../base/invariant.ts';
-import type { Bind } from '../config/config.ts';
+import type { AdminTls, Bind } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
 import { makeApp } from './app.ts';
 import { Audit } from './audit.ts';
@@ -12,6 +12,7 @@ import { readPage } from './page-files.ts';
 import { addConfigRoutes } from './routes/config.ts';
 import { addContinuityRoute } from './routes/continuity.ts';
 import { addEventsRoute } from './routes/events.ts';
+import { addExplainRoute } from './routes/explain.ts';
 import { addKeysRoute } from './routes/keys.ts';
 import { addLiveRoutes } from './routes/live.ts';
 import { addMetricsRoute } from './routes/metrics.ts';
@@ -33,6 +34,7 @@ import {
   RELOADED,
   SHOWN_CONFIG,
 } from './shapes/config-shape.ts';
+import { EXPLANATION } from './shapes/explanation-shape.ts';
 import { HISTORY, LIVE, TROUBLES } from './shapes/live-shape.ts';
 import { REVOCATION, REVOKED } from './shapes/revocation-shape.ts';
 import { ROUTE } from './shapes/route-shape.ts';
@@ -49,6 +51,8 @@ export interface AdminOptions {
   readonly bind: Bind;
   /** Who is let in. */
   readonly tokens: TokenTable;
+  /** Null or left out: plain HTTP. */
+  readonly tls?: AdminTls | null;
   readonly logger: Logger;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
@@ -74,6 +78,7 @@ const SHARED = [
   CONFIG_REFUSED,
   CHECKED,
   SHOWN_CONFIG,
+  EXPLANATION,
 ];
 
 /**
@@ -84,7 +89,7 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
   const { view, live, logger } = options;
   const audit = new Audit(logger, view.events);
   const guard = new Guard({ ...options, audit });
-  const app = makeApp(logger);
+  const app = makeApp(logger, options.tls ?? null);
   for (const shape of SHARED) app.addSchema(shape);
   gatherCalls(app, view.status().version);
   guard.atDoor(app);
@@ -110,6 +115,7 @@ export function buildAdmin(options: AdminOptions): FastifyInstance {
     guarded.register(async (scope) => addConfigRoutes(scope, view.config));
     addPoolRoutes(guarded, view, audit);
     addRouteRoutes(guarded, view, audit);
+    addExplainRoute(guarded, view);
     addEventsRoute(guarded, view);
     addLiveRoutes(guarded, live, view.status().version);
   });

@@ -1,6 +1,7 @@
 // What the admin side may see and change: the main thread implements it, the routes know nothing else of the house.
 import type { EventHub } from '../observe/event-hub.ts';
 import type { ExpositionFormat } from '../observe/exposition-format.ts';
+import type { Explanation, Question } from '../proxy/explanation.ts';
 import type { PublishedKeys } from '../session/phantom/signing-keys.ts';
 import type { RevocationRegistry } from '../session/revocation/registry.ts';
 import type { Observed, Wanted } from '../upstream/upstream-table.ts';
@@ -213,6 +214,8 @@ export interface AdminView {
   readonly events: Pick<EventHub, 'last' | 'since' | 'listen' | 'publish'>;
   /** The config in force, and its reload. */
   readonly config: ConfigDesk;
+  /** What would become of a request at this moment; null: too many are being explained. */
+  explain(question: Question): Promise<Explanation | null>;
   ready(): Readiness;
   /** The public keys of tokens; null: no session has any. */
   keys(): PublishedKeys | null;

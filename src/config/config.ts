@@ -234,11 +234,23 @@ export interface AdminToken {
   readonly access: 'read' | 'full';
 }
 
+/** PEM texts. */
+export interface AdminTls {
+  readonly cert: string;
+  readonly key: string;
+  /** Authorities of which clients must show a certificate; null: they are not asked for one. */
+  readonly ca: string | null;
+}
+
 export interface AdminConfig {
   readonly bind: Bind;
   readonly tokens: readonly AdminToken[];
   /** Second listener with only /livez, /readyz and /metrics. */
   readonly probes: Bind | null;
+  /** How long after his last request a user counts as one of his upstream, ms. */
+  readonly userWindowMs: number;
+  /** Null: plain HTTP. */
+  readonly tls: AdminTls | null;
 }
 
 export interface LogConfig {

@@ -11,6 +11,7 @@ import type {
   TimeoutOptions,
 } from './config.ts';
 import { blame, blameKey, type Draft, items, warn } from './draft.ts';
+import { resolveAdminTls } from './resolve-admin-tls.ts';
 import { checkSessionHomes } from './resolve-affinity.ts';
 import { resolveContinuity } from './resolve-continuity.ts';
 import { RateLimits, resolveAccess } from './resolve-limit.ts';
@@ -174,7 +175,13 @@ function resolveAdmin(draft: Draft): AdminConfig | null {
       '["${LIMPET_ADMIN_TOKEN}"]',
     );
   }
-  return { bind: admin.bind, tokens, probes: admin.probes === false ? null : admin.probes };
+  return {
+    bind: admin.bind,
+    tokens,
+    probes: admin.probes === false ? null : admin.probes,
+    userWindowMs: admin.userWindow,
+    tls: resolveAdminTls(draft),
+  };
 }
 
 /** Two servers cannot have one address, and an address of every interface takes its port on each. */

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
+import { renewTls } from '../admin/admin-tls.ts';
 import { listenOn } from '../admin/app.ts';
 import { TokenTable } from '../admin/auth.ts';
 import { buildProbes } from '../admin/probes.ts';
@@ -57,8 +58,8 @@ const WORKER_ENTRY = new URL(
   import.meta.url.endsWith('.ts') ? './worker-main.ts' : './worker-main.js',
   import.meta.url,
 );
-/** A window of the user count. */
-const WINDOW_MS = 60_000;
+/** How long a user counts where no admin side says. */
+const USER_WINDOW_MS = 300_000;
 /** Failures after which the name is looked up again: whoever was made anew lives elsewhere. */
 const NOT_CONNECTED: ReadonlySet<FailureKind> = new Set(['unresolved', 'refused', 'unreachable', 'timeout']);
 /** Time for the log to be written at the end. */
@@ -272,7 +273,10 @@ export class ControlPlane implements Reloadable {
       throw error;
     }
     if (config.watch) plane.#beginWatch();
-    plane.#windowTimer = setInterval(() => plane.#turnWindow(), WINDOW_MS);
+    plane.#windowTimer = setInterval(
+      () => plane.#turnWindow(),
+      (config.admin?.userWindowMs ?? USER_WINDOW_MS) / USER_WINDOWS,
+    );
     plane.log.info(
       {
         listeners: config.listeners.map((listener) => urlOf(listener.bind, listener.tls !== null)),
@@ -445,7 +449,15 @@ export class ControlPlane implements Reloadable {
     this.#tokens = new TokenTable(admin.bind, admin.tokens);
     const { view, live } = this;
     await open(
-      buildAdmin({ view, live, bind: admin.bind, tokens: this.#tokens, logger, nowMs: systemClock.nowMs }),
+      buildAdmin({
+        view,
+        live,
+        bind: admin.bind,
+        tokens: this.#tokens,
+        tls: admin.tls,
+        logger,
+        nowMs: systemClock.nowMs,
+      }),
       admin.bind,
     );
     if (admin.probes !== null) await open(buildProbes({ view, logger }), admin.probes);
@@ -602,6 +614,8 @@ export class ControlPlane implements Reloadable {
     this.logs.commit();
     this.#tokens?.use(next.config.admin?.tokens ?? []);
     this.watch.on = next.config.watch;
+    const { admin } = next.config;
+    if (admin?.tls) for (const { app } of this.#apps) renewTls(app, admin.tls);
   }
 
   freed({ upstreams, pools }: FreedRows): void {

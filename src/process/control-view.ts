@@ -14,7 +14,6 @@ import type {
 import { estimateUsers } from '../affinity/users.ts';
 import { systemClock } from '../base/clock.ts';
 import { systemTimers } from '../base/timers.ts';
-import type { Config } from '../config/config.ts';
 import type { HealthBoard } from '../health/health-board.ts';
 import type { EventHub } from '../observe/event-hub.ts';
 import type { ExpositionFormat } from '../observe/exposition-format.ts';
@@ -22,28 +21,24 @@ import type { Logger } from '../observe/logger.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import type { Exposition, PoolGauges, RevocationGauges, UpstreamGauges } from '../observe/prometheus.ts';
 import type { Rows, SlottedUpstream } from '../plan/slots.ts';
+import type { Explanation, Question } from '../proxy/explanation.ts';
 import type { PublishedKeys } from '../session/phantom/signing-keys.ts';
 import type { RevocationRegistry } from '../session/revocation/registry.ts';
-import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import { urlOf } from './binding.ts';
 import { continuityViews } from './continuity-view.ts';
 import { DrainDeadlines } from './drain-deadlines.ts';
+import { type ExplainSource, LiveExplainer } from './live-explain.ts';
 import type { Reloader } from './reloader.ts';
-import type { RevocationSwitch } from './revocation-switch.ts';
 import { routeViews } from './route-views.ts';
 import type { StoreReports } from './store-reports.ts';
 import { VERSION } from './version.ts';
 
 /** The parts of the main thread that the view looks at. */
-export interface ViewSource {
-  readonly config: Config;
+export interface ViewSource extends ExplainSource {
   readonly configView: ConfigDesk;
-  /** The generation of the config that is in force. */
-  readonly current: { readonly number: number };
   /** Number of each pool, in config order. */
   readonly rows: Pick<Rows, 'pools'>;
   readonly workers: number;
-  readonly table: UpstreamTable;
   readonly shelf: MetricShelf;
   readonly board: HealthBoard;
   readonly slots: readonly SlottedUpstream[];
@@ -52,10 +47,6 @@ export interface ViewSource {
   readonly reloader: Pick<Reloader, 'split'>;
   readonly events: EventHub;
   readonly log: Logger;
-  /** Keys of tokens; null: no session has any. */
-  readonly signing: { readonly published: PublishedKeys } | null;
-  /** Null: no session is checked. */
-  readonly switch: RevocationSwitch | null;
   /** For which workers stores are away, and why they do not tell of changes. */
   readonly news: { readonly stores: StoreReports; readonly pushes: StoreReports };
 }
@@ -82,10 +73,12 @@ export class ControlView implements AdminView {
   readonly #startedMs = performance.now();
   readonly #startedWallMs = systemClock.wallMs();
   readonly #deadlines: DrainDeadlines;
+  readonly #explainer: LiveExplainer;
 
   constructor(source: ViewSource, exposition: Exposition) {
     this.#source = source;
     this.#exposition = exposition;
+    this.#explainer = new LiveExplainer(source);
     this.#deadlines = new DrainDeadlines({
       clock: systemClock,
       timers: systemTimers,
@@ -209,6 +202,10 @@ export class ControlView implements AdminView {
     if (told.length === 0) return null;
     const up = told.reduce((sum, { cells }) => sum + cells[0]!, 0) >= workers;
     return { up, why: up ? '' : (news.pushes.whyAway(session) ?? '') };
+  }
+
+  explain(question: Question): Promise<Explanation | null> {
+    return this.#explainer.explain(question);
   }
 
   get events(): EventHub {

@@ -1,6 +1,6 @@
 // What of a config only a restart can change: kept as it is by a reload, and told.
 import { isDeepStrictEqual } from 'node:util';
-import type { Config } from '../config/config.ts';
+import type { AdminTls, Config } from '../config/config.ts';
 
 /** Top-level keys that a running process follows, whole or in the parts that are named below. */
 const FOLLOWED: ReadonlySet<string> = new Set([
@@ -44,7 +44,10 @@ export function keepRestartBound(now: Config, next: Config): Followable {
     config[key] = was;
     if (!isDeepStrictEqual(was, is)) needsRestart.push(key);
   }
-  config.admin = followBlock('admin', now.admin, next.admin, ADMIN_FOLLOWED, needsRestart);
+  // Another certificate is shown at once; whether there is one at all, and who must show his own, is settled when the server is made.
+  const sameTls = sameKind(now.admin?.tls, next.admin?.tls);
+  const followed = sameTls ? new Set([...ADMIN_FOLLOWED, 'tls']) : ADMIN_FOLLOWED;
+  config.admin = followBlock('admin', now.admin, next.admin, followed, needsRestart);
   const { connections, rateLimitKeys } = now.limits;
   for (const key of ['connections', 'rateLimitKeys'] as const)
     if (next.limits[key] !== now.limits[key]) needsRestart.push(`limits.${key}`);
@@ -82,4 +85,10 @@ function followBlock<T extends object>(
   }
   // Because: every key is one of either block, which are whole.
   return kept as unknown as T;
+}
+
+/** Both speak HTTPS and ask clients alike. */
+function sameKind(now: AdminTls | null | undefined, next: AdminTls | null | undefined): boolean {
+  if (!now || !next) return false;
+  return (now.ca === null) === (next.ca === null);
 }

@@ -24,6 +24,7 @@ import type { Admission, ConnectionHome } from './connection-home.ts';
 import { DataPlane } from './data-plane.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeClient } from './exchange-client.ts';
+import type { LiveHouse } from './live-house.ts';
 import { CHECK } from './session-check.ts';
 
 /** Where a dry request comes from. */
@@ -120,8 +121,8 @@ class DryExchange extends Exchange {
 }
 
 /**
- * One request and what the data plane does with it. Health is not known here: every upstream counts as up, and none as busy. Opens no
- * socket and starts no timer; but the stores of sessions are asked.
+ * One request and what the data plane does with it. Without a `LiveHouse`, health is not known: every upstream counts as up, and none as
+ * busy. Opens no socket and starts no timer; but the stores of sessions are asked.
  */
 export class DryRun implements ConnectionHome<ClientConnection> {
   readonly plane: DataPlane;
@@ -141,20 +142,22 @@ export class DryRun implements ConnectionHome<ClientConnection> {
   readonly #redirectPort: number | null;
   readonly #desk: AdmissionDesk;
 
-  /** `listener`: that the request comes through. `sessions`: those of the config. `signing`: what their tokens are signed with. */
+  /** `listener`: that the request comes through. `sessions`: those of the config. `signing`: what their tokens are signed with. `house`: a copy of what the running proxy knows; null: nothing. */
   constructor(
     config: Config,
     listener: ListenerConfig,
     sessions: readonly OpenSession[],
     signing: SigningState | null,
+    house: LiveHouse | null,
   ) {
     this.plane = new DataPlane({
       config: withSecrets(config),
       generation: 1,
       worker: 0,
-      workers: 1,
-      table: tableOf(config),
-      learned: learnedOf(config),
+      workers: house?.table.workers ?? 1,
+      table: house === null ? tableOf(config) : new UpstreamTable(house.table),
+      ...(house === null ? {} : { rows: house.rows, revocations: house.revocations }),
+      learned: house?.learned ?? learnedOf(config),
       clock: systemClock,
       random: this.#random,
       book: new MetricBook(

@@ -22,19 +22,23 @@ import { DryRun } from './dry-run.ts';
 import type { ExplainStep, Explanation, Question, StepName } from './explanation.ts';
 import { PROXY_FAULT } from './faults.ts';
 import { fieldChanges } from './field-changes.ts';
+import type { LiveHouse } from './live-house.ts';
 import { HOMED_NAMES } from './plane-metrics.ts';
 import { listenerFor, reasonOf, requestBytes, whyNot } from './question.ts';
 
 /**
- * Explains `question` under `config`, for a client on this machine. Knows no live health: what is wanted ready counts as up. `sessions`:
- * those of the config, opened; the caller closes them.
+ * Explains `question` under `config`, for a client on this machine. `sessions`: those of the config, opened; the caller closes them.
+ * `house`: a copy of what the running proxy knows, of which the caller makes no further use; null: no live health is known, and what is
+ * wanted ready counts as up.
  */
 export async function explain(
   config: Config,
   question: Question,
   sessions: readonly OpenSession[],
+  house: LiveHouse | null = null,
 ): Promise<Explanation> {
-  return new Explainer(config, question, sessions, await signingOf(config)).run();
+  const signing = house === null ? await signingOf(config) : house.signing;
+  return new Explainer(config, question, sessions, signing, house).run();
 }
 
 /** An upstream's plainest answer: with it, affinity settles where the user lives. */
@@ -46,6 +50,8 @@ class Explainer {
   readonly #listener: ListenerConfig;
   readonly #sessions: readonly OpenSession[];
   readonly #run: DryRun;
+  /** It is known how upstreams fare and where users live. */
+  readonly #isLive: boolean;
   readonly #steps: ExplainStep[] = [];
   #told: Partial<Explanation> = {};
 
@@ -54,11 +60,13 @@ class Explainer {
     question: Question,
     sessions: readonly OpenSession[],
     signing: SigningState | null,
+    house: LiveHouse | null,
   ) {
     this.#config = config;
     this.#question = question;
     this.#listener = listenerFor(config, question.url);
-    this.#run = new DryRun(config, this.#listener, sessions, signing);
+    this.#run = new DryRun(config, this.#listener, sessions, signing, house);
+    this.#isLive = house !== null;
     this.#sessions = sessions;
   }
 
@@ -275,7 +283,8 @@ class Explainer {
         ? `any of ${all}, ${pool.usesKey ? this.#lacks(pool) : 'as their load and turn decide'}`
         : `${chosen.name}: ${why}`,
     );
-    this.#say('choice', 'live health and load are not asked here: whatever is wanted ready counts as up');
+    if (!this.#isLive)
+      this.#say('choice', 'live health and load are not asked here: whatever is wanted ready counts as up');
     this.#tell({ ok: true, choice: why === null ? null : chosen.name, affinity: home });
   }
 
@@ -319,8 +328,10 @@ class Explainer {
 
   #sessionHomeWords({ by, learns }: SessionHomes): string {
     const key = this.#run.exchange.homing.placedByKey;
-    if (key !== null)
-      return `by the ${key}: who is not remembered lives where its hash leads; only the running proxy knows whom it remembers elsewhere`;
+    if (key !== null) {
+      const home = `by the ${key}: who is not remembered lives where its hash leads`;
+      return this.#isLive ? home : `${home}; only the running proxy knows whom it remembers elsewhere`;
+    }
     const shown = `by the ${by}: the request shows no session`;
     return learns ? `${shown}, and one that the answer gives out lives where that came from` : shown;
   }
@@ -340,8 +351,10 @@ class Explainer {
           : `cookie ${cookie} is not one of ours (forged, damaged, or of another pool or secret): as good as none`;
       }
       default:
-        if (affinity.learned !== null)
-          return `by the app's cookie ${cookie}: only the running proxy knows what it learned`;
+        if (affinity.learned !== null) {
+          const knows = this.#isLive ? 'nobody has it yet' : 'only the running proxy knows what it learned';
+          return `by the app's cookie ${cookie}: ${knows}`;
+        }
         if (this.#hasCookie(affinity))
           return `cookie ${cookie} names nobody (no mark of ours, or its life is over)`;
         return `no cookie ${cookie}: a new user`;

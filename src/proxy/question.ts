@@ -2,7 +2,7 @@
 import type { Config, ListenerConfig } from '../config/config.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import { WANTED_NAMES } from '../upstream/upstream-table.ts';
+import { isEligible, OBSERVED_NAMES, WANTED, WANTED_NAMES } from '../upstream/upstream-table.ts';
 import type { Question } from './explanation.ts';
 
 /** The listener whose port the URL names, else one that speaks as the URL says; the first where there is neither. */
@@ -30,6 +30,8 @@ export function reasonOf(plan: RoutePlan): string {
 export function whyNot(upstream: Upstream): string {
   const wanted = WANTED_NAMES[upstream.table.wanted[upstream.slot]!]!;
   if (wanted !== 'ready') return `${upstream.name}, wanted ${wanted}`;
+  const observed = upstream.table.observed[upstream.slot]!;
+  if (!isEligible(WANTED.ready, observed)) return `${upstream.name}, ${OBSERVED_NAMES[observed]}`;
   return upstream.table.weight[upstream.slot] === 0
     ? `${upstream.name}, of weight 0`
     : `${upstream.name}, a backup for when no other is up`;

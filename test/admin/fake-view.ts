@@ -17,7 +17,21 @@ import type {
 import type { AdminToken, Bind } from '../../src/config/config.ts';
 import { EventHub } from '../../src/observe/event-hub.ts';
 import { type Logger, makeLogger } from '../../src/observe/logger.ts';
+import type { Explanation, Question } from '../../src/proxy/explanation.ts';
 import type { PublishedKeys } from '../../src/session/phantom/signing-keys.ts';
+
+const TIMEOUTS = {
+  connectMs: 1000,
+  headMs: 10_000,
+  bodyIdleMs: 30_000,
+  responseMs: 60_000,
+  idleMs: 60_000,
+  streamMs: 300_000,
+  tunnelMs: 3_600_000,
+  tunnelTotalMs: 0,
+  totalMs: 0,
+  expectMs: 1000,
+};
 
 export class FakeView implements AdminView {
   revocations: AdminView['revocations'] = null;
@@ -25,6 +39,9 @@ export class FakeView implements AdminView {
   published: PublishedKeys | null = null;
   metricsText = 'limpet_config_generation 1\n';
   readonly events = new EventHub(() => 0);
+  readonly questions: string[] = [];
+  /** Others are being explained. */
+  busy = false;
   readonly changes: (UpstreamChange & { readonly upstream: string })[] = [];
   #wakes: (() => void)[] = [];
   #upstreams: UpstreamView[] = ['blue', 'green', '127.0.0.1:3001', '/run/app.sock'].map((name) => ({
@@ -102,6 +119,29 @@ export class FakeView implements AdminView {
     const drainUntil = deadlineMs === undefined ? null : new Date(deadlineMs).toISOString();
     this.#upstreams[at] = { ...this.#upstreams[at]!, ...rest, drainUntil };
     return this.#upstreams[at]!;
+  }
+
+  async explain({ method, url }: Question): Promise<Explanation | null> {
+    this.questions.push(`${method} ${url}`);
+    if (this.busy) return null;
+    return {
+      ok: true,
+      status: null,
+      code: null,
+      listener: 'web',
+      route: '/',
+      nextBest: null,
+      session: { name: 'members', verdict: 'valid', reason: 'user.known', passed: true },
+      pool: 'shop',
+      target: '/',
+      fields: { removed: [], replaced: ['Host'], added: ['X-Request-Id'] },
+      affinity: 'new',
+      candidates: ['blue', 'green'],
+      choice: null,
+      timeouts: TIMEOUTS,
+      retries: 2,
+      steps: [{ step: 'route', text: 'any host, paths under /' }],
+    };
   }
 
   continuity(): readonly ContinuityView[] {

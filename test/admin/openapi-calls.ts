@@ -67,6 +67,13 @@ export const CALLS: Readonly<Record<string, CallRow>> = {
   },
   listRevocations: { method: 'GET', url: '/api/v1/revocations?limit=5', status: 200 },
   liftRevocation: { method: 'DELETE', url: '/api/v1/revocations/p1', status: 204 },
+  explain: {
+    method: 'POST',
+    url: '/api/v1/explain',
+    body: { method: 'GET', url: 'http://shop.example/', headers: { cookie: 'a=1', 'x-many': ['1', '2'] } },
+    status: 200,
+    badBody: { method: 'GET', url: '/', headers: { cookie: 1 } },
+  },
   getLive: { method: 'GET', url: '/api/v1/live', status: 200 },
   getTroubles: { method: 'GET', url: '/api/v1/troubles', status: 200 },
   getHistory: { method: 'GET', url: '/api/v1/live/history', status: 200 },

@@ -32,7 +32,7 @@ const TOKENS: readonly AdminToken[] = [
 ];
 const FULL = { authorization: 'Bearer full-full-full-full' };
 /** Calls that change nothing although they have a body. */
-const READING: readonly string[] = [];
+const READING: readonly string[] = ['explain'];
 /** A revocation that is in force. */
 const record: Revocation = {
   ...namesOf('p', [digestOf('x')]),

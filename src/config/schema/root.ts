@@ -1,6 +1,6 @@
 // Schema of the whole config file: the one source of its types, its checks, its manual and its JSON Schema.
 import type { Static } from 'typebox';
-import { block, choice, either, leaf, list, map, meaning, offable, page, secret } from './keys.ts';
+import { block, choice, either, leaf, list, map, meaning, offable, page, pem, secret } from './keys.ts';
 import { addresses, rateLimit } from './limit.ts';
 import { log } from './log.ts';
 import { pool, shortKeys } from './pool.ts';
@@ -53,6 +53,20 @@ const admin = block(
       'A second listener with only `/livez`, `/readyz` and `/metrics`, without a token, for Kubernetes and Prometheus.',
       leaf('bind', '', {}),
       { default: false },
+    ),
+    tls: block(
+      'HTTPS in place of HTTP; `probes` stays plain. The files are read anew with each reload.',
+      {
+        cert: pem('Certificate, followed by those of the authorities between it and the root.', {}),
+        key: pem('Its private key.', {}),
+        ca: pem('Who comes must show a certificate of one of these authorities, beside the token.', {}),
+      },
+      {},
+    ),
+    userWindow: leaf(
+      'duration',
+      'How long after the last request a user counts in `users`, within a fifth; `limpet upstreams drain --wait` waits for nobody who has been away longer.',
+      { default: '5m', min: 5000, max: 24 * HOUR },
     ),
   },
   {},
