@@ -119,6 +119,9 @@ function describe(error: unknown): string {
   return `${error.name}${where === undefined ? '' : where.replace('    at', ' at')}`;
 }
 
+/** So long before the deadline of a drain WebSockets are told that it comes, ms: they need a while to hear it and to close. */
+const FAREWELL_MS = 1500;
+
 /** Ends the drain: by itself when the last connection has closed, or at its deadline. */
 function drain(deadlineMs: number, handedOver: boolean): void {
   let over = false;
@@ -126,6 +129,7 @@ function drain(deadlineMs: number, handedOver: boolean): void {
     if (over) return;
     over = true;
     clearTimeout(timer);
+    clearTimeout(farewell);
     plane.stop();
     say({ say: 'drained', cut });
   };
@@ -134,6 +138,7 @@ function drain(deadlineMs: number, handedOver: boolean): void {
     plane.kill();
     finish(cut);
   }, deadlineMs);
+  const farewell = setTimeout(() => plane.leave(), Math.max(deadlineMs / 2, deadlineMs - FAREWELL_MS));
   plane.drain(deadlineMs, handedOver, () => finish(0));
 }
 

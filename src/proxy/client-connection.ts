@@ -464,6 +464,11 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.#closeNow();
   }
 
+  /** The deadline of the shutdown comes soon. */
+  leave(): void {
+    if (this.#phase === PHASE.tunnel) this.#exchange!.leaveTunnel();
+  }
+
   /** The deadline of the shutdown has come. */
   kill(): void {
     if (this.#phase === PHASE.tunnel) {

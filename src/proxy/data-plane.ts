@@ -532,6 +532,12 @@ export class DataPlane implements ListenerPlane {
     for (const listener of this.listeners) listener.drain(deadlineMs, handedOver);
   }
 
+  /** The deadline of the drain comes soon. */
+  leave(): void {
+    for (const listener of this.listeners) listener.leave();
+    for (const { listener } of this.#leaving) listener.leave();
+  }
+
   /** The deadline of the drain has come: everything is closed. */
   kill(): void {
     for (const listener of this.listeners) listener.kill();

@@ -389,7 +389,8 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     this.continuity.answered(upstream, head, this);
     const out = this.plane.out;
     const start = head.end;
-    this.framed = (this.door.listed || this.plan!.timeouts.tunnelTotalMs > 0) && isWebSocket(head);
+    // Any may have to be told that this process ends.
+    this.framed = isWebSocket(head);
     const client = this.client!;
     const editor = this.answerEditor(upstream, head);
     laySwitch(out, head, this.plan!.responseEdits, editor, client.side.answerLines);
@@ -513,6 +514,13 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, Tu
     const client = this.client!;
     this.#reset();
     client.onAnswered(keep);
+  }
+
+  /** The worker ends soon: a tunnel that can be told so is. */
+  leaveTunnel(): void {
+    if (!this.framed) return;
+    this.stopTunnel();
+    this.#tunnel!.leave();
   }
 
   /** The worker ends, and the tunnel with it. */

@@ -365,6 +365,11 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     this.plane.connectionGone();
   }
 
+  /** Tells those of its connections that can be told that they end soon. */
+  leave(): void {
+    for (const connection of this.#all()) connection.leave();
+  }
+
   /** Closes every connection at once. */
   kill(): void {
     this.#close();

@@ -18,6 +18,8 @@ export interface Farewell {
 const SESSION_OVER: Farewell = { code: 4401, reason: 'session ended' };
 /** It has lasted as long as it may: we go away (RFC 6455 section 7.4.1), and the client may come again. */
 export const TIME_OVER: Farewell = { code: 1001, reason: 'time is up' };
+/** This process ends, and the client finds another at the same address. */
+export const GOING_AWAY: Farewell = { code: 1001, reason: 'going away' };
 /** So long the end of a frame is waited for, and a client that has not read what came before; then the connection is cut, ms. */
 const BOUNDARY_MS = 200;
 /** So long each side has to close behind its close frame, ms. */
@@ -28,7 +30,7 @@ const MASK_BYTES = 4;
 export interface TunnelExchange {
   readonly plan: { readonly timeouts: { readonly tunnelMs: number; readonly tunnelTotalMs: number } } | null;
   readonly plane: { readonly randomBytes: RandomBytes };
-  /** It is a WebSocket that a session opened, or whose time is bounded: its frames are followed. */
+  /** It is a WebSocket: its frames are followed, so that it can be told between two of them that it is over. */
   readonly framed: boolean;
   /** It has lasted as long as it may, and is to be closed. */
   onTunnelTime(): void;
@@ -191,6 +193,11 @@ export class Tunnel implements ConnectionUser {
 
   /** A hung upstream's tunnels stay: only their silence can tell, and it may wake. */
   onUpstreamHung(): void {}
+
+  /** This process ends soon: a WebSocket is told so, while there is time to hear it. What passes here otherwise nobody could tell. */
+  leave(): void {
+    if (this.#framesDown !== null) this.close(GOING_AWAY);
+  }
 
   /**
    * It is over. Each side of a WebSocket is told so by a close frame as soon as the frame ends that it is being sent, and nothing passes any

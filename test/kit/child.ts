@@ -18,6 +18,8 @@ export interface ChildOptions {
 }
 
 const running = new Set<ChildProcess>();
+/** Leaders of groups, some of which may have ended before the rest of theirs. */
+const groups = new Set<number>();
 
 /** A started program with all it wrote, and the ways to end it. */
 export class Child {
@@ -40,6 +42,7 @@ export class Child {
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
     running.add(this.process);
+    if (this.#group) groups.add(this.pid);
     this.process.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;
       this.#wake();
@@ -111,7 +114,10 @@ export class Child {
 
   /** Sends a signal, and for the ending ones waits until the process is gone. */
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    if (this.#group && signal === 'SIGKILL') killGroup(this.pid);
+    if (this.#group && signal === 'SIGKILL') {
+      killGroup(this.pid);
+      groups.delete(this.pid);
+    }
     if (this.gone) return;
     this.process.kill(signal);
     if (signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT') await this.#exited;
@@ -139,6 +145,7 @@ function killGroup(leader: number): void {
 
 function killAll(): void {
   for (const child of running) child.kill('SIGKILL');
+  for (const leader of groups) killGroup(leader);
 }
 
 // A test file that is itself stopped (tap's timeout sends SIGTERM) takes its children with it.

@@ -47,7 +47,7 @@ export class LoadUser {
   sentMs = 0;
   /** Upstream that answered last, or -1. */
   home = -1;
-  readonly #port: number;
+  readonly #port: () => number;
   readonly #report: UserReport;
   readonly #cookies: Map<string, string>;
   readonly #credential: Credential;
@@ -60,17 +60,20 @@ export class LoadUser {
   /** The last whole answer: most are equal byte for byte, and a comparison is cheaper than a parser. */
   #known: Buffer | null = null;
 
-  /** `shape` is that of its requests, but for those that `send` is told to post; `secure`: by TLS, with a full handshake for each connection. */
+  /**
+   * `port`: where it connects to, asked for each connection where it is a function. `shape` is that of its requests, but for those that `send` is
+   * told to post; `secure`: by TLS, with a full handshake for each connection.
+   */
   constructor(
     id: number,
-    port: number,
+    port: number | (() => number),
     report: UserReport,
     credential: Credential = {},
     shape: RequestShape = 'get',
     secure = false,
   ) {
     this.id = id;
-    this.#port = port;
+    this.#port = typeof port === 'number' ? () => port : port;
     this.#report = report;
     this.#credential = credential;
     this.#shape = shape;
@@ -121,7 +124,7 @@ export class LoadUser {
 
   #dialPlain(): net.Socket {
     const socket = net.connect({
-      port: this.#port,
+      port: this.#port(),
       host: '127.0.0.1',
       noDelay: true,
       onread: {
@@ -139,7 +142,7 @@ export class LoadUser {
   /** Whom it talks to is not asked: what a handshake costs the proxy is the same. The client's one cipher is that of all. */
   #dialTls(): net.Socket {
     const socket = tls.connect({
-      port: this.#port,
+      port: this.#port(),
       host: '127.0.0.1',
       rejectUnauthorized: false,
       ciphers: 'TLS_AES_128_GCM_SHA256',
