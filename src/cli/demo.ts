@@ -151,6 +151,7 @@ function invitation(port: number, adminPort: number): string {
   return `
   The page    http://127.0.0.1:${port}/      log in, then do harm with its buttons
   Sessions    http://127.0.0.1:${port}/members/   logins checked at the edge, and the switch that ends them
+  Dashboard   http://127.0.0.1:${adminPort}/     what an operator sees of it, live
   The state   http://127.0.0.1:${adminPort}/api/v1/upstreams
 
   Keys        1 2 3  kill an app      4 5 6  hang an app      r  revive all      q  end

@@ -22,6 +22,7 @@ const PAGES: Readonly<Record<string, number>> = {
   // One installs from the registry.
   'docs/phantom-token.md': 1,
   'docs/zero-loss-deploys.md': 0,
+  'docs/dashboard.md': 0,
   'docs/choosing-a-balancer.md': 0,
   'docs/why-was-my-request-refused.md': 0,
   'docs/tuning.md': 0,

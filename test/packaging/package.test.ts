@@ -19,6 +19,7 @@ t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
 const ALLOWED = [
   /^(README\.md|LICENSE|CHANGELOG\.md|package\.json)$/,
   /^dist\/([a-z0-9-]+\/)*[a-z0-9-]+\.js$/,
+  /^dist\/admin\/page\/[a-z0-9-]+\.(html|css|svg)$/,
   /^config\/[a-z0-9-]+\.yaml$/,
   /^config\/pages\/[a-z0-9-]+\.html$/,
   /^docs\/(sessions\/)?[A-Za-z0-9-]+\.md$/,
@@ -102,6 +103,9 @@ t.test('npm pack builds what it packs, and packs nothing else', async (t) => {
     'dist/main.js',
     'dist/process/worker-main.js',
     'dist/demo/app.js',
+    'dist/admin/page/index.html',
+    'dist/admin/page/page.css',
+    'dist/admin/page/page.js',
     'config/limpet.yaml',
     'docs/configuration.md',
   ])
@@ -144,6 +148,15 @@ t.test('npx limpet run serves', async (t) => {
   await limpet.wrote(/^limpet: listening on /m, 60_000);
   t.match(await askPath(port, '/'), { status: 200, body: 'behind' });
   t.match(await npm('npx', ['limpet', 'healthcheck'], user), { code: 0 });
+  t.match(await askPath(adminPort, '/', { accept: 'text/html' }), {
+    status: 200,
+    body: /<title>Limpet<\/title>/,
+  });
+  t.match(
+    await askPath(adminPort, '/page/uplot.js'),
+    { status: 200, body: /uPlot/ },
+    'and the dashboard is whole',
+  );
   await limpet.kill('SIGTERM');
   t.equal(await limpet.exit(), 0, 'and ends when told to');
 });

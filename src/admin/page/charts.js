@@ -6,7 +6,8 @@ import { clock, nowMs } from './format.js';
 /** @typedef {import('../live-view.ts').LiveLine} LiveLine */
 /** @typedef {import('../live-view.ts').LiveFigures} LiveFigures */
 /** @typedef {'requestsPerS' | 'errorsPerS' | 'p50Ms' | 'p99Ms' | 'inFlight'} Column */
-/** @typedef {{ column: Column, name: string, tone: string, fill?: boolean, dash?: boolean }} Stroke */
+/** @typedef {{ column: Column, name: string, tone: string, fill?: boolean, dash?: boolean, quiet?: boolean }} Stroke
+ *   `quiet`: not drawn where it is nothing, so that a line at nothing does not look like an alarm */
 
 // uPlot's own build for pages is a script that leaves one name behind, and is a third of its module's size.
 const UPlot = /** @type {{ uPlot: typeof import('uplot') }} */ (/** @type {unknown} */ (globalThis)).uPlot;
@@ -180,7 +181,9 @@ class Chart {
     const { times, values } = this.series;
     const data = /** @type {import('uplot').AlignedData} */ ([
       times,
-      ...this.strokes.map(({ column }) => values[column]),
+      ...this.strokes.map(({ column, quiet }) =>
+        quiet === true ? withoutRest(values[column]) : values[column],
+      ),
     ]);
     if (this.#plot === null) this.#plot = new UPlot(this.#options(width, height), data, this.holder);
     else this.#plot.setData(data);
@@ -223,6 +226,14 @@ const TIME = {
     return [Math.min(now - SPAN_S_LEAST, Math.max(now - SPAN_S, first)), now];
   },
 };
+
+/**
+ * The values without those that are 0 between others that are.
+ * @param {readonly (number | null)[]} values
+ */
+function withoutRest(values) {
+  return values.map((value, i) => (value === 0 && !values[i - 1] && !values[i + 1] ? null : value));
+}
 
 /**
  * A range from nothing to a little over the highest line, and never so narrow that noise fills the chart.

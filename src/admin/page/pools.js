@@ -110,7 +110,7 @@ function makeRow({ pool, upstream: { name, url } }) {
   const load = sparkline(
     [
       { column: 'requestsPerS', name: 'requests', tone: 'accent', fill: true },
-      { column: 'errorsPerS', name: 'errors', tone: 'bad', fill: true },
+      { column: 'errorsPerS', name: 'errors', tone: 'bad', fill: true, quiet: true },
     ],
     1,
     (series) =>

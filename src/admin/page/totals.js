@@ -48,7 +48,7 @@ const traffic = largeChart({
   title: 'Requests a second',
   strokes: [
     { column: 'requestsPerS', name: 'all', tone: 'accent', fill: true },
-    { column: 'errorsPerS', name: 'errors', tone: 'bad', fill: true },
+    { column: 'errorsPerS', name: 'errors', tone: 'bad', fill: true, quiet: true },
   ],
   least: 1,
   format: (value) => (value === null ? '–' : count(value)),
