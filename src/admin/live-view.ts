@@ -21,6 +21,8 @@ export interface LiveUpstream extends LiveFigures {
   readonly why: string;
   /** Since when it is observed so; ISO 8601, UTC. */
   readonly since: string;
+  /** When its drain ends and it goes into maintenance; null: no end is set. ISO 8601, UTC. */
+  readonly drainUntil: string | null;
   readonly weight: number;
   /** Takes new users. */
   readonly eligible: boolean;

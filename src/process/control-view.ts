@@ -218,6 +218,12 @@ export class ControlView implements AdminView {
     return revocations === null ? null : { entries: revocations.count, ...revocations.state };
   }
 
+  /** When the drain of an upstream ends, ISO 8601; null: it has no end. */
+  drainUntil(pool: string, name: string): string | null {
+    const untilMs = this.#deadlines.untilMs(pool, name);
+    return untilMs === null ? null : new Date(untilMs).toISOString();
+  }
+
   get revocations(): RevocationRegistry | null {
     return this.#source.switch?.registry ?? null;
   }
@@ -282,7 +288,6 @@ export class ControlView implements AdminView {
     const { table, board } = this.#source;
     const seen = board.describe(slot);
     const { requests, failures } = counted.get(pool.name)?.get(upstream.name) ?? NOTHING_COUNTED;
-    const untilMs = this.#deadlines.untilMs(pool.name, upstream.name);
     return {
       pool: pool.name,
       name: upstream.name,
@@ -297,7 +302,7 @@ export class ControlView implements AdminView {
       failures,
       users: estimateUsers(table.userRegisters, slot),
       since: new Date(seen?.sinceMs ?? this.#startedWallMs).toISOString(),
-      drainUntil: untilMs === null ? null : new Date(untilMs).toISOString(),
+      drainUntil: this.drainUntil(pool.name, upstream.name),
     };
   }
 

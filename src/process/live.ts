@@ -39,7 +39,10 @@ export interface LiveSource {
   readonly shelf: MetricShelf;
   readonly board: HealthBoard;
   readonly events: EventHub;
-  readonly view: Pick<AdminView, 'status' | 'sessions' | 'continuity'> & { switchView(): SwitchView | null };
+  readonly view: Pick<AdminView, 'status' | 'sessions' | 'continuity'> & {
+    switchView(): SwitchView | null;
+    drainUntil(pool: string, name: string): string | null;
+  };
   readonly crew: { readonly listening: number };
   readonly workers: number;
   /** Client connections that all workers together hold at most. */
@@ -249,7 +252,7 @@ export class LiveDesk implements LiveFeed {
     };
   }
 
-  #upstreamOf({ slot, upstream }: SlottedUpstream, counts: RollingCounts): LiveUpstream {
+  #upstreamOf({ slot, pool, upstream }: SlottedUpstream, counts: RollingCounts): LiveUpstream {
     const { board, table } = this.#source;
     const seen = board.describe(slot);
     return {
@@ -260,6 +263,7 @@ export class LiveDesk implements LiveFeed {
       observed: seen?.observed ?? 'starting',
       why: seen?.why ?? '',
       since: new Date(seen?.sinceMs ?? this.#clock.wallMs()).toISOString(),
+      drainUntil: this.#source.view.drainUntil(pool.name, upstream.name),
       weight: seen?.weight ?? upstream.weight,
       eligible: table.eligible(slot),
       requests: counts.requests,

@@ -51,6 +51,7 @@ interface Row {
   readonly name: string;
   readonly wanted: string;
   readonly weight: number;
+  readonly drainUntil: string | null;
 }
 const rowOf = async (name: string): Promise<Row> => {
   const rows = (await (await fetch(`${adminUrl}/api/v1/upstreams`)).json()) as Row[];
@@ -124,6 +125,18 @@ t.test('a drain is asked first, done for yes alone, and undone', async (t) => {
   t.equal((await rowOf('blue')).wanted, 'drain');
   await undo(/Undone: shop\/blue is enabled/);
   t.equal((await rowOf('blue')).wanted, 'ready');
+});
+
+t.test('a drain with an end says when that is, and enabling takes it back', async (t) => {
+  await button('Drain shop/blue').click();
+  await page.getByLabel('Its users may stay').selectOption('30 minutes');
+  await button('Drain blue').click();
+  await says('it says until when', '[id="upstream-shop-blue"] .why', /until \d\d:\d\d/);
+  t.type((await rowOf('blue')).drainUntil, 'string');
+  await button('Enable shop/blue').click();
+  await button('Enable blue').click();
+  await until('it is enabled', async () => (await rowOf('blue')).wanted === 'ready');
+  t.equal((await rowOf('blue')).drainUntil, null);
 });
 
 t.test('one is taken out with a warning when it is the last, and enabled again', async (t) => {

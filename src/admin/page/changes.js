@@ -56,14 +56,30 @@ export function askForWish(pool, upstream, wanted, left) {
     text: text(upstream) + last,
     label: `${verb} ${name}`,
     danger: danger || last !== '',
-    run: async () => {
-      await ask(upstreamPath(pool, name), 'PATCH', { wanted });
+    fields: wanted === 'drain' ? [deadlineField()] : [],
+    run: async (form) => {
+      const deadline = String(form.get('deadline') ?? '');
+      await ask(upstreamPath(pool, name), 'PATCH', { wanted, ...(deadline === '' ? {} : { deadline }) });
       note(`${pool}/${name} ${DONE[wanted]}.`, async () => {
         await ask(upstreamPath(pool, name), 'PATCH', { wanted: before });
         return `Undone: ${pool}/${name} ${DONE[before]}.`;
       });
     },
   });
+}
+
+/** How long users may stay who live on what is drained. */
+function deadlineField() {
+  const ends = {
+    '': 'as long as they like',
+    '5m': '5 minutes',
+    '30m': '30 minutes',
+    '2h': '2 hours',
+    '12h': '12 hours',
+  };
+  const select = el('select', { id: 'deadline', name: 'deadline' });
+  for (const [value, word] of Object.entries(ends)) select.append(el('option', { value }, word));
+  return labelled('Its users may stay', select, 'Then it is disabled, and who is left moves to the others.');
 }
 
 /**

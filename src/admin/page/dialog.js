@@ -33,7 +33,8 @@ export function askFirst({ title, text, label, danger = false, fields = [], run 
   byId('ask-fields').replaceChildren(...fields);
   act = run;
   dialog.showModal();
-  const first = fields.length === 0 ? doIt : byId('ask-fields').querySelector('input, select');
+  // What must be written comes first; where nothing must, Enter does it.
+  const first = byId('ask-fields').querySelector('input:required') ?? doIt;
   if (first instanceof HTMLElement) first.focus();
 }
 

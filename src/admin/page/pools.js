@@ -65,12 +65,15 @@ function stateOf({ wanted, observed }) {
 }
 
 /** @param {LiveUpstream} upstream */
-function whyOf({ wanted, why, users, inFlight }) {
+function whyOf({ wanted, why, users, inFlight, drainUntil }) {
   if (wanted === 'maintenance')
     return inFlight === 0
       ? 'sent nothing, as it was ordered'
       : `${plural(inFlight, 'request')} still under way`;
-  if (wanted === 'drain') return `${plural(users, 'user')} left · ${why}`;
+  if (wanted === 'drain') {
+    const end = drainUntil === null ? '' : ` · until ${clock(drainUntil)}`;
+    return `${plural(users, 'user')} left${end} · ${why}`;
+  }
   return why;
 }
 

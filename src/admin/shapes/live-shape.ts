@@ -51,6 +51,7 @@ const LIVE_UPSTREAM = part<LiveUpstream>('', {
   observed: choice('What health sees.', OBSERVED_NAMES),
   why: text('What health saw last, in one sentence.'),
   since: time('Since when it is observed so.'),
+  drainUntil: orNull(time('When its drain ends and it goes into maintenance; null: no end is set.')),
   weight: count(''),
   eligible: flag('Takes new users.'),
   requests: count('Since start.'),
