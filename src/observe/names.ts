@@ -237,7 +237,7 @@ export const METRICS = {
     source: 'counted',
     help: 'Events that no series was left for; rises only when the labels in use outgrow the memory set aside for them.',
   },
-  limpet_revocations: {
+  limpet_revocations_active: {
     kind: 'gauge',
     labels: [],
     source: 'read',

@@ -33,9 +33,13 @@ interface Family {
 export function openMetricsOf(from: Registry, to: Registry<OpenMetricsContentType>): void {
   for (const metric of from.getMetricsAsArray()) {
     // What prom-client's registry calls on a metric is `get`, and that is all that is promised here.
-    const source = metric as unknown as { readonly name: string; get(): Promise<Family> };
+    const source = metric as unknown as {
+      readonly name: string;
+      readonly type: string;
+      get(): Promise<Family>;
+    };
     const renamed = {
-      ...{ name: source.name.replace(/_total$/, ''), help: '', type: '', aggregator: 'sum' },
+      ...{ name: familyName(source), help: '', type: '', aggregator: 'sum' },
       get: async () => inOpenMetrics(await source.get()),
       reset: () => {},
     };
@@ -44,8 +48,13 @@ export function openMetricsOf(from: Registry, to: Registry<OpenMetricsContentTyp
 }
 
 function inOpenMetrics(family: Family): Family {
-  if (family.type === 'counter') return { ...family, name: family.name.replace(/_total$/, '') };
+  if (family.type === 'counter') return { ...family, name: familyName(family) };
   return family.type === 'histogram' ? { ...family, values: family.values.map(withFloatBound) } : family;
+}
+
+/** Gauges may end in `_total`, as one of Node's does, and keep it. */
+function familyName({ name, type }: Pick<Family, 'name' | 'type'>): string {
+  return type === 'counter' ? name.replace(/_total$/, '') : name;
 }
 
 /** `le="1.0"`, as OpenMetrics has numbers; Prometheus 3 makes the same of what the older form says. */

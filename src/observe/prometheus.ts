@@ -88,7 +88,7 @@ export class Exposition {
       return gauges === null ? [] : [{ labels: {}, value: value(gauges) }];
     };
     const read: Readonly<Record<string, () => Sample[]>> = {
-      limpet_revocations: ofSwitch(({ entries }) => entries),
+      limpet_revocations_active: ofSwitch(({ entries }) => entries),
       limpet_revocations_synced: ofSwitch(({ synced }) => Number(synced)),
       limpet_revocations_waiting: ofSwitch(({ waiting }) => waiting),
       limpet_logins_lost_total: ofSwitch(({ loginsLost }) => loginsLost),

@@ -37,6 +37,14 @@ export interface TracedEnd {
   readonly upstreamMs: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  /** As trusted proxies tell it. */
+  readonly clientAddress: string;
+}
+
+/** What is known of the connection. */
+export interface TracedSide {
+  readonly scheme: string;
+  readonly address: string;
 }
 
 /** A span that has begun. */
@@ -78,7 +86,7 @@ export class RequestTrace implements OwnTrace {
   #attempts = 0;
 
   /** `head` is good during the call; `startedMs`: by `performance.now`. */
-  constructor(start: TraceStart, head: RequestHead, client: string, startedMs: number) {
+  constructor(start: TraceStart, head: RequestHead, side: TracedSide, startedMs: number) {
     this.#start = start;
     this.traceId = start.traceId;
     this.spanId = start.newId();
@@ -95,9 +103,9 @@ export class RequestTrace implements OwnTrace {
         ? {}
         : { 'http.request.method_original': latin1Text(bytes, head.methodStart, head.methodEnd) }),
       'url.path': this.#path,
-      'url.scheme': 'http',
+      'url.scheme': side.scheme,
       'network.protocol.version': `1.${head.minor}`,
-      'client.address': client,
+      'client.address': side.address,
       ...serverOf(latin1Text(bytes, head.authorityStart, head.authorityEnd)),
     };
   }
@@ -180,6 +188,7 @@ export class RequestTrace implements OwnTrace {
       ...(pool === null ? {} : { 'limpet.pool': pool.name }),
       ...(upstream === null ? {} : { 'limpet.upstream': upstream.name }),
       'limpet.attempts': exchange.attempts,
+      'client.address': exchange.clientAddress,
       ...(homed === undefined || homed === 'none' ? {} : { 'limpet.affinity': homed }),
       'http.request.body.size': exchange.bytesIn,
       'http.response.body.size': exchange.bytesOut,

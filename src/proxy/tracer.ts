@@ -71,7 +71,7 @@ export class Tracer {
       newId: this.#newId,
       wallOffsetMs: this.#clock.wallMs() - performance.now(),
     };
-    return new RequestTrace(start, head, side.address, startedMs);
+    return new RequestTrace(start, head, side, startedMs);
   }
 
   /** Fresh bytes as hex, never all zero. */

@@ -173,6 +173,6 @@ t.test('log and metrics tell of it, and of no session', async (t) => {
   const listed = await (await api('')).text();
   t.notMatch(listed, secretly.id);
   t.ok((await metric(limpet, 'limpet_revocations_total', 'kind="session"')) >= 1);
-  t.ok((await metric(limpet, 'limpet_revocations')) >= 1);
+  t.ok((await metric(limpet, 'limpet_revocations_active')) >= 1);
   t.equal(await metric(limpet, 'limpet_revocations_synced'), 1);
 });

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { value } from '../kit/http-message.ts';
 import { metric, startLimpet } from '../kit/limpet.ts';
+import { readMetrics } from '../kit/metric-text.ts';
 import { askPath, calm, type NamedApp, startNamedApp, until } from '../kit/named-app.ts';
 import { type CollectedSpan, type Collector, startCollector } from '../kit/otlp-collector.ts';
 import { RawClient } from '../kit/raw-client.ts';
@@ -141,6 +142,24 @@ t.test('a trusted client’s trace goes on, and his choice with it', async (t) =
   t.equal(app.seen.at(-1)!.headers.tracestate, undefined);
   t.equal((await spansOf(collector, fresh!))[0]?.parentSpanId, '');
   t.same(collector.trace(quiet.split('-')[1]!), []);
+});
+
+t.test('a scraper of OpenMetrics is pointed from a bucket to a trace', async (t) => {
+  await askPath(traced.port, '/');
+  const [, traceId] = toldTo(app);
+  await spansOf(collector, traceId!);
+  const names = ['limpet_request_seconds', 'limpet_upstream_seconds'];
+  await until('both histograms point to it', async () => {
+    const answer = await fetch(`${traced.adminUrl}/metrics`, {
+      headers: { accept: 'application/openmetrics-text;version=1.0.0;q=0.75,text/plain;q=0.5' },
+    });
+    t.equal(answer.headers.get('content-type'), 'application/openmetrics-text; version=1.0.0; charset=utf-8');
+    const families = readMetrics(await answer.text(), 'open');
+    return names.every((name) =>
+      families.get(name)!.samples.some(({ exemplar }) => exemplar?.labels.trace_id === traceId),
+    );
+  });
+  readMetrics(await (await fetch(`${traced.adminUrl}/metrics`)).text(), 'text');
 });
 
 let made = 0;
