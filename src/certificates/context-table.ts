@@ -26,8 +26,8 @@ const SAFE =
 
 /** Contexts by name. Immutable: new certificates make a new table, which takes over the contexts that stay. */
 export class ContextTable implements SecureTerms {
-  readonly context: SecureContext;
-  readonly hasNames: boolean;
+  /** For clients that name nobody, or nobody known. */
+  readonly #first: SecureContext;
   readonly asksCertificate: boolean;
   readonly needsCertificate: boolean;
   readonly protocols = PROTOCOLS;
@@ -46,9 +46,8 @@ export class ContextTable implements SecureTerms {
       this.#made.set(mark, context);
       return context;
     };
-    this.context = make(groups.first);
+    this.#first = make(groups.first);
     for (const [name, group] of groups.byName) this.#byName.set(name, make(group));
-    this.hasNames = this.#made.size > 1;
     this.asksCertificate = options.clientAuth !== 'none';
     this.needsCertificate = options.clientAuth === 'required';
   }
@@ -62,8 +61,8 @@ export class ContextTable implements SecureTerms {
     return state.certificates.length === 0 ? null : new ContextTable(options, state, before);
   }
 
-  contextOf(name: string): SecureContext | null {
-    return groupFor(this.#byName, name.toLowerCase());
+  contextFor(name: string | null): SecureContext {
+    return (name === null ? null : groupFor(this.#byName, name)) ?? this.#first;
   }
 }
 

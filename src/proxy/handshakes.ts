@@ -3,6 +3,7 @@ import { type Deadlines, LOOSE, type Timed } from '../base/deadlines.ts';
 import { type ByteSocket, noOwner, type SocketOwner } from '../socket/byte-socket.ts';
 import type { SocketMaker } from '../socket/handle-socket.ts';
 import type { Handshaker, SecureSocket, SecureTerms } from '../socket/tls-terms.ts';
+import { ClientHello, HELLO, HELLO_BYTES_MAX } from '../wire/client-hello.ts';
 import type { ProxyHeader } from '../wire/proxy-header.ts';
 
 /** How a handshake may end; the label of limpet_tls_handshakes_total. */
@@ -55,9 +56,6 @@ export interface HandshakeHost {
   lost(): void;
 }
 
-/** Content type of the record that a ClientHello comes in (RFC 8446 section 5.1). */
-const HANDSHAKE_RECORD = 0x16;
-
 /** All handshakes of a listener in one worker, the oldest first. */
 export class Handshakes {
   readonly host: HandshakeHost;
@@ -108,6 +106,9 @@ export class Handshakes {
   }
 }
 
+/** What was read of it is used up before the next one. */
+const hello = new ClientHello();
+
 /** One handshake: first its raw socket's owner, then who waits for OpenSSL. */
 class Handshake implements SocketOwner, Timed, Handshaker {
   deadlineMs = Number.POSITIVE_INFINITY;
@@ -119,6 +120,8 @@ class Handshake implements SocketOwner, Timed, Handshaker {
   readonly #all: Handshakes;
   readonly #header: ProxyHeader | null;
   #socket: ByteSocket;
+  /** A ClientHello that has come in part. */
+  #held: Uint8Array | null = null;
   #over = false;
 
   constructor(all: Handshakes, raw: ByteSocket, header: ProxyHeader | null) {
@@ -128,25 +131,41 @@ class Handshake implements SocketOwner, Timed, Handshaker {
     raw.owner = this;
   }
 
-  /** The first bytes say what the client speaks. */
+  /** The first bytes say what the client speaks, and whom he wants. */
   onBytes(bytes: Uint8Array, start: number, end: number): void {
     if (this.#over) return;
-    const { host } = this.#all;
-    const first = bytes[start]!;
-    if (first === HANDSHAKE_RECORD) {
-      const { terms } = host;
-      if (terms === null) this.give(HANDSHAKE.unready);
-      else this.#socket = host.sockets.secure(this.#socket, bytes.subarray(start, end), terms, this);
+    if (this.#held === null) {
+      this.#look(bytes, start, end);
       return;
     }
-    // A method begins with a letter.
+    const held = Buffer.concat([this.#held, bytes.subarray(start, end)]);
+    this.#held = null;
+    this.#look(held, 0, held.length);
+  }
+
+  #look(bytes: Uint8Array, start: number, end: number): void {
+    const state = hello.read(bytes, start, end);
+    if (state === HELLO.done) this.#secure(bytes.subarray(start, end), hello.name);
+    else if (state === HELLO.garbage) this.#refuse(bytes[start]!);
+    else if (end - start < HELLO_BYTES_MAX) this.#held = Buffer.from(bytes.subarray(start, end));
+    else this.give(HANDSHAKE.garbage);
+  }
+
+  #secure(first: Uint8Array, name: string | null): void {
+    const { sockets, terms } = this.#all.host;
+    if (terms === null) this.give(HANDSHAKE.unready);
+    else this.#socket = sockets.secure(this.#socket, first, terms, name, this);
+  }
+
+  /** A method begins with a letter: who speaks HTTP without TLS is told so. */
+  #refuse(first: number): void {
     const letter = first | 0x20;
     if (letter < 0x61 || letter > 0x7a) {
       this.give(HANDSHAKE.garbage);
       return;
     }
     this.#end(HANDSHAKE.http);
-    host.plain(this.#socket, this.#header);
+    this.#all.host.plain(this.#socket, this.#header);
   }
 
   onEnd(): void {

@@ -60,21 +60,28 @@ export class SocketMaker {
   }
 
   /**
-   * TLS as the server on a socket of `accept`, which is gone for its owner from now on; `first`: what was read off it already. The
+   * TLS as the server on a socket of `accept`, which is gone for its owner from now on; `first`: what was read off it already; `name`: whom the client
+   * wants. The
    * handshaker hears how it ends, and nothing before this has returned. The caller bounds how long that takes, by `destroy`.
    */
-  secure(raw: ByteSocket, first: Uint8Array, terms: SecureTerms, handshaker: Handshaker): ByteSocket {
+  secure(
+    raw: ByteSocket,
+    first: Uint8Array,
+    terms: SecureTerms,
+    name: string | null,
+    handshaker: Handshaker,
+  ): ByteSocket {
     if (raw instanceof BareSocket) {
       const below = raw.release();
       // Sockets of `accept` are only bare where TLS can be.
-      const tls = this.#tls?.wrap(below, terms.context) ?? null;
+      const tls = this.#tls?.wrap(below, terms.contextFor(name)) ?? null;
       invariant(this.#tools !== null && tls !== null, 'TLS can be had on this handle');
       const socket = new TlsSocket(this.#tools, below, tls, terms, handshaker);
       socket.start(first);
       return socket;
     }
     invariant(raw instanceof StreamSocket, 'what was accepted is bare or a stream');
-    return secureStream(raw.release(), first, terms, handshaker);
+    return secureStream(raw.release(), first, terms, name, handshaker);
   }
 
   /**

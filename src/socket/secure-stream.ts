@@ -54,16 +54,16 @@ export function secureStream(
   socket: Socket,
   first: Uint8Array,
   terms: SecureTerms,
+  name: string | null,
   handshaker: Handshaker,
 ): SecureSocket {
   const options: TLSSocketOptions = {
     isServer: true,
-    secureContext: terms.context,
+    secureContext: terms.contextFor(name),
     requestCert: terms.asksCertificate,
     // Who shows nothing is refused by OpenSSL where that is asked for; who shows something bad, by the owner.
     rejectUnauthorized: false,
     ALPNProtocols: terms.protocols,
-    SNICallback: (name, done) => done(null, terms.contextOf(name) ?? undefined),
   };
   // A stream that flows would drop what is put back, for want of a listener.
   socket.pause();

@@ -12,15 +12,7 @@ interface PeerCertificate {
 export interface TlsHandle extends Omit<BareHandle, 'onread' | 'close'> {
   onread: ((this: TlsHandle) => void) | null;
   onhandshakedone: ((this: TlsHandle) => void) | null;
-  /** The client has said what it can and whom it wants; `certCbDone` lets the handshake go on. */
-  oncertcb: ((this: TlsHandle) => void) | null;
   onerror: ((this: TlsHandle, error: Error & { code?: string }) => void) | null;
-  /** The context of the name that was asked for; read by `certCbDone`. */
-  sni_context: object | null;
-  /** The name that was asked for; false or undefined: none. */
-  getServername(): string | false | undefined;
-  enableCertCb(): void;
-  certCbDone(): void;
   setVerifyMode(request: boolean, require: boolean): void;
   setALPNProtocols(protocols: Uint8Array): void;
   /** Bytes that were read before TLS began. They are copied. */
@@ -47,9 +39,6 @@ const METHODS = [
   'writeBuffer',
   'useUserBuffer',
   'shutdown',
-  'getServername',
-  'enableCertCb',
-  'certCbDone',
   'setVerifyMode',
   'setALPNProtocols',
   'receive',
@@ -75,7 +64,7 @@ export function findTlsHandleIo(): TlsHandleIo | null {
 }
 
 /** The object of OpenSSL inside a context. */
-export function innerOf(context: SecureContext): object {
+function innerOf(context: SecureContext): object {
   // Because: `context` is documented nowhere but in Node's own types, as `any`.
   return (context as unknown as { context: object }).context;
 }

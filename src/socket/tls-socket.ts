@@ -4,7 +4,7 @@ import { getSystemErrorName } from 'node:util';
 import type { ByteWriter } from '../base/byte-writer.ts';
 import { noOwner, type SocketOwner } from './byte-socket.ts';
 import type { BareHandle, HandleIo, WriteRequest } from './handle-io.ts';
-import { endWasCut, innerOf, type TlsHandle } from './tls-handle-io.ts';
+import { endWasCut, type TlsHandle } from './tls-handle-io.ts';
 import type { ClientCertificate, Handshaker, SecureSocket, SecureTerms } from './tls-terms.ts';
 
 /** libuv's code for the peer's end. */
@@ -42,7 +42,6 @@ export class TlsSocket implements SecureSocket {
   readonly #tools: TlsTools;
   readonly #below: OwnedBelow;
   readonly #tls: OwnedTls;
-  readonly #terms: SecureTerms;
   /** Told how the handshake goes; null once it is over. */
   #handshaker: Handshaker | null;
   /** TLSWrap has not said yet that it is done with the last write; it takes one at a time. */
@@ -73,7 +72,6 @@ export class TlsSocket implements SecureSocket {
     this.#tools = tools;
     this.#below = below;
     this.#tls = tls;
-    this.#terms = terms;
     this.#handshaker = handshaker;
     this.#below[OWNED] = this;
     this.#tls[OWNED] = this;
@@ -82,10 +80,6 @@ export class TlsSocket implements SecureSocket {
     tls.onhandshakedone = onHandshakeDone;
     tls.onerror = onTlsError;
     if (terms.asksCertificate) tls.setVerifyMode(true, terms.needsCertificate);
-    if (terms.hasNames) {
-      tls.oncertcb = onCertificateWanted;
-      tls.enableCertCb();
-    }
     tls.setALPNProtocols(terms.protocols);
   }
 
@@ -307,14 +301,6 @@ export class TlsSocket implements SecureSocket {
     return this.#tools.io.readBytesOrError();
   }
 
-  /** The client said whom it wants. */
-  chooseContext(): void {
-    const name = this.#tls.getServername();
-    const context = typeof name === 'string' ? this.#terms.contextOf(name) : null;
-    if (context !== null) this.#tls.sni_context = innerOf(context);
-    this.#tls.certCbDone();
-  }
-
   handshakeDone(): void {
     const handshaker = this.#handshaker;
     // A second one would be a renegotiation, which no context here allows.
@@ -371,10 +357,6 @@ function onRead(this: OwnedTls): void {
 
 function onHandshakeDone(this: OwnedTls): void {
   this[OWNED]?.handshakeDone();
-}
-
-function onCertificateWanted(this: OwnedTls): void {
-  this[OWNED]?.chooseContext();
 }
 
 function onTlsError(this: OwnedTls, error: { code?: string }): void {

@@ -4,12 +4,8 @@ import type { ByteSocket } from './byte-socket.ts';
 
 /** The terms of new handshakes. A later set of terms leaves those under way alone. */
 export interface SecureTerms {
-  /** For clients that name nobody, or nobody known; the first, whose keys and ids hold for tickets. */
-  readonly context: SecureContext;
-  /** False: `context` serves everybody. */
-  readonly hasNames: boolean;
-  /** The context of a name, in any case; null: `context`. */
-  contextOf(name: string): SecureContext | null;
+  /** What serves clients of that name, which is in lower case; null: such as name nobody. */
+  contextFor(name: string | null): SecureContext;
   readonly asksCertificate: boolean;
   /** Without a certificate there is no handshake. Whether it is good is for the owner to judge. */
   readonly needsCertificate: boolean;

@@ -79,9 +79,7 @@ const KINDS: readonly Kind[] = [true, false].flatMap((direct) =>
 
 const context = createSecureContext(makePair({ names: ['socket.test'] }));
 const TERMS: SecureTerms = {
-  context,
-  hasNames: false,
-  contextOf: () => null,
+  contextFor: () => context,
   asksCertificate: false,
   needsCertificate: false,
   protocols: Buffer.from('\x08http/1.1'),
@@ -126,7 +124,7 @@ async function securePair(t: Owner, maker: SocketMaker) {
   const comes = new Promise<ByteSocket>((resolve, reject) => {
     const take = (raw: ByteSocket): void => {
       const onBytes = (bytes: Uint8Array, start: number, end: number): void => {
-        maker.secure(raw, bytes.subarray(start, end), TERMS, {
+        maker.secure(raw, bytes.subarray(start, end), TERMS, null, {
           onSecure: (socket) => {
             socket.owner = witness;
             resolve(socket);
