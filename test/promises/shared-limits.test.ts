@@ -8,7 +8,9 @@ const app = await startNamedApp('app', t);
 const redis = await startRedis();
 await redis.client.connect();
 
-const shared = { url: redis.url, prefix: 'test:rate', deadline: '250ms' };
+/** Waits for longer than a starved machine makes a Redis wait, so that what is counted is exact. */
+const shared = { url: redis.url, prefix: 'test:rate', deadline: '10s' };
+const hasty = { ...shared, deadline: '50ms' };
 const config = {
   workers: 2,
   trustedProxies: ['127.0.0.1'],
@@ -18,12 +20,14 @@ const config = {
     keys: { rate: '10/d', by: { header: 'X-Key' }, shared },
     three: { rate: '3/d', shared },
     dry: { rate: '1/d', dryRun: true, shared },
+    hasty: { rate: '10/d', shared: hasty },
   },
   routes: [
     { path: '/', pool: 'app' },
     { path: '/tens', pool: 'app', rateLimit: 'tens' },
     { path: '/keys', pool: 'app', rateLimit: ['keys', 'three'] },
     { path: '/dry', pool: 'app', rateLimit: 'dry' },
+    { path: '/hasty', pool: 'app', rateLimit: 'hasty' },
   ],
 };
 const one = await startLimpet(config);
@@ -51,11 +55,11 @@ const result = (limpet: RunningLimpet, name: string): Promise<number> =>
   metric(limpet, 'limpet_rate_limit_shared_total', `result="${name}"`);
 
 /** Asks until whatever worker is asked counts on Redis: each new client is a key there. */
-async function shares(limpet: RunningLimpet, server = redis): Promise<void> {
+async function shares(limpet: RunningLimpet, server = redis, path = '/tens'): Promise<void> {
   let inARow = 0;
   await until('it is shared', async () => {
     const before = await server.client.dbsize();
-    await ask(limpet, '/tens', stranger());
+    await ask(limpet, path, stranger());
     inARow = (await server.client.dbsize()) > before ? inARow + 1 : 0;
     return inARow >= 10;
   });
@@ -109,39 +113,25 @@ t.test('a dry run refuses nobody', async (t) => {
 t.test('while Redis hangs each counts by itself, and it is asked again when it wakes', async (t) => {
   process.kill(redis.pid, 'SIGSTOP');
   const from = stranger();
-  t.equal(await passed(one, '/tens', 14, from), 10, 'nobody waits for good, and the local count stands');
+  t.equal(await passed(one, '/hasty', 14, from), 10, 'nobody waits for good, and the local count stands');
   await until('it is taken for away', async () => {
-    await ask(one, '/tens', stranger());
-    return (await metric(one, 'limpet_rate_limit_shared_up')) === 0;
+    await ask(one, '/hasty', stranger());
+    return /the Redis of rate limits at redis:\/\/127\.0\.0\.1:\d+\/0 is away/.test(one.logs());
   });
-  await until(
-    'it is counted',
-    async () => (await result(one, 'late')) > 0 && (await result(one, 'local')) > 0,
-  );
-  t.equal(await passed(one, '/tens', 12, stranger()), 10);
-  t.equal(
-    one.logs().match(/the Redis of rate limits at redis:\/\/127\.0\.0\.1:\d+\/0 is away/g)?.length,
-    1,
-    'told once',
-  );
+  await until('it is counted', async () => {
+    await ask(one, '/hasty', stranger());
+    return (await result(one, 'late')) > 0 && (await result(one, 'local')) > 0;
+  });
+  t.equal(await passed(one, '/hasty', 12, stranger()), 10);
+  t.equal(one.logs().match(/is away, and each Limpet counts/g)?.length, 1, 'told once for all workers');
   process.kill(redis.pid, 'SIGCONT');
-  await shares(one);
-  t.match(one.logs(), /they are shared again/);
-  const again = stranger();
-  t.equal((await passed(one, '/tens', 6, again)) + (await passed(two, '/tens', 6, again)), 10);
+  await shares(one, redis, '/hasty');
+  await until('it is told', () => /they are shared again/.test(one.logs()));
 });
 
 t.test('a Redis that is killed and comes back empty is shared again, script and all', async (t) => {
   await redis.kill();
   t.equal(await passed(one, '/tens', 12, stranger()), 10);
-  await until('both know it', async () => {
-    for (const limpet of [one, two]) await ask(limpet, '/tens', stranger());
-    const ups = [
-      await metric(one, 'limpet_rate_limit_shared_up'),
-      await metric(two, 'limpet_rate_limit_shared_up'),
-    ];
-    return ups[0] === 0 && ups[1] === 0;
-  });
   const back = await startRedis(t, redis.port);
   await back.client.connect();
   await shares(one, back);
