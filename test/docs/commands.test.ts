@@ -37,6 +37,7 @@ const PAGES: Readonly<Record<string, number>> = {
   'docs/tls.md': 0,
   'docs/access-log.md': 0,
   'docs/canary.md': 0,
+  'docs/reload.md': 0,
 };
 
 /** Pages whose commands put load on for seconds or minutes, and the tests of the programs that they start. */
