@@ -13,8 +13,8 @@ export interface Escape {
 
 const HEX = Uint8Array.from(Buffer.from('0123456789abcdef', 'latin1'));
 const BACKSLASH = 0x5c;
-/** What one UTF-16 unit grows to at the most: half of a character of four bytes, each as `\x00`. */
-const GROWTH_MAX = 8;
+/** What one UTF-16 unit grows to at the most: a character of three bytes, each as `\x00`. */
+const GROWTH_MAX = 12;
 
 /** The printable ASCII characters without `but`. */
 function printable(but: string): Uint8Array {

@@ -77,7 +77,8 @@ const limpet = await startLimpet({
   log: { access: true },
   timeouts: { head: '400ms' },
   pools: {
-    app: { ...common, upstreams: [upstream.url] },
+    // Each on a connection of its own: one that was kept may be found closed, which is another fault.
+    app: { ...common, upstreams: [upstream.url], keepAlive: { idle: 0 } },
     narrow: {
       ...common,
       upstreams: [{ url: upstream.url, maxConnections: 1 }],
