@@ -51,6 +51,8 @@ export interface ExpositionOptions {
   readonly generation: () => number;
   /** Unix ms since when it is in force. */
   readonly configSinceMs: () => number;
+  /** Whether a gauge with these labels is of something that the config still has; left out: all are. Counts are told for ever. */
+  readonly lives?: (labels: Readonly<Record<string, string | number>>) => boolean;
   /** Log lines dropped, over all threads. */
   readonly logDropped: () => number;
   /** Client connections that all workers together hold at most; left out: nobody knows. */
@@ -109,7 +111,13 @@ export class Exposition {
       limpet_log_dropped_total: () => [{ labels: {}, value: options.logDropped() }],
     };
     for (const [name, definition] of Object.entries(METRICS)) {
-      const counts = (): Sample[] => counted(options.shelf, options.exemplars ?? null, name as CountedName);
+      const counts = (): Sample[] => {
+        const all = counted(options.shelf, options.exemplars ?? null, name as CountedName);
+        const { lives } = options;
+        return lives === undefined || definition.kind !== 'gauge'
+          ? all
+          : all.filter(({ labels }) => lives(labels));
+      };
       this.#register(name, definition, read[name] ?? counts);
     }
     if (options.processMetrics ?? true) collectDefaultMetrics({ register: this.#registry });

@@ -176,6 +176,8 @@ export class ControlPlane implements Reloadable {
       revocations: () => this.view.revocationGauges(),
       generation: () => this.current.number,
       configSinceMs: () => this.current.sinceMs,
+      lives: ({ session }) =>
+        session === undefined || this.config.sessions.some(({ name }) => name === session),
       certificates: () => this.certificates.views,
       logDropped: () => this.logDropped,
       nowMs: systemClock.nowMs,
