@@ -248,9 +248,9 @@ export class HealthBoard {
     const sameProbes = isDeepStrictEqual(probedBy(was), probedBy(upstream));
     if (sameHealth && sameProbes) return;
     const old = entry.health;
-    old.stop();
     entry.health = this.#healthOf(entry.pool, upstream, () => entry);
     entry.health.takeOver(old);
+    old.stop();
     if (this.#running) entry.health.start();
   }
 

@@ -142,7 +142,7 @@ export class UpstreamHealth {
 
   /**
    * It is checked otherwise from now on: what stood against it, as `old` says, still does, until the new checks have looked. Before `start`; `old`
-   * is stopped.
+   * is to be stopped.
    */
   takeOver(old: UpstreamHealth): void {
     this.#unresolved = old.#unresolved;
@@ -150,7 +150,13 @@ export class UpstreamHealth {
       this.#opinion.healthy = old.#opinion.healthy;
       this.#lastBad = old.#lastBad;
     }
-    if (old.#reachability.gone && this.#ejection !== null) this.#reachability.refused(old.#reachability.why);
+    const { passive } = this.#in.options;
+    if (passive === null) return;
+    if (old.#failing !== null) {
+      this.#failing = old.#failing;
+      this.#failingTimer = this.#in.timers.after(passive.ejectForMs, () => this.#timeServed());
+    }
+    if (old.#reachability.gone) this.#reachability.refused(old.#reachability.why);
   }
 
   /** Everything known now. */

@@ -226,3 +226,53 @@ t.test('localhost is an address of this machine, by the machine itself', async (
   });
   t.match(address, { host: /^(127\.|::1$)/, port: 80 });
 });
+
+t.test(
+  'other upstreams: known names keep their addresses, new ones are asked for at once, old ones no more',
+  async (t) => {
+    const n = names([upstream(0, 'kept'), upstream(1, 'gone')]);
+    n.answers.set('kept', ['10.0.0.1']);
+    n.answers.set('gone', ['10.0.0.2']);
+    n.answers.set('new', ['10.0.0.3']);
+    n.resolver.start();
+    await settled();
+    n.asked.length = 0;
+    n.resolver.update([upstream(0, 'kept'), upstream(2, 'new'), upstream(3, 'kept')]);
+    const waits = n.resolver.answered([0, 2, 3], 10_000);
+    t.same(n.asked, ['new']);
+    t.same(n.resolver.address(0), { host: '10.0.0.1', port: 80 });
+    t.same(
+      n.resolver.address(3),
+      { host: '10.0.0.1', port: 80 },
+      'what is known of a name need not be asked',
+    );
+    t.equal(n.resolver.address(1), null);
+    await waits;
+    t.same(n.resolver.address(2), { host: '10.0.0.3', port: 80 });
+    n.asked.length = 0;
+    await n.pass(40_000);
+    t.notOk(n.asked.includes('gone'));
+    t.ok(n.asked.includes('kept') && n.asked.includes('new'));
+  },
+);
+
+t.test(
+  'a name that has no address is answered too, and one whose server is silent is waited for so long',
+  async (t) => {
+    const n = names([upstream(0, 'nobody')]);
+    n.resolver.start();
+    await n.resolver.answered([0], 10_000);
+    t.equal(n.resolver.address(0), null);
+    const silent = names([upstream(0, 'silent')], () => new Promise(() => {}));
+    silent.resolver.start();
+    let done = false;
+    const waits = silent.resolver.answered([0], 3000).then(() => {
+      done = true;
+    });
+    await silent.pass(2900);
+    t.equal(done, false);
+    await silent.pass(200);
+    await waits;
+    t.ok(done);
+  },
+);
