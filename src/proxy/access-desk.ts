@@ -6,6 +6,7 @@ import { AccessRecord } from '../observe/access-record.ts';
 import { STAGE } from '../observe/stages.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { VERDICT_NAMES } from '../session/verdict.ts';
+import type { TlsAgreement } from '../socket/tls-terms.ts';
 import { QUESTION, SEMICOLON, SLASH, SP } from '../wire/octets.ts';
 import type { RequestHead } from '../wire/request-head.ts';
 import type { Accountable } from './accountable.ts';
@@ -23,6 +24,7 @@ export interface AnsweredHere {
   readonly requestId: string;
   readonly client: string;
   readonly listener: string;
+  readonly agreed: TlsAgreement | null;
   readonly head: RequestHead;
   readonly plan: RoutePlan | null;
   readonly status: number;
@@ -34,6 +36,8 @@ export interface AnsweredHere {
 export class AccessDesk {
   /** Requests must keep the time of their stages. */
   readonly timesStages: boolean;
+  /** What TLS agreed on is told. */
+  readonly tellsTls: boolean;
   readonly notes: NoteTaker;
   readonly #log: AccessLog;
   readonly #record = new AccessRecord();
@@ -51,6 +55,7 @@ export class AccessDesk {
     this.#slowMs = options.slowMs > 0 ? options.slowMs : Number.POSITIVE_INFINITY;
     this.#tellsTarget =
       options.form === 'common' || options.form === 'combined' || options.fields.includes('target');
+    this.tellsTls = options.fields.includes('tlsVersion') || options.fields.includes('tlsCipher');
     this.#tellsUser = options.user || options.fields.includes('user');
   }
 
@@ -85,6 +90,7 @@ export class AccessDesk {
     if (record.target === null) this.#readTarget(record, space + 1, mark.targetEnd);
     record.client = exchange.clientAddress;
     record.listener = exchange.client?.listener ?? null;
+    if (this.tellsTls) this.#tellTls(record, exchange.client?.side.agreed ?? null);
     record.protocol = exchange.minor === 0 ? 'HTTP/1.0' : 'HTTP/1.1';
     record.status = exchange.status;
     record.route = exchange.plan === null ? null : exchange.plan.name;
@@ -114,6 +120,7 @@ export class AccessDesk {
     record.weight = weight;
     record.id = told.requestId;
     record.listener = told.listener;
+    this.#tellTls(record, told.agreed);
     record.bytes = head.fields.bytes;
     record.methodStart = head.methodStart;
     record.methodEnd = head.methodEnd;
@@ -175,6 +182,7 @@ export class AccessDesk {
     record.affinity = record.session = record.verdict = record.user = null;
     this.#tellEnd(record, endCode(fault, STAGE.head), fault);
     record.clock = null;
+    record.tlsVersion = record.tlsCipher = null;
     record.weight = 1;
     record.carried = NOTHING;
     return record;
@@ -200,6 +208,11 @@ export class AccessDesk {
     record.session = standing.verifier.name;
     record.verdict = VERDICT_NAMES[standing.verdict]!;
     if (this.#tellsUser && standing.verdict === VALID) record.user = standing.subject('').user;
+  }
+
+  #tellTls(record: AccessRecord, agreed: TlsAgreement | null): void {
+    record.tlsVersion = agreed === null ? null : agreed.version;
+    record.tlsCipher = agreed === null ? null : agreed.cipher;
   }
 
   #tellEnd(record: AccessRecord, end: string, fault: Fault | null): void {

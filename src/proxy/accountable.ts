@@ -6,6 +6,7 @@ import type { RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Standing } from '../session/standing.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import type { ClientSide } from './client-side.ts';
 import type { RequestNotes } from './request-notes.ts';
 import type { RequestTrace } from './request-trace.ts';
 import type { RequestMark } from './request-writer.ts';
@@ -31,7 +32,7 @@ export interface Accountable {
   readonly notes: RequestNotes | null;
   readonly session: { readonly standing: Standing | null };
   /** Null once it is over. */
-  readonly client: { readonly listener: string } | null;
+  readonly client: { readonly listener: string; readonly side: ClientSide } | null;
   readonly minor: number;
   /** WHO broke off the tunnel that it became. */
   readonly brokenBy: number;

@@ -4,6 +4,7 @@ import type { AccessList } from '../limit/access-list.ts';
 import { type AddressWords, parseAddress } from '../limit/address-words.ts';
 import { plainAddress, type TrustedProxies } from '../plan/trusted-proxies.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
+import type { TlsAgreement } from '../socket/tls-terms.ts';
 import { Herald } from '../upstream/herald.ts';
 import type { Endpoint } from '../wire/proxy-header.ts';
 
@@ -13,6 +14,8 @@ export interface ClientDoor {
   readonly port: number;
   /** It came by TLS. */
   readonly secure: boolean;
+  /** Null: plain HTTP, or nobody asks. */
+  readonly agreed: TlsAgreement | null;
   /** Lines about the client's certificate, for the app; '' where none is asked for. */
   readonly certificate: string;
   /** Lines that every answer has; null: none. */
@@ -21,7 +24,7 @@ export interface ClientDoor {
 
 /** Plain HTTP at `port`. */
 export function plainDoor(port: number): ClientDoor {
-  return { port, secure: false, certificate: '', answerLines: null };
+  return { port, secure: false, agreed: null, certificate: '', answerLines: null };
 }
 
 /** The line that keeps browsers on HTTPS (RFC 6797 section 6.1), which is never said on plain HTTP; null: none. */
@@ -47,6 +50,8 @@ export class ClientSide {
   /** Names it to upstreams that want the PROXY protocol; null until one is asked. */
   herald: Herald | null = null;
   readonly secure: boolean;
+  /** What TLS agreed on, where the access log tells it. */
+  readonly agreed: TlsAgreement | null;
   /** Lines about the client's certificate; null: none is asked for. */
   readonly certificate: Uint8Array | null;
   /** Lines that every answer has; null: none. */
@@ -79,6 +84,7 @@ export class ClientSide {
     this.trusted = proxies.trusts(address);
     this.port = destination === null ? port : destination.port;
     this.secure = secure;
+    this.agreed = door.agreed;
     this.certificate = certificate === '' ? null : latin1Bytes(certificate);
     this.answerLines = door.answerLines;
     const portLine = this.port === 0 ? '' : `X-Forwarded-Port: ${this.port}\r\n`;

@@ -214,6 +214,7 @@ export class DataPlane implements ListenerPlane {
           requestId,
           client: connection.side.address,
           listener: connection.listener,
+          agreed: connection.side.agreed,
           head: this.requestHead,
           plan,
           status,

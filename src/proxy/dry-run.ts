@@ -247,7 +247,7 @@ function doorOf({ bind, tls }: ListenerConfig): ClientDoor {
   const port = bind.kind === 'tcp' ? bind.port : 0;
   if (tls === null) return plainDoor(port);
   const certificate = tls.clientAuth === 'none' ? '' : certificateLines(null);
-  return { port, secure: true, certificate, answerLines: hstsLine(tls.hsts) };
+  return { port, secure: true, agreed: null, certificate, answerLines: hstsLine(tls.hsts) };
 }
 
 /** Every upstream as the config wants it, and up. */

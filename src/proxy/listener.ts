@@ -306,7 +306,9 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     if (!isSecure(socket)) return plainDoor(this.#port);
     const certificate =
       this.#tls === null || !this.#tls.asksCertificate ? '' : certificateLines(socket.clientCertificate());
-    return { port: this.#port, secure: true, certificate, answerLines: this.#tls?.answerLines ?? null };
+    const agreed = this.plane.access?.tellsTls === true ? socket.agreement() : null;
+    const answerLines = this.#tls?.answerLines ?? null;
+    return { port: this.#port, secure: true, agreed, certificate, answerLines };
   }
 
   takeExchange(): Exchange {

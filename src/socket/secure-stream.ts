@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket, type TLSSocketOptions } from 'node:tls';
 import { noOwner } from './byte-socket.ts';
 import { StreamSocket } from './stream-socket.ts';
-import type { ClientCertificate, Handshaker, SecureSocket, SecureTerms } from './tls-terms.ts';
+import type { ClientCertificate, Handshaker, SecureSocket, SecureTerms, TlsAgreement } from './tls-terms.ts';
 
 /** So long the end of a stream is waited for that is to be destroyed behind it, ms. */
 const PARTING_MS = 1000;
@@ -34,6 +34,11 @@ class SecureStream extends StreamSocket implements SecureSocket {
     const timer = setTimeout(() => super.destroy(), PARTING_MS);
     tls.once('finish', () => super.destroy());
     tls.once('close', () => clearTimeout(timer));
+  }
+
+  agreement(): TlsAgreement | null {
+    const version = this.#tls.getProtocol();
+    return version === null || this.#tls.destroyed ? null : { version, cipher: this.#tls.getCipher().name };
   }
 
   clientCertificate(): ClientCertificate | null {

@@ -21,6 +21,8 @@ export interface TlsHandle extends Omit<BareHandle, 'onread' | 'close'> {
   verifyError(): unknown;
   getPeerCertificate(abbreviated: boolean): PeerCertificate | undefined;
   isSessionReused(): boolean;
+  getProtocol(): string | null;
+  getCipher(): { readonly name?: string } | undefined;
   /** Frees OpenSSL's state; a pending write ends with an error first. */
   destroySSL(): void;
 }
@@ -45,6 +47,8 @@ const METHODS = [
   'verifyError',
   'getPeerCertificate',
   'isSessionReused',
+  'getProtocol',
+  'getCipher',
   'destroySSL',
 ] as const satisfies readonly (keyof TlsHandle)[];
 

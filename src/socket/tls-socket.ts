@@ -5,7 +5,7 @@ import type { ByteWriter } from '../base/byte-writer.ts';
 import { noOwner, type SocketOwner } from './byte-socket.ts';
 import type { BareHandle, HandleIo, WriteRequest } from './handle-io.ts';
 import { endWasCut, type TlsHandle } from './tls-handle-io.ts';
-import type { ClientCertificate, Handshaker, SecureSocket, SecureTerms } from './tls-terms.ts';
+import type { ClientCertificate, Handshaker, SecureSocket, SecureTerms, TlsAgreement } from './tls-terms.ts';
 
 /** libuv's code for the peer's end. */
 const EOF = -4095;
@@ -333,6 +333,13 @@ export class TlsSocket implements SecureSocket {
     if (der === undefined) return null;
     const error = this.#tls.verifyError();
     return { der, verified: error === null || error === undefined };
+  }
+
+  agreement(): TlsAgreement | null {
+    if (this.#closing || this.#freed) return null;
+    const version = this.#tls.getProtocol();
+    const cipher = this.#tls.getCipher()?.name;
+    return version === null || cipher === undefined ? null : { version, cipher };
   }
 
   /** The handle below is closed: the last news of all. */

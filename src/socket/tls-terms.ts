@@ -33,8 +33,18 @@ export function isSecure(socket: ByteSocket): socket is SecureSocket {
   return 'clientCertificate' in socket;
 }
 
+/** What both sides have agreed on. */
+export interface TlsAgreement {
+  /** `TLSv1.3`. */
+  readonly version: string;
+  /** OpenSSL's name of the cipher suite. */
+  readonly cipher: string;
+}
+
 /** A client's socket over TLS. */
 export interface SecureSocket extends ByteSocket {
   /** What the client has shown; null: nothing. */
   clientCertificate(): ClientCertificate | null;
+  /** Null once it is closed, and where it cannot be told. */
+  agreement(): TlsAgreement | null;
 }

@@ -37,7 +37,7 @@ health: { passive: false }
 routes: [{ path: /, pool: default }, { path: /fixed, respond: { status: 200, body: ours } }]
 admin: { bind: 127.0.0.1:{adminPort} }
 workers: 1
-log: { access: false }
+log: { format: json, access: { fields: [listener, host, status, tlsVersion, tlsCipher] } }
 `,
   {
     files: {
@@ -264,4 +264,15 @@ t.test('the admin side knows when certificates end', async (t) => {
     `listener="127.0.0.1:${strictPort}"`,
   );
   t.ok(ends > Date.now() / 1000 + 28 * 86_400 && ends < Date.now() / 1000 + 31 * 86_400);
+});
+
+t.test('the access log tells the version and the cipher that were agreed on', async (t) => {
+  const lines = limpet
+    .logs()
+    .split('\n')
+    .filter((line) => line.includes('"tlsVersion"'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  t.ok(lines.length > 0);
+  t.ok(lines.every(({ tlsVersion }) => tlsVersion === 'TLSv1.3' || tlsVersion === 'TLSv1.2'));
+  t.ok(lines.every(({ tlsCipher }) => /^[A-Z0-9_-]+$/.test(String(tlsCipher))));
 });
