@@ -45,7 +45,7 @@ export interface RunningLimpet {
 
 /**
  * Runs `limpet run` with the config and waits for its ready line. The config is YAML text in which `{port}` and `{adminPort}`
- * stand for free ports, or an object, to which `listen`, `admin` and `workers: 1` are added where it does not say.
+ * stand for free ports, or an object of the same, to which `listen`, `admin` and `workers: 1` are added where it does not say.
  * Fails with everything that Limpet wrote when it ends before it is ready.
  */
 export async function startLimpet(
@@ -88,9 +88,11 @@ export async function startLimpet(
 }
 
 function configText(config: string | object, port: number, adminPort: number): string {
-  if (typeof config === 'string') {
-    return config.replaceAll('{port}', String(port)).replaceAll('{adminPort}', String(adminPort));
-  }
+  const text = typeof config === 'string' ? config : withDefaults(config, port, adminPort);
+  return text.replaceAll('{port}', String(port)).replaceAll('{adminPort}', String(adminPort));
+}
+
+function withDefaults(config: object, port: number, adminPort: number): string {
   // JSON is YAML, so that an object needs no printer.
   return JSON.stringify(
     {
