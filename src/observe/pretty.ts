@@ -1,8 +1,8 @@
 // Log lines for a person at a terminal: one line an event, one line a request, and no byte that could steer the terminal.
 import { prettyFactory } from 'pino-pretty';
 
-/** What marks an access line among the others: it has this field and no message. */
-const ACCESS_FIELD = 'durationMs';
+/** What marks an access line that can be told in short among the others: it has these fields and no message. */
+const ACCESS_FIELDS = ['method', 'path', 'status', 'durationMs'] as const;
 
 /** A function that turns lines of JSON into lines for people, in colour if asked. What is no JSON passes, made harmless. */
 export function makePretty(colour: boolean): (lines: string) => string {
@@ -15,7 +15,7 @@ export function makePretty(colour: boolean): (lines: string) => string {
       if (line === '') continue;
       const fields = parse(line);
       if (fields === null) out += `${harmless(line)}\n`;
-      else out += `${(ACCESS_FIELD in fields && !('msg' in fields) ? access : event)(fields).trimEnd()}\n`;
+      else out += `${(isAccess(fields) ? access : event)(fields).trimEnd()}\n`;
     }
     return out;
   };
@@ -27,6 +27,10 @@ function accessText(line: Readonly<Record<string, unknown>>): string {
   const home = line.affinity === undefined || line.affinity === 'none' ? '' : ` ${line.affinity}`;
   const fault = line.fault === undefined ? '' : ` ${line.fault} (${line.endedBy})`;
   return `${line.method} ${line.host ?? ''}${line.path} ${line.status} ${line.durationMs} ms${where}${home}${fault}`;
+}
+
+function isAccess(fields: Readonly<Record<string, unknown>>): boolean {
+  return !('msg' in fields) && ACCESS_FIELDS.every((name) => name in fields);
 }
 
 function parse(line: string): Record<string, unknown> | null {
