@@ -48,15 +48,16 @@ export class Inheritance {
     });
   }
 
-  /** Workers that find a socket to accept from at one of `binds` at least: all of them, where an address is free to be bound. */
+  /** Workers that find a socket to accept from at one of `binds` at least: all that are wanted, unless every address has only what was handed down. */
   workersFor(binds: readonly Bind[], wanted: number): number {
-    let most = 0;
+    let most = 1;
     for (const bind of binds) {
       const found = this.find(bind);
-      const free = found === null ? bind.kind === 'tcp' : found.extends;
-      most = Math.max(most, free ? wanted : (found?.fds.length ?? 1));
+      // Of a unix socket of our own one worker accepts in any case.
+      const free = found === null || found.extends || (bind.kind === 'unix' && !found.managed);
+      most = Math.max(most, free ? wanted : found.fds.length);
     }
-    return Math.max(1, Math.min(wanted, most));
+    return Math.min(wanted, most);
   }
 
   /** Sockets for which `binds` has no place. */
