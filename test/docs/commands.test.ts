@@ -38,6 +38,8 @@ const PAGES: Readonly<Record<string, number>> = {
   'docs/access-log.md': 0,
   'docs/canary.md': 0,
   'docs/reload.md': 0,
+  'docs/proxy-protocol.md': 0,
+  'docs/restart.md': 0,
 };
 
 /** Pages whose commands put load on for seconds or minutes, and the tests of the programs that they start. */
