@@ -60,7 +60,10 @@ t.test('routes let in whom they allow and not whom they deny, by what trusted pr
   const told = await askPath(limpet.port, '/office', { accept: 'application/json' });
   t.match(JSON.parse(told.body), { error: { status: 403, code: 'access.denied' } });
   t.notMatch(told.body, '127.0.0.1', 'and nothing is said of the list or the client');
-  t.equal(await metric(limpet, 'limpet_refused_total', 'code="access.denied"'), 7);
+  await until(
+    'it is counted',
+    async () => (await metric(limpet, 'limpet_refused_total', 'code="access.denied"')) === 7,
+  );
 });
 
 t.test('who is denied at the top is closed unheard, on connections that he opens', async (t) => {
@@ -71,7 +74,10 @@ t.test('who is denied at the top is closed unheard, on connections that he opens
   t.equal(await statusFrom(limpet, '127.0.0.1'), 200);
   t.equal(await statusFrom(limpet, '127.0.0.2'), 0);
   t.equal(await statusFrom(limpet, '127.0.0.3'), 0);
-  t.equal(await metric(limpet, 'limpet_connections_shed_total', 'reason="denied"'), 2);
+  await until(
+    'it is counted',
+    async () => (await metric(limpet, 'limpet_connections_shed_total', 'reason="denied"')) === 2,
+  );
 });
 
 t.test(
@@ -120,8 +126,14 @@ t.test('an address has so many connections over all workers, and one more when o
   for (const client of clients) t.match((await client.ask(GET)).start, / 200 /, 'who is in goes on');
   clients[0]!.destroy();
   await until('there is a place again', async () => (await statusFrom(limpet, from)) === 200);
-  t.ok((await metric(limpet, 'limpet_connections_shed_total', 'reason="address"')) >= 1);
-  t.ok((await metric(limpet, 'limpet_refused_total', 'code="listener.address-full"')) >= 1);
+  await until(
+    'it is counted',
+    async () => (await metric(limpet, 'limpet_connections_shed_total', 'reason="address"')) >= 1,
+  );
+  await until(
+    'it is counted',
+    async () => (await metric(limpet, 'limpet_refused_total', 'code="listener.address-full"')) >= 1,
+  );
 });
 
 t.test('a flood of connections from one address takes no more than a handful of places', async (t) => {

@@ -59,7 +59,10 @@ t.test('beyond the bound of connections newcomers are told 503 while all are bus
   for (const answer of answers) t.match(await answer, /^HTTP\/1\.1 200 /, 'old ones go on');
   for (const socket of [...old, late]) socket.destroy();
   await until('there is room again', async () => (await askPath(tight.port, '/')).status === 200);
-  t.equal(await metric(tight, 'limpet_connections_shed_total', 'reason="full"'), 1);
+  await until(
+    'it is counted',
+    async () => (await metric(tight, 'limpet_connections_shed_total', 'reason="full"')) === 1,
+  );
 });
 
 t.test('at the bound of connections the one that has idled longest gives way', async (t) => {
@@ -82,7 +85,10 @@ t.test('at the bound of connections the one that has idled longest gives way', a
   });
   await until('he is told', () => closed.length > 0);
   t.equal(closed[0], 0, 'the first of all');
-  t.ok((await metric(tight, 'limpet_connections_shed_total', 'reason="room"')) >= 1);
+  await until(
+    'it is counted',
+    async () => (await metric(tight, 'limpet_connections_shed_total', 'reason="room"')) >= 1,
+  );
   for (const socket of [...idle, late!]) (socket as Socket).destroy();
 });
 

@@ -1,7 +1,7 @@
 // Rate limits: who asks too often is told when to come again, N workers count as one, and nobody pays for another.
 import t from 'tap';
 import { metric, startLimpet } from '../kit/limpet.ts';
-import { askPath, calm, startNamedApp, type Told } from '../kit/named-app.ts';
+import { askPath, calm, startNamedApp, type Told, until } from '../kit/named-app.ts';
 import { askOnce, RawClient } from '../kit/raw-client.ts';
 
 const app = await startNamedApp('app', t);
@@ -57,8 +57,15 @@ t.test('who asks too often from one address is told 429 with Retry-After, over a
   t.equal(refused.body, 'slowly, please', 'with the page of the operator');
   t.equal((await askPath(port, '/address', { 'x-forwarded-for': '192.0.2.1' })).status, 200, 'not others');
   t.equal((await askPath(port, '/')).status, 200, 'nor elsewhere');
-  t.equal(await metric(limpet, 'limpet_rate_limited_total', 'route="/address"', 'limit="/address#1"'), 14);
-  t.equal(await metric(limpet, 'limpet_refused_total', 'code="limit.rate"'), 14);
+  await until(
+    'it is counted',
+    async () =>
+      (await metric(limpet, 'limpet_rate_limited_total', 'route="/address"', 'limit="/address#1"')) === 14,
+  );
+  await until(
+    'it is counted',
+    async () => (await metric(limpet, 'limpet_refused_total', 'code="limit.rate"')) === 14,
+  );
 });
 
 t.test('a refusal keeps the connection', async (t) => {
@@ -116,8 +123,14 @@ t.test('an IPv6 client is its /64, IPv4 in its clothes is IPv4', async (t) => {
 
 t.test('a dry run counts what it would refuse, and refuses nothing', async (t) => {
   t.same(statuses(await flood(port, '/dry', 5)), { 200: 5 });
-  t.equal(await metric(limpet, 'limpet_rate_limit_dry_runs_total', 'route="/dry"'), 3);
-  t.equal(await metric(limpet, 'limpet_rate_limited_total', 'route="/dry"'), 0);
+  await until(
+    'it is counted',
+    async () => (await metric(limpet, 'limpet_rate_limit_dry_runs_total', 'route="/dry"')) === 3,
+  );
+  await until(
+    'it is counted',
+    async () => (await metric(limpet, 'limpet_rate_limited_total', 'route="/dry"')) === 0,
+  );
 });
 
 t.test('what one limit refuses is not charged to another', async (t) => {
