@@ -40,6 +40,7 @@ const PAGES: Readonly<Record<string, number>> = {
   'docs/reload.md': 0,
   'docs/proxy-protocol.md': 0,
   'docs/restart.md': 0,
+  'docs/rate-limits.md': 0,
 };
 
 /** Pages whose commands put load on for seconds or minutes, and the tests of the programs that they start. */

@@ -343,3 +343,43 @@ t.test('a store that is away at start is told of at once', async (t) => {
     'and nobody is refused for it',
   );
 });
+
+t.test('a limit by user counts users wherever they are logged in, and others by address', async (t) => {
+  const limited = await startLimpet(
+    {
+      workers: 2,
+      upstreams: [{ name: app.name, url: app.url }],
+      trustedProxies: ['127.0.0.1'],
+      sessions: { members: block, visitors: { ...block, require: 'nothing' } },
+      rateLimits: { each: { rate: '5/d', by: 'session-user' } },
+      routes: [
+        { path: '/members', pool: 'default', session: 'members', rateLimit: 'each' },
+        {
+          path: '/visitors',
+          pool: 'default',
+          session: 'visitors',
+          rateLimit: { rate: '5/d', by: 'session-user' },
+        },
+      ],
+    },
+    { owner: t },
+  );
+  const from = async (path: string, address: string, cookie: string): Promise<Told> =>
+    askPath(limited.port, path, { 'x-forwarded-for': address, ...(cookie === '' ? {} : { cookie }) });
+  const statuses = async (path: string, times: number, cookie: () => Promise<string>): Promise<number[]> => {
+    const found: number[] = [];
+    for (let i = 0; i < times; i++) found.push((await from(path, `192.0.2.${i}`, await cookie())).status);
+    return found;
+  };
+  const ann = await statuses('/members', 7, () => login({ userId: 'ann' }));
+  t.same(ann, [200, 200, 200, 200, 200, 429, 429], 'seven logins of one user, from seven addresses');
+  const told = await from('/members', '192.0.2.1', await login({ userId: 'ann' }));
+  t.ok(Number(told.headers['retry-after']) > 1000);
+  t.equal((await from('/members', '192.0.2.1', await login({ userId: 'bob' }))).status, 200, 'another user');
+  t.equal((await from('/members', '192.0.2.1', '')).status, 401, 'who is refused is not counted');
+  const visitors: number[] = [];
+  for (let i = 0; i < 6; i++) visitors.push((await from('/visitors', '198.51.100.1', '')).status);
+  t.same(visitors, [200, 200, 200, 200, 200, 429], 'a visitor by his address');
+  t.equal((await from('/visitors', '198.51.100.2', '')).status, 200);
+  t.equal((await from('/visitors', '198.51.100.1', await login({ userId: 'eve' }))).status, 200);
+});
