@@ -134,7 +134,13 @@ t.test('the shortest config has every default', async (t) => {
     timeouts,
     http,
     errors: {},
-    admin: { bind: { kind: 'tcp', host: '127.0.0.1', port: 9090 }, tokens: [], probes: null },
+    admin: {
+      bind: { kind: 'tcp', host: '127.0.0.1', port: 9090 },
+      tokens: [],
+      probes: null,
+      userWindowMs: 300_000,
+      tls: null,
+    },
     log: {
       level: 'info',
       access: {

@@ -41,6 +41,8 @@ const PAGES: Readonly<Record<string, number>> = {
   'docs/proxy-protocol.md': 0,
   'docs/restart.md': 0,
   'docs/rate-limits.md': 0,
+  'docs/admin-api.md': 0,
+  'docs/command-line.md': 0,
 };
 
 /** Pages whose commands put load on for seconds or minutes, and the tests of the programs that they start. */
