@@ -52,6 +52,7 @@ import { bindSentence, madeSecrets, StartError, withPorts, withSecrets } from '.
 import { type TraceLine, Tracing, TracingError } from './tracing.ts';
 import { VERSION } from './version.ts';
 import { WorkerNews } from './worker-news.ts';
+import { beginAtZero } from './zero-counts.ts';
 
 /** The file that a worker runs, of the same kind as this one: TypeScript in development, else what was built. */
 const WORKER_ENTRY = new URL(
@@ -159,6 +160,7 @@ export class ControlPlane implements Reloadable {
       workers,
       onFull: (name) => this.log.warn({ metric: name }, 'no room for more series of metrics'),
     });
+    beginAtZero(this.shelf.own);
     this.tracing = new Tracing({ log: this.log, shelf: this.shelf, timers: systemTimers, version: VERSION });
     this.switch = makeSwitch(config, this.log, this.shelf);
     this.certificates = new Certificates({

@@ -96,7 +96,8 @@ export class RequestTrace implements OwnTrace {
     const { bytes } = head.fields;
     const known = head.method !== METHOD.other;
     this.#method = known ? METHOD_NAMES[head.method]! : '_OTHER';
-    this.#path = latin1Text(bytes, head.pathStart, head.pathEnd) || '/';
+    // What stands behind a `;` of a path may be a session (`;jsessionid=`).
+    this.#path = latin1Text(bytes, head.pathStart, head.pathEnd).replace(/;[^/]*/g, '') || '/';
     this.#about = {
       'http.request.method': this.#method,
       ...(known

@@ -69,7 +69,7 @@ const house = await startLimpet({
 });
 
 t.test('a request is told with its pick, its try and its answer', async (t) => {
-  await askPath(traced.port, '/cart?token=hushhush', { host: 'shop.example:8443' });
+  await askPath(traced.port, '/cart;jsessionid=hushhush?token=hushhush', { host: 'shop.example:8443' });
   const [version, traceId, parentId, flags] = toldTo(app);
   t.same([version, flags], ['00', '01']);
   const spans = await spansOf(collector, traceId!);
