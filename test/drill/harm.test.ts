@@ -210,7 +210,7 @@ t.test('an admin API that is away, or wants a token, is told', async (t) => {
   const away = new AdminClient(new URL(`http://127.0.0.1:${port}`), undefined);
   await t.rejects(away.upstreams(), { message: `http://127.0.0.1:${port} does not answer: ECONNREFUSED` });
   const refusing = createServer((_request, response) =>
-    response.writeHead(401).end('{"error":{"message":"Who?"}}'),
+    response.writeHead(401).end('{"error":{"code":"token.refused","message":"Who?"}}'),
   );
   await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
   t.teardown(() => refusing.close());
