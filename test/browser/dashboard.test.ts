@@ -19,8 +19,20 @@ const limpet = await startLimpet({
   routes: [
     { path: '/', pool: 'shop' },
     { path: '/api', pool: 'shop', session: 'api' },
+    {
+      path: '/new',
+      pools: [
+        { pool: 'shop', weight: 9 },
+        { pool: 'next', weight: 1 },
+      ],
+    },
   ],
   pools: {
+    next: {
+      upstreams: [{ name: 'canary', url: apps[0]!.url }],
+      affinity: { cookie: { secrets: ['a secret of this test alone'] } },
+      health: calm,
+    },
     shop: {
       upstreams: apps.map(({ name, url }) => ({ name, url })),
       affinity: { cookie: { secrets: ['a secret of this test alone'] } },
@@ -78,7 +90,7 @@ t.test('all is well, and says since when; every upstream tells its state, load a
   await says('requests are counted', '#tiles', /[1-9]\d* in all/);
   await says('it has users', '[id="upstream-shop-blue"] [data-head=Users]', /^[1-9]/);
   t.match(await text(stateOf('blue')), 'up');
-  t.match(await banner(), /2 of 2 upstreams up/);
+  t.match(await banner(), /3 of 3 upstreams up/);
   t.match(await text('#foot'), /config generation 1/);
   const chart = page.getByRole('img', { name: /^Latency over the last ten minutes: p99 now/ });
   await chart.waitFor();
@@ -201,6 +213,24 @@ t.test('all sessions of a user are ended, listed, undone; ended again and lifted
   await button('Lift it').click();
   await until('it is lifted', async () => (await ask()) === 200);
 });
+
+t.test(
+  'both sides of a canary stand beside one another, and are shared out otherwise and back',
+  async (t) => {
+    const sides = page.locator('#split-list');
+    t.match(await sides.innerText(), /shop\s+9 · 90 %[\s\S]*next\s+1 · 10 %/);
+    await button('Share out /new otherwise').click();
+    await page.getByLabel('next', { exact: true }).fill('3');
+    await button('Share out so').click();
+    await until('it is so', async () => /next\s+3 · 25 %/.test(await sides.innerText()));
+    await until('requests are counted', async () => {
+      for (let i = 0; i < 8; i++) await askPath(port, '/new');
+      return /[1-9]\d* %\s+[\d.]+\/s\s+0 %/.test(await sides.innerText());
+    });
+    await undo(/shared out as before/);
+    await until('it is as before', async () => /next\s+1 · 10 %/.test(await sides.innerText()));
+  },
+);
 
 t.test('everything can be done by the keyboard, and the focus comes back', async (t) => {
   await page.keyboard.press('/');

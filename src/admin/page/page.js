@@ -8,6 +8,7 @@ import { addEvent, forgetEvents, newestEvent } from './events.js';
 import { clock, setClock, span } from './format.js';
 import { loadPool, updatePools } from './pools.js';
 import { refreshRevocations, updateSessions } from './sessions.js';
+import { refreshSplits, updateSplits } from './splits.js';
 import { updateTotals } from './totals.js';
 
 /** @typedef {import('../live-view.ts').LiveSnapshot} LiveSnapshot */
@@ -58,6 +59,7 @@ function draw() {
   updateBanner(live);
   updateTotals(live, whole);
   updatePools(live.pools, time, why);
+  updateSplits(live.pools, why);
   updateSessions(live, why);
   const { version, generation, uptimeS, listeners } = live;
   setText(
@@ -126,6 +128,7 @@ function followEvents(signal) {
     if (event === 'gap') return;
     addEvent(data);
     if (data.kind === 'revocation') refreshRevocations();
+    if (data.kind === 'route' || data.kind === 'reload') refreshSplits();
   });
 }
 
@@ -153,8 +156,8 @@ async function follow() {
       });
     } catch (error) {
       if (own.signal.aborted) return;
-      if (error instanceof Refused && error.status === 401) {
-        askForToken(token() === '' ? '' : error.message);
+      if (error instanceof Refused && [401, 403, 429].includes(error.status)) {
+        askForToken(token() === '' && error.status === 401 ? '' : error.message);
         return;
       }
     } finally {
