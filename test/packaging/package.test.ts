@@ -22,6 +22,8 @@ const ALLOWED = [
   /^dist\/admin\/page\/[a-z0-9-]+\.(html|css|svg)$/,
   /^config\/[a-z0-9-]+\.yaml$/,
   /^config\/pages\/[a-z0-9-]+\.html$/,
+  /^config\/grafana\/limpet\.json$/,
+  /^config\/prometheus\/limpet-alerts\.yaml$/,
   /^docs\/(sessions\/)?[A-Za-z0-9-]+\.md$/,
 ];
 
