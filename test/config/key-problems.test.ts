@@ -22,13 +22,13 @@ problemTable({
   'a key of a route that is not one': [
     'listen: 1\nupstreams: [http://a:1]\nroutes: [{ pool: default, timeouts: { head: 1s } }]\n',
     [
-      '3:39 error routes[0].timeouts: unknown key "head" >> `head` is known as limits.head or timeouts.head; here it is one of connect, bodyIdle, response, stream, tunnel, total, expect',
+      '3:39 error routes[0].timeouts: unknown key "head" >> `head` is known as limits.head or timeouts.head; here it is one of connect, bodyIdle, response, stream, tunnel, tunnelTotal, total, expect',
     ],
   ],
   'a key of the top that is another here': [
     'listen: 1\nupstreams: [http://a:1]\nadmin: { listen: 9090 }\n',
     [
-      '3:10 error admin: unknown key "listen" >> `listen` stands at the top of the config; here it is one of bind, tokens, probes',
+      '3:10 error admin: unknown key "listen" >> `listen` stands at the top of the config; here it is one of bind, tokens, probes, tls, userWindow',
     ],
   ],
   'a snake_case key': [

@@ -42,6 +42,7 @@ t.test('the shortest config has every default', async (t) => {
     idleMs: 60_000,
     streamMs: 300_000,
     tunnelMs: 3_600_000,
+    tunnelTotalMs: 0,
     totalMs: 0,
     expectMs: 1000,
   };
@@ -51,6 +52,12 @@ t.test('the shortest config has every default', async (t) => {
     fields: 100,
     bodyBytes: Number.POSITIVE_INFINITY,
     minRateBytes: 240,
+    minReadRateBytes: 0,
+    tinyChunks: 16_000,
+    connectionsPerAddress: 0,
+    requestsPerConnection: 0,
+    ipv6Prefix: 64,
+    rateLimitKeys: 100_000,
     responseHeadBytes: 65_536,
     bufferBytes: 65_536,
     connections: 0,
@@ -79,6 +86,8 @@ t.test('the shortest config has every default', async (t) => {
     workers: null,
     watch: false,
     trustedProxies: [],
+    access: null,
+    sharedLimits: [],
     routes: [
       {
         name: '/',
@@ -94,6 +103,8 @@ t.test('the shortest config has every default', async (t) => {
         sessions: [],
         cors: null,
         affinity: true,
+        rateLimits: [],
+        access: null,
         timeouts,
         limits,
         retries,

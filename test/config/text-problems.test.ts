@@ -23,7 +23,7 @@ problemTable({
     [
       '1:1 error there is nothing to serve >> upstreams: [http://127.0.0.1:3000]',
       '1:1 error there is nothing to listen on >> listen: 8080',
-      '2:1 error unknown key "" >> one of listen, listeners, upstreams, balance, affinity, continuity, health, retries, timeouts, pools, routes, session, sessions, signing, workers, trustedProxies, limits, via, strictTarget, dropUnderscores, abortOnClose, forwarded, proxyAuth, errors, admin, log, tracing, shutdown',
+      '2:1 error unknown key "" >> one of listen, listeners, upstreams, balance, affinity, continuity, health, retries, timeouts, pools, routes, session, sessions, signing, workers, watch, trustedProxies, limits, rateLimits, allow, deny, via, strictTarget, dropUnderscores, abortOnClose, forwarded, proxyAuth, errors, admin, log, tracing, shutdown',
     ],
   ],
   'a quotation over empty lines that stands where none may': [
@@ -76,7 +76,7 @@ problemTable({
   'a merge key': [
     'listen: 1\nupstreams: [http://a:1]\n<<: { via: x }\n',
     [
-      '3:1 error unknown key "<<" >> one of listen, listeners, upstreams, balance, affinity, continuity, health, retries, timeouts, pools, routes, session, sessions, signing, workers, trustedProxies, limits, via, strictTarget, dropUnderscores, abortOnClose, forwarded, proxyAuth, errors, admin, log, tracing, shutdown',
+      '3:1 error unknown key "<<" >> one of listen, listeners, upstreams, balance, affinity, continuity, health, retries, timeouts, pools, routes, session, sessions, signing, workers, watch, trustedProxies, limits, rateLimits, allow, deny, via, strictTarget, dropUnderscores, abortOnClose, forwarded, proxyAuth, errors, admin, log, tracing, shutdown',
     ],
   ],
   'an alias of nothing': [
