@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { loadConfigText } from '../src/config/load.ts';
 import { FORMAT_KINDS } from '../src/session/kinds.ts';
-import { environmentFor, wholeConfig } from './kit/shown-config.ts';
+import { environmentFor, fileFor, wholeConfig } from './kit/shown-config.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDER = 'docs/sessions';
@@ -27,7 +27,7 @@ t.test('every config that is shown is one', async (t) => {
         wholeConfig(text),
         join(folder, 'limpet.yaml'),
         environmentFor(text),
-        () => '',
+        fileFor,
       );
       const errors = problems.filter(({ severity }) => severity === 'error');
       t.same(errors, [], `${page}: ${text.slice(0, 200)}`);
