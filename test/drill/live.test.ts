@@ -226,7 +226,8 @@ t.test('an app killed behind a naive proxy: its users are told 502, and the dril
   t.equal(code, 1);
   t.match(result, { passed: false, event: { harmed: ['web-1'] }, moved: { count: 0 } });
   t.same(brokenOf(result), ['maxFailed']);
-  t.equal(result.phases[0]!.failed, 0, 'none before');
+  // A request counts where it was due: on a starved machine one of before may be sent when the app is dead.
+  t.ok(result.phases[0]!.failed <= 2, `${result.phases[0]!.failed} before`);
   const { groups, firstMs, lastMs } = result.failures;
   t.ok(
     groups.some(({ why, method, detail }) => why === 'status 502' && method === 'GET' && detail === 'no app'),
