@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { licences } from '../../build/licences.ts';
+import { licences, listed } from '../../build/licences.ts';
 import { askPath, startNamedApp } from '../kit/named-app.ts';
 import { freePort } from '../kit/ports.ts';
 import { Builder, dockerignore, parseDockerfile, untouched } from './dockerfile.ts';
@@ -67,7 +67,7 @@ t.test('it holds production and nothing else', async (t) => {
   for (const path of ['limpet.yaml', 'pages/maintenance.html', 'compose/app.ts'])
     t.ok(existsSync(join(at, 'config', path)), path);
   const installed = JSON.parse(readFileSync(join(at, 'node_modules/.package-lock.json'), 'utf8')).packages;
-  t.equal(Object.keys(installed).length, licences().length);
+  t.same(listed(installed), licences());
   t.notOk(installed['node_modules/typescript'], 'no compiler is left');
   const kib = execFileSync('du', ['-sk', at], { encoding: 'utf8' }).split('\t')[0];
   t.comment(`${(Number(kib) / 1024).toFixed(0)} MiB beside the base`);
@@ -245,6 +245,6 @@ t.test('drivers of stores are in it when the build is told so, and only then', a
     t.ok(createRequire(join(whole.root, 'limpet/dist/main.js'))(driver), `${driver} loads`);
   }
   t.throws(() => build({ DRIVERS: 'mssql' }), {
-    message: /"mssql" is none of the drivers: mongodb, mysql2, pg/,
+    message: `"mssql" is none of the drivers: ${Object.keys(JSON.parse(read('package.json')).peerDependencies).join(', ')}`,
   });
 });

@@ -129,6 +129,8 @@ t.test('a connection beyond the bound is one request refused', async (t) => {
   for (let i = 0; i < 4; i++) {
     const client = await RawClient.open(limpet.port);
     await client.ask(get('/fixed'));
+    // One that idles would give way to the newcomer.
+    client.send('GET /fixed HT');
     held.push(client);
   }
   const refused = await added(503, async () => {
