@@ -15,7 +15,7 @@ class AddressList {
   constructor(options: AddressListOptions, lists: FileLists) {
     const memory = AddressSet.build(options.blocks);
     // The config's loader has read each of them.
-    this.#written = new AddressSet(memory ?? { v4: new Uint32Array(0), v6: new Uint32Array(0) });
+    this.#written = new AddressSet(memory ?? { v4: new Int32Array(0), v6: new Int32Array(0) });
     this.#files = options.files;
     this.show(lists);
   }

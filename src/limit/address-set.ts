@@ -4,11 +4,13 @@ import { type AddressWords, parseBlock } from './address-words.ts';
 /** First and last of an interval: two words for IPv4, eight for IPv6. */
 const CELLS_4 = 2;
 const CELLS_6 = 8;
+/** Turns unsigned order into that of signed numbers: all words in the cells have it flipped. */
+const TOP = 1 << 31;
 
 /** The memory of a set, which workers read as it is. */
 export interface AddressSetMemory {
-  readonly v4: Uint32Array;
-  readonly v6: Uint32Array;
+  readonly v4: Int32Array;
+  readonly v6: Int32Array;
 }
 
 type Interval = readonly [first: AddressWords, last: AddressWords];
@@ -18,8 +20,8 @@ export const BLOCKS_MAX = 1_000_000;
 
 /** Reads and never changes. IPv4 and IPv6 are sets apart: `::/0` holds no IPv4 address. */
 export class AddressSet {
-  readonly #v4: Uint32Array;
-  readonly #v6: Uint32Array;
+  readonly #v4: Int32Array;
+  readonly #v6: Int32Array;
 
   constructor(memory: AddressSetMemory) {
     this.#v4 = memory.v4;
@@ -44,7 +46,7 @@ export class AddressSet {
 
   /** Hot: a binary search. */
   has(address: AddressWords): boolean {
-    return address.v6 ? this.#has6(address) : this.#has4(address.w3);
+    return address.v6 ? this.#has6(address) : this.#has4(address.w3 ^ TOP);
   }
 
   #has4(word: number): boolean {
@@ -102,16 +104,20 @@ function layIntervals(intervals: readonly Interval[]): AddressSetMemory {
   const cells4 = shared(v4.length * CELLS_4);
   const cells6 = shared(v6.length * CELLS_6);
   v4.forEach(([first, last], i) => {
-    cells4.set([first.w3, last.w3], i * CELLS_4);
+    cells4.set([first.w3 ^ TOP, last.w3 ^ TOP], i * CELLS_4);
   });
   v6.forEach(([a, b], i) => {
-    cells6.set([a.w0, a.w1, a.w2, a.w3, b.w0, b.w1, b.w2, b.w3], i * CELLS_6);
+    const words = [a.w0, a.w1, a.w2, a.w3, b.w0, b.w1, b.w2, b.w3];
+    cells6.set(
+      words.map((word) => word ^ TOP),
+      i * CELLS_6,
+    );
   });
   return { v4: cells4, v6: cells6 };
 }
 
-function shared(cells: number): Uint32Array {
-  return new Uint32Array(new SharedArrayBuffer(cells * 4));
+function shared(cells: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(cells * 4));
 }
 
 /** In order, each overlap made one. */
@@ -128,24 +134,25 @@ function joined(intervals: Interval[]): Interval[] {
 }
 
 function compare(a: AddressWords, b: AddressWords): number {
-  return a.w0 - b.w0 || a.w1 - b.w1 || a.w2 - b.w2 || a.w3 - b.w3;
+  const ahead = (one: number, other: number): number => (one ^ TOP) - (other ^ TOP);
+  return ahead(a.w0, b.w0) || ahead(a.w1, b.w1) || ahead(a.w2, b.w2) || ahead(a.w3, b.w3);
 }
 
-/** The address of four cells against `b`: −1, 0 or 1, since a difference of such words might be an object. */
-function compareAt(cells: Uint32Array, at: number, b: AddressWords): number {
+/** The address of four cells against `b`: −1, 0 or 1, since a difference of such words may be an object. */
+function compareAt(cells: Int32Array, at: number, b: AddressWords): number {
   let from = cells[at]!;
-  let to = b.w0;
+  let to = b.w0 ^ TOP;
   if (from === to) {
     from = cells[at + 1]!;
-    to = b.w1;
+    to = b.w1 ^ TOP;
   }
   if (from === to) {
     from = cells[at + 2]!;
-    to = b.w2;
+    to = b.w2 ^ TOP;
   }
   if (from === to) {
     from = cells[at + 3]!;
-    to = b.w3;
+    to = b.w3 ^ TOP;
   }
   return from === to ? 0 : from < to ? -1 : 1;
 }

@@ -1,7 +1,10 @@
 // A client's address as numbers: made once for a connection, so that lists and limits compare words and never texts.
 import ipaddr from 'ipaddr.js';
 
-/** An IPv4 address is in `w3` alone. All four are unsigned 32-bit numbers, the first the most significant. */
+/**
+ * An IPv4 address is in `w3` alone. All four are 32-bit numbers, the first the most significant; signed, since an engine keeps those as they are, and
+ * half of the unsigned ones as objects.
+ */
 export interface AddressWords {
   readonly v6: boolean;
   readonly w0: number;
@@ -21,7 +24,7 @@ export function parseAddress(text: string): AddressWords | null {
   if (!text.includes(':')) return parseFour(text);
   if (!ipaddr.IPv6.isValid(text)) return null;
   const { parts } = ipaddr.IPv6.parse(text);
-  const word = (i: number): number => ((parts[i]! << 16) | parts[i + 1]!) >>> 0;
+  const word = (i: number): number => (parts[i]! << 16) | parts[i + 1]!;
   return plain({ v6: true, w0: word(0), w1: word(2), w2: word(4), w3: word(6) });
 }
 
@@ -42,7 +45,7 @@ function parseFour(text: string): AddressWords | null {
       if (part > 255) return null;
     }
   }
-  return parts === 4 ? { v6: false, w0: 0, w1: 0, w2: 0, w3: word } : null;
+  return parts === 4 ? { v6: false, w0: 0, w1: 0, w2: 0, w3: word | 0 } : null;
 }
 
 const DOT = 0x2e;
@@ -76,15 +79,15 @@ function ends(address: AddressWords, bits: number): [AddressWords, AddressWords]
   const { v6, w0, w1, w2, w3 } = address;
   const mask = (word: number): number => {
     const own = v6 ? bits - 32 * word : word === 3 ? bits : 32;
-    return own >= 32 ? 0xffffffff : own <= 0 ? 0 : (0xffffffff << (32 - own)) >>> 0;
+    return own >= 32 ? -1 : own <= 0 ? 0 : -1 << (32 - own);
   };
   const m0 = mask(0);
   const m1 = mask(1);
   const m2 = mask(2);
   const m3 = mask(3);
   return [
-    { v6, w0: (w0 & m0) >>> 0, w1: (w1 & m1) >>> 0, w2: (w2 & m2) >>> 0, w3: (w3 & m3) >>> 0 },
-    { v6, w0: (w0 | ~m0) >>> 0, w1: (w1 | ~m1) >>> 0, w2: (w2 | ~m2) >>> 0, w3: (w3 | ~m3) >>> 0 },
+    { v6, w0: w0 & m0, w1: w1 & m1, w2: w2 & m2, w3: w3 & m3 },
+    { v6, w0: w0 | ~m0, w1: w1 | ~m1, w2: w2 | ~m2, w3: w3 | ~m3 },
   ];
 }
 
@@ -110,7 +113,7 @@ export function layAddress(address: AddressWords, prefix6: number, into: Uint8Ar
 
 function maskedWord(word: number, bits: number): number {
   if (bits >= 32) return word;
-  return bits <= 0 ? 0 : word & (0xffffffff << (32 - bits));
+  return bits <= 0 ? 0 : word & (-1 << (32 - bits));
 }
 
 function layWord(word: number, into: Uint8Array, at: number): void {

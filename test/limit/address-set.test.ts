@@ -13,7 +13,7 @@ const has = (set: AddressSet, address: string): boolean => set.has(parseAddress(
 
 t.test('addresses are read as they are written today, and as nothing else', async (t) => {
   t.same(parseAddress('1.2.3.4'), { v6: false, w0: 0, w1: 0, w2: 0, w3: 0x01020304 });
-  t.same(parseAddress('255.255.255.255')?.w3, 0xffffffff);
+  t.same(parseAddress('255.255.255.255')?.w3, -1);
   t.same(parseAddress('::ffff:10.0.0.1'), parseAddress('10.0.0.1'), 'IPv4 in its clothes is IPv4');
   t.same(parseAddress('::ffff:a00:1'), parseAddress('10.0.0.1'));
   t.same(parseAddress('2001:db8::1'), { v6: true, w0: 0x20010db8, w1: 0, w2: 0, w3: 1 });
@@ -91,7 +91,7 @@ t.test('a large set says of each address what ipaddr.js says, asked block by blo
   const blocks: string[] = [];
   for (let i = 0; i < 300; i++) {
     blocks.push(
-      ipaddr.IPv4.networkAddressFromCIDR(`${v4()}/${8 + chance(25)}`).toString() + `/${12 + chance(21)}`,
+      `${ipaddr.IPv4.networkAddressFromCIDR(`${v4()}/${8 + chance(25)}`).toString()}/${12 + chance(21)}`,
     );
     blocks.push(`${v6()}/${4 + chance(125)}`);
   }
