@@ -42,29 +42,50 @@ export class ClientHello {
   }
 }
 
-/** The body of the message, which may lie in several records; else how far it got. */
+/**
+ * The body of the message, which may lie in several records; else how far it got. Records may be as small as a byte, and a client may send
+ * thousands: their heads are walked once, and nothing is put together before all of it is there.
+ */
 function messageIn(bytes: Uint8Array, start: number, end: number): Uint8Array | number {
-  const parts: Uint8Array[] = [];
   let length = 0;
-  let wanted = -1;
-  for (let at = start; ; ) {
+  let head = 0;
+  let wanted = Number.POSITIVE_INFINITY;
+  let at = start;
+  while (length < wanted) {
     if (at + RECORD_HEAD > end) return HELLO.more;
     if (bytes[at] !== HANDSHAKE || bytes[at + 1] !== 3) return HELLO.garbage;
     const size = u16(bytes, at + 3);
     if (size === 0) return HELLO.garbage;
-    if (at + RECORD_HEAD + size > end) return HELLO.more;
-    parts.push(bytes.subarray(at + RECORD_HEAD, at + RECORD_HEAD + size));
+    const body = at + RECORD_HEAD;
+    if (body + size > end) return HELLO.more;
+    for (let i = 0; i < size && length + i < MESSAGE_HEAD; i++) head = (head << 8) | bytes[body + i]!;
     length += size;
-    at += RECORD_HEAD + size;
-    if (length < MESSAGE_HEAD) continue;
-    const whole = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-    if (wanted < 0) {
-      if (whole[0] !== CLIENT_HELLO) return HELLO.garbage;
-      wanted = MESSAGE_HEAD + (whole[1]! << 16) + u16(whole, 2);
+    at = body + size;
+    if (wanted === Number.POSITIVE_INFINITY && length >= MESSAGE_HEAD) {
+      if (head >>> 24 !== CLIENT_HELLO) return HELLO.garbage;
+      wanted = MESSAGE_HEAD + (head & 0xffffff);
       if (wanted > HELLO_BYTES_MAX) return HELLO.garbage;
     }
-    if (length >= wanted) return whole.subarray(MESSAGE_HEAD, wanted);
   }
+  const first = u16(bytes, start + 3);
+  const whole =
+    first === length
+      ? bytes.subarray(start + RECORD_HEAD, start + RECORD_HEAD + length)
+      : joined(bytes, start, length);
+  return whole.subarray(MESSAGE_HEAD, wanted);
+}
+
+/** The content of the records that begin at `start`, `length` bytes in all. */
+function joined(bytes: Uint8Array, start: number, length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  for (let at = start, to = 0; to < length; ) {
+    const size = u16(bytes, at + 3);
+    at += RECORD_HEAD;
+    whole.set(bytes.subarray(at, at + size), to);
+    to += size;
+    at += size;
+  }
+  return whole;
 }
 
 /** The name in a ClientHello's body; null where there is none, or the body is not sound: that is OpenSSL's to say. */

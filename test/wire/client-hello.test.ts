@@ -56,6 +56,20 @@ t.test('it may lie in many records', async (t) => {
   t.equal(hello.name, 'shop.example.test');
 });
 
+t.test('thousands of tiny records are walked, and put together once at most', async (t) => {
+  const message = Buffer.alloc(16 * 1024);
+  message.set([1, 0, 0x3f, 0xfc]);
+  const records = Buffer.alloc(message.length * 6);
+  message.forEach((byte, i) => {
+    records.set([22, 3, 1, 0, 1, byte], i * 6);
+  });
+  const joined = t.capture(Buffer, 'concat', Buffer.concat);
+  t.equal(hello.read(records, 0, records.length - 1), HELLO.more);
+  t.equal(hello.read(records, 0, records.length), HELLO.done);
+  t.ok(joined().length <= 1, `${joined().length} times`);
+  t.equal(hello.name, null);
+});
+
 t.test('what is none is garbage', async (t) => {
   const cases: Record<string, Buffer> = {
     'plain HTTP': Buffer.from('GET / HTTP/1.1\r\n'),
