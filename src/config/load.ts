@@ -21,6 +21,8 @@ export interface LoadResult {
   readonly problems: readonly ConfigProblem[];
   /** Secrets and pages that were read beside it, or looked for, as they are named; certificates are not among them. */
   readonly files?: readonly string[];
+  /** A text about the config, without what came from the environment and from files of secrets: for whoever may not see those. */
+  readonly redact?: (text: string) => string;
 }
 
 /**
@@ -74,6 +76,7 @@ export function loadConfigText(
     config: findings.failed ? null : config,
     problems: problemsOf(findings, source, file),
     files: named,
+    redact: (text) => source.redact(text),
   };
 }
 

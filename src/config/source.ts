@@ -109,12 +109,13 @@ export class Source {
     if (value.length >= HIDDEN_MIN) this.hidden.set(value, shown);
   }
 
-  /** A message without hidden values, as they are or as they stand in a quotation. */
+  /** A message without hidden values, as they are or as they stand in a quotation; in either case, since names of hosts are read in lower case. */
   redact(text: string): string {
     let redacted = text;
     // Longest first, since one may hold another.
     for (const [value, shown] of [...this.hidden].sort(([a], [b]) => b.length - a.length)) {
-      redacted = redacted.replaceAll(value, shown).replaceAll(JSON.stringify(value).slice(1, -1), shown);
+      for (const written of new Set([value, JSON.stringify(value).slice(1, -1)]))
+        redacted = redacted.replace(new RegExp(literally(written), 'gi'), () => shown);
     }
     return redacted;
   }
@@ -194,6 +195,11 @@ function plain(message: string): string {
   for (const [said, meant] of SAID) if (said.test(message)) return message.replace(said, meant);
   const first = message.split('\n')[0]!.replace(/[.:]$|: ".*$/, '');
   return first.charAt(0).toLowerCase() + first.slice(1);
+}
+
+/** A regular expression for the very text. */
+function literally(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
 /** `pass.token` says how a token is made, and holds none. */

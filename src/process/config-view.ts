@@ -39,11 +39,17 @@ export class ConfigView implements ConfigDesk {
 
   check(text: string): CheckedConfig | RefusedConfig {
     const { current } = this.#source;
-    const { config: given, problems } = this.#source.load(text);
+    const { config: given, problems, redact = (told: string) => told } = this.#source.load(text);
     if (given === null)
       return { error: { code: 'config.wrong', message: wrongSentence(problems) }, problems };
     const { config, needsRestart } = nextConfig(given, current);
-    return { changes: diffConfigs(current.config, config), needsRestart, warnings: problems };
+    // Who asks wrote the text, and may have made a name of any variable or file that only Limpet can read.
+    const changes = diffConfigs(current.config, config).map((change) => ({
+      ...change,
+      name: redact(change.name),
+      text: redact(change.text),
+    }));
+    return { changes, needsRestart, warnings: problems };
   }
 
   reload(by: string): Promise<ReloadResult> {

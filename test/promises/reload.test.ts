@@ -33,7 +33,7 @@ const textOf = (parts: Parts): string =>
     pools: { main: { upstreams: [upstream(alpha), upstream(bravo)], health: calm } },
     ...parts,
   });
-const limpet = await startLimpet(textOf({}));
+const limpet = await startLimpet(textOf({}), { env: { SOME_APPS_KEY: 'Tr0ub4dor-and-3' } });
 /** Writes the config, and has it reloaded. */
 const apply = async (parts: Parts) => {
   rewriteConfig(limpet, textOf(parts));
@@ -358,6 +358,22 @@ t.test('a text is checked without being put in force, and secrets are not shown'
     status: 422,
     body: { error: { code: 'config.wrong' }, problems: [{ line: 1, severity: 'error' }] },
   });
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
+  const key = '${SOME_APPS_KEY}';
+  const spied = await check(
+    JSON.stringify({
+      listen: 8080,
+      pools: { main: { upstreams: [{ url: 'http://127.0.0.1:1', name: key }] } },
+      routes: [{ host: `${key}.example`, path: `/${key}`, pool: 'main' }],
+    }),
+  );
+  t.equal(spied.status, 200);
+  t.match(JSON.stringify(spied.body), /upstream main\/\$\{SOME_APPS_KEY\} added/);
+  t.notMatch(
+    JSON.stringify(spied.body),
+    /Tr0ub4dor/i,
+    'who may ask for changes may not read the environment',
+  );
   t.equal((await shown(limpet)).generation, generation);
   await apply({
     pools: { main: { upstreams: [upstream(alpha)], health: calm, affinity: { cookie: { secrets: [OLD] } } } },
