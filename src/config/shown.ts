@@ -7,10 +7,18 @@ const HIDDEN = '***';
 const SHOWN_CHARS_MAX = 200;
 /** Keys that hold key material whatever else they are called; rather too much is hidden than too little. */
 const KEY_MATERIAL = /key$|keys$|pem$|phrase|pepper|salt/i;
+/** Fields of HTTP whose values are secrets, by any part of their name: `X-Origin-Auth`, `X-Hub-Signature`. */
+const SECRET_FIELD = /auth|key|sign|^(?:set-)?cookie$/i;
+/** What a query calls its secrets: `access_token`, `sig`. */
+const SECRET_IN_QUERY = /([?&][^=&#\s]*(?:passw|secret|token|key|sig|auth|credential)[^=&#\s]*=)[^&#\s]*/gi;
 
 /** What `GET /api/v1/config` tells. JSON has no Infinity: what is unlimited is told as null. */
 export function shownConfig(config: Config): Readonly<Record<string, unknown>> {
-  return shownObject(config);
+  const shown = shownObject(config);
+  if (config.tracing === null) return shown;
+  // Whatever they are called: collectors have names of their own for keys.
+  const headers = config.tracing.headers.map(([name]) => [name, HIDDEN]);
+  return { ...shown, tracing: { ...shownObject(config.tracing), headers } };
 }
 
 function shownObject(value: object): Record<string, unknown> {
@@ -34,13 +42,13 @@ function shownValue(value: unknown): unknown {
   const [name, text] = value as readonly unknown[];
   // A field to be set, by its name: `Authorization`, `Cookie`.
   if (value.length === 2 && typeof name === 'string' && typeof text === 'string')
-    return [name, isSensitiveKey(name) || /^(set-)?cookie$/i.test(name) ? HIDDEN : shownText(text)];
+    return [name, isSensitiveKey(name) || SECRET_FIELD.test(name) ? HIDDEN : shownText(text)];
   return value.map(shownValue);
 }
 
 function shownText(text: string): string {
   if (text.includes('PRIVATE KEY')) return HIDDEN;
-  const safe = masked(text).replace(/([?&](?:password|passwd|secret|token|key)=)[^&#\s]*/gi, `$1${HIDDEN}`);
+  const safe = masked(text).replace(SECRET_IN_QUERY, `$1${HIDDEN}`);
   return safe.length <= SHOWN_CHARS_MAX
     ? safe
     : `${safe.slice(0, SHOWN_CHARS_MAX)}… (${safe.length} characters)`;

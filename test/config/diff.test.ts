@@ -87,7 +87,15 @@ t.test('a config is shown without its secrets, and whole otherwise', async (t) =
         path: '/',
         pool: 'shop',
         session: 'members',
-        headers: { request: { set: { Authorization: 'Basic aGVsbG8=', 'X-Plain': 'seen' } } },
+        headers: {
+          request: {
+            set: { Authorization: 'Basic aGVsbG8=', 'X-Origin-Auth': 'field-of-mine', 'X-Plain': 'seen' },
+          },
+        },
+      },
+      {
+        path: '/go',
+        redirect: { to: 'https://x.example/?access_token=query-of-mine&sig=query-of-mine&a=b' },
       },
     ],
     sessions: {
@@ -99,11 +107,14 @@ t.test('a config is shown without its secrets, and whole otherwise', async (t) =
       },
     },
     admin: { bind: '127.0.0.1:9090', tokens: [{ name: 'ops', token: 'token-of-ops-that-is-long' }] },
+    tracing: { endpoint: 'http://127.0.0.1:4318', headers: { 'X-Collector-Team': 'collector-of-mine' } },
   });
   const shown = JSON.stringify(shownConfig(config));
   t.notMatch(shown, /of-mine|redis-password|token-of-ops|aGVsbG8/);
   t.match(shown, '"name":"home"');
   t.match(shown, '["X-Plain","seen"]');
+  t.match(shown, '["X-Collector-Team","***"]');
+  t.match(shown, 'access_token=***&sig=***&a=b');
   t.match(shown, '"secrets":["***"]');
   t.match(shown, '127.0.0.1:6379');
 });
