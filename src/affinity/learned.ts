@@ -134,10 +134,12 @@ export class LearnedTable {
   /** The home in the row `at`, 0 where it was forgotten; −1: somebody else's row. */
   #homeAt(at: number, hi: number, lo: number, nowS: number): number {
     const cells = this.#cells;
-    if (Atomics.load(cells, at + HASH_LO) !== lo) return -1;
+    // Two loads in order cost what the whole look does otherwise: the home, then the lock. Who writes takes the lock before anything else, so what
+    // is read before it still has the hash is the session's.
+    if (cells[at + HASH_LO] !== lo) return -1;
     const home = Atomics.load(cells, at + HOME);
-    const idleS = nowS - Atomics.load(cells, at + SEEN_S);
-    if (Atomics.load(cells, at + HASH_HI) !== hi || Atomics.load(cells, at + HASH_LO) !== lo) return -1;
+    const idleS = nowS - cells[at + SEEN_S]!;
+    if (cells[at + HASH_HI] !== hi || Atomics.load(cells, at + HASH_LO) !== lo) return -1;
     if (idleS > this.#idleS) return 0;
     if (idleS >= this.#touchAfterS) Atomics.store(cells, at + SEEN_S, nowS);
     return home;

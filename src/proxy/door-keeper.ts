@@ -19,7 +19,7 @@ export interface DoorKeeperInput {
   readonly nowMs: () => number;
 }
 
-/** One a worker. Joining and leaving are a few stores. */
+/** One a worker. Joining is a few stores, and done once for many requests. */
 export class DoorKeeper implements DoorDesk {
   readonly #in: DoorKeeperInput;
   readonly #tunnels: number;
@@ -54,8 +54,7 @@ export class DoorKeeper implements DoorDesk {
     this.#first = door;
   }
 
-  /** Hot. */
-  leave(door: Door): void {
+  #unlist(door: Door): void {
     door.listed = false;
     if (door.previous !== null) door.previous.next = door.next;
     else this.#first = door.next;
@@ -94,7 +93,13 @@ export class DoorKeeper implements DoorDesk {
   #findDue(nowMs: number, sequence: number): void {
     let tunnels = 0;
     let answers = 0;
-    for (let door = this.#first; door !== null; door = door.next) {
+    let after: Door | null = null;
+    for (let door = this.#first; door !== null; door = after) {
+      after = door.next;
+      if (!door.isOpen) {
+        this.#unlist(door);
+        continue;
+      }
       const open = door.openAs(nowMs);
       if (open === OPEN.shut) continue;
       if (open === OPEN.tunnel) tunnels++;
@@ -116,7 +121,7 @@ export class DoorKeeper implements DoorDesk {
         break;
       }
       // What was closed before it may have taken it along.
-      if (!door.listed || door.openAs(nowMs) === OPEN.shut) continue;
+      if (!door.isOpen || door.openAs(nowMs) === OPEN.shut) continue;
       if (door.look(nowMs, sequence)) this.#waiting++;
     }
     due.length = 0;

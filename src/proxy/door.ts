@@ -27,8 +27,8 @@ export interface DoorOwner {
 
 /** Who keeps the doors of a worker. */
 export interface DoorDesk {
+  /** Lists it, until it is found shut. */
   join(door: Door): void;
-  leave(door: Door): void;
   /** A verdict that a door waited for is there, or no longer waited for. */
   answered(): void;
   closed(session: string, reason: CloseReason): void;
@@ -49,13 +49,17 @@ const UNKNOWN_AGAIN_MS = 2000;
  */
 const ANSWER_GRACE_MS = 200;
 
-/** Part of an exchange, and reused with it. Listed from the moment that the request is let in until it is over. */
+/**
+ * Part of an exchange, and reused with it. Open from the moment that the request is let in until it is over. It stays listed behind that until the
+ * keeper's next round: most requests are over before one, and the next on the same connection finds it listed.
+ */
 export class Door implements VerdictWaiter {
   waitsFor: object | null = null;
   /** Neighbours in the keeper's list. */
   previous: Door | null = null;
   next: Door | null = null;
   listed = false;
+  isOpen = false;
   readonly #desk: DoorDesk;
   readonly #owner: DoorOwner;
   /** The last verdict; null: nobody has looked yet. */
@@ -77,13 +81,14 @@ export class Door implements VerdictWaiter {
 
   /** The request was let in by a verdict. Hot. */
   open(): void {
+    this.isOpen = true;
     if (!this.listed) this.#desk.join(this);
   }
 
   /** The request is over. Hot. */
   leave(): void {
-    if (!this.listed) return;
-    this.#desk.leave(this);
+    if (!this.isOpen) return;
+    this.isOpen = false;
     if (this.#standing === null) return;
     this.#standing = null;
     this.#user = null;

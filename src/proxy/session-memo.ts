@@ -11,8 +11,12 @@ import type { HeadFields } from '../wire/head-fields.ts';
 /** Credentials longer than this are not remembered, bytes: a connection should stay small. */
 const REMEMBERED_BYTES_MAX = 8 * 1024;
 
-/** Credentials up to this length are compared by hand, bytes: a native call costs more. */
+/** Credentials up to this length are compared by hand, four bytes a step: a native call costs more. */
 const BY_HAND_BYTES_MAX = 160;
+
+/** Heads are read from the one buffer that a worker's sockets share, so that a view on it is made once. */
+let seen: Uint8Array = new Uint8Array(0);
+let seenView = new DataView(seen.buffer);
 
 /** One a connection, made with its first checked request. */
 export class SessionMemo {
@@ -20,6 +24,7 @@ export class SessionMemo {
   #standing: Standing | null = null;
   /** `Cookie`, then `Authorization`. */
   #bytes: Buffer = Buffer.alloc(0);
+  #view: DataView = seenView;
   #cookieLength = 0;
   #length = 0;
   #lines: Uint8Array | null = null;
@@ -70,7 +75,14 @@ export class SessionMemo {
     this.#cookieLength = lengthOf(fields, cookie);
     this.#length = this.#cookieLength + lengthOf(fields, authorization);
     if (this.#length > REMEMBERED_BYTES_MAX) return;
-    if (this.#bytes.length < this.#length) this.#bytes = Buffer.allocUnsafeSlow(this.#length);
+    if (this.#bytes.length < this.#length) {
+      this.#bytes = Buffer.allocUnsafeSlow(this.#length);
+      this.#view = viewOf(this.#bytes);
+    }
+    if (fields.bytes !== seen) {
+      seen = fields.bytes;
+      seenView = viewOf(seen);
+    }
     this.#copy(fields, cookie, 0);
     this.#copy(fields, authorization, this.#cookieLength);
     this.#guard = guard;
@@ -80,15 +92,9 @@ export class SessionMemo {
   #is(fields: HeadFields, at: number, start: number, end: number): boolean {
     if (lengthOf(fields, at) !== end - start) return false;
     if (at < 0 || start === end) return true;
-    if (end - start <= BY_HAND_BYTES_MAX)
-      return this.#isByHand(fields.bytes, fields.valueStart[at]!, start, end);
+    if (end - start <= BY_HAND_BYTES_MAX && fields.bytes === seen)
+      return isSame(this.#view, start, end, seenView, fields.valueStart[at]!);
     return this.#bytes.compare(fields.bytes, fields.valueStart[at]!, fields.valueEnd[at]!, start, end) === 0;
-  }
-
-  #isByHand(bytes: Uint8Array, from: number, start: number, end: number): boolean {
-    const own = this.#bytes;
-    for (let i = start, at = from; i < end; i++, at++) if (own[i] !== bytes[at]) return false;
-    return true;
   }
 
   #copy(fields: HeadFields, at: number, to: number): void {
@@ -99,6 +105,18 @@ export class SessionMemo {
 /** At most one line of each: what comes in several is checked anew each time. */
 function isPlain(fields: HeadFields): boolean {
   return fields.seen[FIELD.cookie]! <= 1 && fields.seen[FIELD.authorization]! <= 1;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/** Whether `own[start, end)` is what `other` has from `at` on. */
+function isSame(own: DataView, start: number, end: number, other: DataView, at: number): boolean {
+  let i = start;
+  for (; i + 4 <= end; i += 4, at += 4) if (own.getInt32(i, true) !== other.getInt32(at, true)) return false;
+  for (; i < end; i++, at++) if (own.getUint8(i) !== other.getUint8(at)) return false;
+  return true;
 }
 
 function lengthOf(fields: HeadFields, at: number): number {

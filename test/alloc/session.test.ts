@@ -121,7 +121,7 @@ t.test('doors that open and shut, and a look at all of them, allocate nothing', 
   const doors = Array.from({ length: 8 }, () => new Door(keeper, owner));
   const bytes = bytesPerCall((i) => {
     const door = doors[i % doors.length]!;
-    if (door.listed) door.leave();
+    if (door.isOpen) door.leave();
     else door.open();
     nowMs = i % 900;
     keeper.tick(nowMs);
