@@ -1,5 +1,6 @@
 // Child processes that never outlive the test that started them, however it ends.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 
 /** What a child belongs to: the test whose end kills it. Every tap test is one; the default is the file itself. */
@@ -129,6 +130,16 @@ export class Child {
 
   #wake(): void {
     for (const look of this.#watchers) look();
+  }
+}
+
+/** Whether there is a process `pid` that has not ended. */
+export function lives(pid: number): boolean {
+  try {
+    // A process that has ended but whom nobody asked after is none any more.
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
   }
 }
 

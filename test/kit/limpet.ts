@@ -10,7 +10,8 @@ import { freePort } from './ports.ts';
 /** The Node that the repository pins, whatever Node runs the tests. */
 export const pinnedNode = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 /** The program under test; `LIMPET_TEST_MAIN` names another build, such as dist/main.js. */
-const main = process.env.LIMPET_TEST_MAIN ?? fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+export const limpetMain =
+  process.env.LIMPET_TEST_MAIN ?? fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** Longest that a start may take: its workers read all of the source anew, on a machine that may be starved, ms. */
 const START_MS = 60_000;
@@ -25,6 +26,8 @@ export interface LimpetOptions {
   readonly descriptors?: number;
   /** Whose end stops it; default the test file. */
   readonly owner?: Owner;
+  /** Its successors end with it. */
+  readonly group?: boolean;
 }
 
 export interface RunningLimpet {
@@ -60,13 +63,14 @@ export async function startLimpet(
   const configFile = join(folder, 'limpet.yaml');
   writeFileSync(configFile, configText(config, port, adminPort));
   for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(folder, name), text);
-  const command = [pinnedNode, main, 'run', '-c', configFile, ...(options.args ?? [])];
+  const command = [pinnedNode, limpetMain, 'run', '-c', configFile, ...(options.args ?? [])];
   // `exec`, so that the shell that sets the limit is replaced and signals reach Limpet.
   if (options.descriptors !== undefined) {
     command.unshift('/bin/sh', '-c', `ulimit -n ${options.descriptors}; exec "$0" "$@"`);
   }
   const child = new Child(command[0]!, command.slice(1), {
     owner,
+    group: options.group ?? false,
     ...(options.env ? { env: options.env } : {}),
   });
   await child.wrote(/^limpet: listening on .*$/m, START_MS);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { Child, type Owner } from '../kit/child.ts';
+import { Child, lives, type Owner } from '../kit/child.ts';
 import { pinnedNode } from '../kit/limpet.ts';
 import { freePort } from '../kit/ports.ts';
 import {
@@ -36,15 +36,6 @@ const isReady = (adminPort: number): Promise<boolean> =>
     (answer) => answer.status === 200,
     () => false,
   );
-
-function lives(pid: number): boolean {
-  try {
-    // A process that has ended but whom nobody asked after is none any more.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-}
 
 interface House {
   readonly folder: string;

@@ -3,10 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Random, SeededRandom } from '../../src/base/random.ts';
 import type { Owner } from '../kit/child.ts';
 import { Books, disagreements, type ProxyBooks, sumsThatFail } from './books.ts';
+import type { Door } from './door.ts';
 import { HARMS } from './harms.ts';
 import { leaksBetween, mib, type Rest, RestReader } from './rest.ts';
+import { ROUNDS } from './soak-config.ts';
 import { Stage, WORKERS } from './stage.ts';
-import { CALM_VISITS, type Visit, type Visitor } from './traffic.ts';
+import { BRIEF_VISITS, CALM_VISITS, type Visit, type Visitor } from './traffic.ts';
 import { TROUBLED_VISITS } from './trouble.ts';
 
 /** Visits under way at once. */
@@ -19,10 +21,17 @@ const REST_MS = 60_000;
 /** The first cycles fill pools, compile code and open what stays open; from the one after them on, all must stay as it is. */
 const WARM_CYCLES = 2;
 
+/** The life of one process: it is judged by itself, since its successor counts anew. */
+const ERA_MS = 10 * 60_000;
+/** How long the traffic goes on before and after a successor takes over, ms. */
+const AROUND_REPLACE_MS = 1000;
+
 export interface SoakOptions {
   /** At least so long, ms; always at least one cycle beyond the warm ones. */
   readonly forMs: number;
   readonly seed: number;
+  /** Each process is replaced by a successor under traffic at its end; default: yes. */
+  readonly replace?: boolean;
   /** Modules of this folder that every thread of Limpet loads. */
   readonly preloads?: readonly string[];
   /** Told after each cycle. */
@@ -31,17 +40,25 @@ export interface SoakOptions {
   readonly troubledMs?: number;
 }
 
-export interface SoakResult {
-  /** Why it failed: leaks, sums, what clients saw. Empty: it did not. */
-  readonly faults: readonly string[];
+/** What came of one process. */
+export interface Era {
   readonly cycles: number;
-  readonly tookMs: number;
-  readonly harms: Readonly<Record<string, number>>;
   readonly load: Books;
   readonly proxy: ProxyBooks;
   /** At the end of the warm cycles, and at the end. */
   readonly begin: Rest;
   readonly end: Rest;
+}
+
+export interface SoakResult {
+  /** Why it failed: leaks, sums, what clients saw. Empty: it did not. */
+  readonly faults: readonly string[];
+  readonly tookMs: number;
+  readonly harms: Readonly<Record<string, number>>;
+  readonly reloads: number;
+  /** Answers that came whole while processes were replaced. */
+  readonly answersMeanwhile: number;
+  readonly eras: readonly Era[];
 }
 
 /** Runs one. Rejects when it cannot go on, such as from a Limpet that never comes to rest; the error says all that was found so far. */
@@ -54,78 +71,149 @@ class SoakRun {
   readonly #stage: Stage;
   readonly #options: SoakOptions;
   readonly #random: Random;
-  readonly #load = new Books();
   readonly #faults: string[] = [];
   readonly #harms: Record<string, number> = {};
-  readonly #reader: RestReader;
+  /** Of the process that serves. */
+  #load = new Books();
+  #reloads = 0;
+  #round = 0;
   #rests = 0;
+  #answersMeanwhile = 0;
 
   constructor(stage: Stage, options: SoakOptions) {
     this.#stage = stage;
     this.#options = options;
     this.#random = new SeededRandom(options.seed);
-    this.#reader = new RestReader(stage.limpet.pid, stage.gaugeFile, WORKERS + 1);
   }
 
   async whole(): Promise<SoakResult> {
     const startedMs = performance.now();
+    const { forMs, replace = true } = this.#options;
+    const count = Math.max(1, Math.round(forMs / ERA_MS));
+    const eras: Era[] = [];
+    while (eras.length < count) {
+      eras.push(await this.#era(startedMs + (forMs * (eras.length + 1)) / count));
+      if (replace) await this.#replace();
+    }
+    return {
+      faults: this.#faults,
+      tookMs: performance.now() - startedMs,
+      harms: this.#harms,
+      reloads: this.#reloads,
+      answersMeanwhile: this.#answersMeanwhile,
+      eras,
+    };
+  }
+
+  /** Cycles of the process that serves, until `untilMs` and for one more than the warm ones at least. */
+  async #era(untilMs: number): Promise<Era> {
+    const { pid, gaugeFile } = this.#stage.serving;
+    const reader = new RestReader(pid, gaugeFile, WORKERS + 1);
+    this.#load = new Books();
     const zero = await this.#stage.books();
     let begin: Rest | null = null;
     let end: Rest | null = null;
     let cycles = 0;
-    while (performance.now() - startedMs < this.#options.forMs || cycles <= WARM_CYCLES) {
+    while (performance.now() < untilMs || cycles <= WARM_CYCLES) {
       await this.#cycle();
       cycles++;
-      end = await this.#rest(begin);
+      end = await this.#rest(reader, begin);
       if (cycles === WARM_CYCLES) begin = end;
-      this.#tell(cycles, end);
+      this.#tell(end);
     }
+    const load = this.#load;
     const proxy = await this.#stage.books();
-    this.#faults.push(...disagreements(this.#load, zero, proxy), ...this.#load.wrongs);
+    this.#faults.push(...disagreements(load, zero, proxy), ...load.wrongs);
     // There are more cycles than warm ones, so that both are there.
     this.#faults.push(...leaksBetween(begin!, end!));
-    return {
-      faults: this.#faults,
-      cycles,
-      tookMs: performance.now() - startedMs,
-      harms: this.#harms,
-      load: this.#load,
-      proxy,
-      begin: begin!,
-      end: end!,
-    };
+    return { cycles, load, proxy, begin: begin!, end: end! };
+  }
+
+  /** A successor takes over, and nobody who is soon done notices. */
+  async #replace(): Promise<void> {
+    const load = new Books();
+    let over = false;
+    const traffic = this.#traffic(BRIEF_VISITS, this.#stage.doors, load, () => over);
+    try {
+      await sleep(AROUND_REPLACE_MS);
+      await this.#stage.replace();
+      await sleep(AROUND_REPLACE_MS);
+    } finally {
+      over = true;
+      await traffic;
+    }
+    await this.#settled();
+    this.#answersMeanwhile += load.answers;
+    const { broken, unsent, whole, wrongs } = load;
+    if (broken + unsent > 0)
+      this.#faults.push(`a successor cost ${broken} requests and ${unsent} connections`);
+    for (const [status, count] of whole)
+      if (status >= 500) this.#faults.push(`a successor cost ${count} answers ${status}`);
+    this.#faults.push(...wrongs);
   }
 
   async #cycle(): Promise<void> {
     await this.#calm();
-    const troubledMs = this.#options.troubledMs ?? TROUBLED_MS;
-    const untilMs = performance.now() + troubledMs;
+    const untilMs = performance.now() + (this.#options.troubledMs ?? TROUBLED_MS);
+    const over = (): boolean => performance.now() > untilMs;
     const visits = [...CALM_VISITS, ...TROUBLED_VISITS];
-    await Promise.all([this.#traffic(visits, this.#load, untilMs), this.#harmUntil(untilMs)]);
+    const doors = [...this.#stage.doors, ...this.#stage.doors, this.#stage.extraDoor];
+    await Promise.all([
+      this.#traffic(visits, doors, this.#load, over),
+      this.#harmUntil(untilMs),
+      this.#reloadUntil(untilMs),
+    ]);
     await this.#settled();
   }
 
-  /** Without harm and without clients that leave, the two books are equal to the last request. */
+  /** Without harm and without clients that leave, the two books are equal to the last request, whatever the config does. */
   async #calm(): Promise<void> {
     const before = await this.#stage.books();
     const load = new Books();
-    await this.#traffic(CALM_VISITS, load, performance.now() + (this.#options.calmMs ?? CALM_MS));
+    const untilMs = performance.now() + (this.#options.calmMs ?? CALM_MS);
+    const over = (): boolean => performance.now() > untilMs;
+    await Promise.all([
+      this.#traffic(CALM_VISITS, this.#stage.doors, load, over),
+      this.#reloadUntil(untilMs),
+    ]);
     await this.#settled();
     const faults = disagreements(load, before, await this.#stage.books());
     this.#faults.push(...faults.map((fault) => `in calm traffic: ${fault}`));
     this.#load.add(load);
   }
 
-  async #traffic(visits: readonly Visit[], books: Books, untilMs: number): Promise<void> {
-    const { limpet, credentials } = this.#stage;
+  async #traffic(
+    visits: readonly Visit[],
+    doors: readonly Door[],
+    books: Books,
+    over: () => boolean,
+  ): Promise<void> {
+    const { credentials } = this.#stage;
+    const random = this.#random;
     const strand = async (): Promise<void> => {
-      const visitor: Visitor = { port: limpet.port, random: this.#random, books, credentials };
-      while (performance.now() < untilMs) {
-        await visits[this.#random.below(visits.length)]!(visitor);
-        await sleep(this.#random.below(10));
+      while (!over()) {
+        const visitor: Visitor = { door: doors[random.below(doors.length)]!, random, books, credentials };
+        await visits[random.below(visits.length)]!(visitor);
+        await sleep(random.below(10));
       }
     };
     await Promise.all(Array.from({ length: STRANDS }, strand));
+  }
+
+  /** Reloads with a real change each, and ends with the config that was first. */
+  async #reloadUntil(untilMs: number): Promise<void> {
+    while (performance.now() < untilMs) {
+      await sleep(100 + this.#random.below(900));
+      // Another than the one in force.
+      await this.#reload((this.#round + 1 + this.#random.below(ROUNDS - 1)) % ROUNDS);
+    }
+    if (this.#round !== 0) await this.#reload(0);
+  }
+
+  async #reload(round: number): Promise<void> {
+    this.#reloads++;
+    this.#round = round;
+    await this.#stage.reload(round);
   }
 
   async #harmUntil(untilMs: number): Promise<void> {
@@ -148,6 +236,8 @@ class SoakRun {
       const books = await this.#stage.books();
       const wanting = sumsThatFail(books);
       if (books.storesUp !== WORKERS) wanting.push(`the store is up for ${books.storesUp} workers`);
+      const older = await this.#stage.olderConfigs();
+      if (older > 0) wanting.push(`${older} configs live that are no longer in force`);
       if (books.upstreamsDown > 0) wanting.push(`${books.upstreamsDown} upstreams are down`);
       if (wanting.length === 0) return;
       if (performance.now() > endMs) {
@@ -160,20 +250,20 @@ class SoakRun {
   }
 
   /** `before`: what is to be held again; null: not known yet. */
-  async #rest(before: Rest | null): Promise<Rest> {
+  async #rest(reader: RestReader, before: Rest | null): Promise<Rest> {
     this.#rests++;
-    const rest = await this.#reader.read(before);
+    const rest = await reader.read(before);
     const sums = sumsThatFail(await this.#stage.books());
     this.#faults.push(...sums.map((fault) => `after cycle ${this.#rests}: ${fault}`));
     return rest;
   }
 
-  #tell(cycle: number, rest: Rest): void {
+  #tell(rest: Rest): void {
     const heaps = rest.threads.map(({ heap }) => mib(heap)).join(', ');
     const { socket = 0, ...others } = rest.descriptors;
     const rests = Object.values(others).reduce((sum, count) => sum + count, 0);
     this.#options.tell?.(
-      `cycle ${cycle}: ${this.#load.answers} answers, ${this.#load.broken} broken; resident ${mib(rest.resident)}, heaps ${heaps}, ` +
+      `cycle ${this.#rests}, ${this.#reloads} reloads: ${this.#load.answers} answers, ${this.#load.broken} broken; resident ${mib(rest.resident)}, heaps ${heaps}, ` +
         `${socket} sockets and ${rests} other descriptors, ${this.#faults.length} faults`,
     );
   }

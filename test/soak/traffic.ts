@@ -4,11 +4,12 @@ import { WebSocket } from 'ws';
 import type { Random } from '../../src/base/random.ts';
 import { statusOf, value } from '../kit/http-message.ts';
 import type { Books } from './books.ts';
+import { type Door, urlOf, WS_OPTIONS } from './door.ts';
 import { freshId, headOf, Wire } from './wire.ts';
 
 /** Where visits go and by what chance. */
 export interface Visitor {
-  readonly port: number;
+  readonly door: Door;
   readonly random: Random;
   readonly books: Books;
   /** `Cookie` lines of users: logged in, forged, expired. */
@@ -30,8 +31,8 @@ function body(bytes: number, chunked: boolean): { readonly lines: string; readon
 }
 
 /** Some requests on a connection that is kept, by a user who keeps his home. */
-async function kept({ port, random, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'kept', books);
+async function kept({ door, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'kept', books);
   if (wire === null) return;
   let cookie = '';
   for (let left = 1 + random.below(20); left > 0 && wire.open; left--) {
@@ -45,8 +46,8 @@ async function kept({ port, random, books }: Visitor): Promise<void> {
 }
 
 /** One request on a connection of its own. */
-async function fresh({ port, random, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'fresh', books);
+async function fresh({ door, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'fresh', books);
   if (wire === null) return;
   const id = freshId();
   const method = random.below(8) === 0 ? 'HEAD' : 'GET';
@@ -56,8 +57,8 @@ async function fresh({ port, random, books }: Visitor): Promise<void> {
 }
 
 /** Bodies of known and of unknown length, which the app counts. */
-async function posts({ port, random, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'posts', books);
+async function posts({ door, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'posts', books);
   if (wire === null) return;
   for (let left = 1 + random.below(5); left > 0 && wire.open; left--) {
     const id = freshId();
@@ -75,8 +76,8 @@ async function posts({ port, random, books }: Visitor): Promise<void> {
 }
 
 /** A head and a body that come in small pieces. */
-async function slowWriter({ port, random, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'slow writer', books);
+async function slowWriter({ door, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'slow writer', books);
   if (wire === null) return;
   const id = freshId();
   const { lines, text } = body(600, random.below(2) === 0);
@@ -91,8 +92,8 @@ async function slowWriter({ port, random, books }: Visitor): Promise<void> {
 }
 
 /** A body that is still on its way when it has its answer: the only one, however long the rest takes. */
-async function outrun({ port, random, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'outrun', books);
+async function outrun({ door, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'outrun', books);
   if (wire === null) return;
   const id = freshId();
   wire.client.send(headOf('POST', '/early', id, 'Content-Length: 1000\r\n'));
@@ -106,8 +107,8 @@ async function outrun({ port, random, books }: Visitor): Promise<void> {
 }
 
 /** A large answer to a reader that stops and goes. */
-async function slowReader({ port, random, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'slow reader', books);
+async function slowReader({ door, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'slow reader', books);
   if (wire === null) return;
   const id = freshId();
   const { socket } = wire.client;
@@ -121,8 +122,8 @@ async function slowReader({ port, random, books }: Visitor): Promise<void> {
 }
 
 /** Several requests in one write; the answers come in their order. */
-async function pipelined({ port, random, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'pipelined', books);
+async function pipelined({ door, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'pipelined', books);
   if (wire === null) return;
   const ids = Array.from({ length: 2 + random.below(10) }, freshId);
   wire.client.send(
@@ -139,14 +140,15 @@ async function pipelined({ port, random, books }: Visitor): Promise<void> {
 }
 
 /** A WebSocket that echoes some, and is closed by either side. */
-function webSocket({ port, random, books }: Visitor): Promise<void> {
+function webSocket({ door, random, books }: Visitor): Promise<void> {
   return new Promise((resolve) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/sockets`, { headers: { host: 'soak.test' } });
+    const socket = new WebSocket(`${urlOf(door, 'ws')}/sockets`, WS_OPTIONS);
     let left = random.below(10);
     let told = false;
+    const kind = door.secure ? 'web socket by TLS' : 'web socket';
     socket.on('open', () => {
       told = true;
-      books.answered('web socket', 101);
+      books.answered(kind, 101);
       socket.send('0');
     });
     socket.on('message', () => {
@@ -159,7 +161,7 @@ function webSocket({ port, random, books }: Visitor): Promise<void> {
       const whole = (): void => {
         if (told) return;
         told = true;
-        books.answered('web socket', answer.statusCode ?? 0);
+        books.answered(kind, answer.statusCode ?? 0);
         request.destroy();
         resolve();
       };
@@ -197,16 +199,16 @@ const GARBAGE: readonly string[] = [
   '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n',
 ];
 
-async function garbage({ port, random, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'garbage', books);
+async function garbage({ door, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'garbage', books);
   if (wire === null) return;
   await wire.ask(GARBAGE[random.below(GARBAGE.length)]!, '');
   wire.client.destroy();
 }
 
 /** What Limpet answers by itself, on a connection that goes on. */
-async function ownAnswers({ port, random, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'own answers', books);
+async function ownAnswers({ door, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'own answers', books);
   if (wire === null) return;
   for (let left = 1 + random.below(6); left > 0 && wire.open; left--) {
     const id = freshId();
@@ -226,8 +228,8 @@ async function ownAnswers({ port, random, books }: Visitor): Promise<void> {
 }
 
 /** Users who are logged in, and such as only say so. */
-async function guarded({ port, random, books, credentials }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'guarded', books);
+async function guarded({ door, random, books, credentials }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'guarded', books);
   if (wire === null) return;
   for (let left = 1 + random.below(8); left > 0 && wire.open; left--) {
     const id = freshId();
@@ -238,9 +240,9 @@ async function guarded({ port, random, books, credentials }: Visitor): Promise<v
 }
 
 /** More at once than the pool takes: some wait in line, and some in vain. */
-async function crowd({ port, random, books }: Visitor): Promise<void> {
+async function crowd({ door, random, books }: Visitor): Promise<void> {
   const one = async (): Promise<void> => {
-    const wire = await Wire.open(port, 'crowd', books);
+    const wire = await Wire.open(door, 'crowd', books);
     if (wire === null) return;
     const id = freshId();
     await wire.ask(headOf('GET', `/tight/late?ms=${random.below(150)}`, id), id);
@@ -248,6 +250,9 @@ async function crowd({ port, random, books }: Visitor): Promise<void> {
   };
   await Promise.all(Array.from({ length: 6 }, one));
 }
+
+/** Those of them that are over soon, so that whoever drains lets each end: none of them may be cut or refused, nor answered by a fault. */
+export const BRIEF_VISITS: readonly Visit[] = [kept, kept, fresh, posts, webSocket, ownAnswers, guarded];
 
 /** The visits after which both books hold the very same, as long as nobody disturbs the apps. */
 export const CALM_VISITS: readonly Visit[] = [

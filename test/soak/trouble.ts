@@ -1,6 +1,7 @@
 // The kinds of traffic that end badly: clients that leave in every phase, apps that break their answers off.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
+import { Handshake, urlOf, WS_OPTIONS } from './door.ts';
 import type { Visit, Visitor } from './traffic.ts';
 import { freshId, headOf, Wire } from './wire.ts';
 
@@ -8,8 +9,8 @@ const hardly = ({ random }: Visitor): boolean => random.below(2) === 0;
 
 /** Connects, may say a little, and leaves. */
 async function midHead(visitor: Visitor): Promise<void> {
-  const { port, random, books } = visitor;
-  const wire = await Wire.open(port, 'mid head', books);
+  const { door, random, books } = visitor;
+  const wire = await Wire.open(door, 'mid head', books);
   if (wire === null) return;
   const head = headOf('GET', '/small', freshId());
   wire.client.send(head.slice(0, random.below(head.length - 1)));
@@ -18,8 +19,8 @@ async function midHead(visitor: Visitor): Promise<void> {
 }
 
 async function midBody(visitor: Visitor): Promise<void> {
-  const { port, random, books } = visitor;
-  const wire = await Wire.open(port, 'mid body', books);
+  const { door, random, books } = visitor;
+  const wire = await Wire.open(door, 'mid body', books);
   if (wire === null) return;
   const lines = random.below(2) === 0 ? 'Content-Length: 50000\r\n' : 'Transfer-Encoding: chunked\r\n';
   const begin = lines.startsWith('C') ? 'b'.repeat(random.below(40_000)) : 'c350\r\nbbbb';
@@ -30,8 +31,8 @@ async function midBody(visitor: Visitor): Promise<void> {
 
 /** Asks, and does not wait: while the app thinks, or in line, or while the session is looked up. */
 async function beforeAnswer(visitor: Visitor): Promise<void> {
-  const { port, random, books, credentials } = visitor;
-  const wire = await Wire.open(port, 'before answer', books);
+  const { door, random, books, credentials } = visitor;
+  const wire = await Wire.open(door, 'before answer', books);
   if (wire === null) return;
   const path = ['/late?ms=300', '/tight/late?ms=300', '/guarded/late?ms=100'][random.below(3)]!;
   wire.client.send(headOf('GET', path, freshId(), credentials[random.below(credentials.length)]!));
@@ -40,8 +41,8 @@ async function beforeAnswer(visitor: Visitor): Promise<void> {
 }
 
 async function midAnswer(visitor: Visitor): Promise<void> {
-  const { port, random, books } = visitor;
-  const wire = await Wire.open(port, 'mid answer', books);
+  const { door, random, books } = visitor;
+  const wire = await Wire.open(door, 'mid answer', books);
   if (wire === null) return;
   wire.client.send(headOf('GET', ['/large?pieces=400', '/stream'][random.below(2)]!, freshId()));
   await wire.begun();
@@ -52,8 +53,8 @@ async function midAnswer(visitor: Visitor): Promise<void> {
 
 /** Several requests in one write, and nobody who waits for all of the answers. */
 async function midPipeline(visitor: Visitor): Promise<void> {
-  const { port, random, books } = visitor;
-  const wire = await Wire.open(port, 'mid pipeline', books);
+  const { door, random, books } = visitor;
+  const wire = await Wire.open(door, 'mid pipeline', books);
   if (wire === null) return;
   const count = 2 + random.below(10);
   wire.client.send(
@@ -67,8 +68,8 @@ async function midPipeline(visitor: Visitor): Promise<void> {
 
 /** Listens to events for a while. */
 async function events(visitor: Visitor): Promise<void> {
-  const { port, random, books } = visitor;
-  const wire = await Wire.open(port, 'events', books);
+  const { door, random, books } = visitor;
+  const wire = await Wire.open(door, 'events', books);
   if (wire === null) return;
   wire.client.send(headOf('GET', '/events', freshId()));
   await wire.begun();
@@ -77,9 +78,9 @@ async function events(visitor: Visitor): Promise<void> {
 }
 
 /** A WebSocket that is dropped while it is opened, or with messages on their way. */
-function droppedSocket({ port, random, books }: Visitor): Promise<void> {
+function droppedSocket({ door, random, books }: Visitor): Promise<void> {
   return new Promise((resolve) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/sockets`, { headers: { host: 'soak.test' } });
+    const socket = new WebSocket(`${urlOf(door, 'ws')}/sockets`, WS_OPTIONS);
     // The head may be on its way or not; if it is, it is not answered as far as anybody waits.
     books.broken++;
     socket.on('open', () => {
@@ -92,8 +93,8 @@ function droppedSocket({ port, random, books }: Visitor): Promise<void> {
 }
 
 /** Apps that break off, say nothing or say nonsense. */
-async function badApp({ port, random, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'bad app', books);
+async function badApp({ door, random, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'bad app', books);
   if (wire === null) return;
   const id = freshId();
   const path = ['/broken', '/torn', '/reset', '/nonsense'][random.below(4)]!;
@@ -103,19 +104,29 @@ async function badApp({ port, random, books }: Visitor): Promise<void> {
 
 /** Says nothing at all, until Limpet has enough of it or he has. */
 async function silent(visitor: Visitor): Promise<void> {
-  const { port, random, books } = visitor;
-  const wire = await Wire.open(port, 'silent', books);
+  const { door, random, books } = visitor;
+  const wire = await Wire.open(door, 'silent', books);
   if (wire === null) return;
   await sleep(random.below(1500));
   wire.leave(0, hardly(visitor));
 }
 
 /** Begins a head and never ends it: is told 408. */
-async function neverEnding({ port, books }: Visitor): Promise<void> {
-  const wire = await Wire.open(port, 'never ending', books);
+async function neverEnding({ door, books }: Visitor): Promise<void> {
+  const wire = await Wire.open(door, 'never ending', books);
   if (wire === null) return;
   await wire.ask('GET /small HTTP/1.1\r\nHost: soak', '');
   wire.client.destroy();
+}
+
+/** Leaves in the middle of a handshake, or talks of something else where one is due; elsewhere the same is a client without a word. */
+async function midHandshake({ door, random, books }: Visitor): Promise<void> {
+  const handshake = await Handshake.begin(door.port, random.below(4) === 0 ? 'no hello\r\n\r\n' : null);
+  if (door.secure) books.unsent++;
+  // What is no hello is a head to others, and may be refused as one.
+  else books.broken++;
+  await sleep(random.below(20));
+  handshake?.leave(random.below(2) === 0);
 }
 
 export const TROUBLED_VISITS: readonly Visit[] = [
@@ -129,4 +140,5 @@ export const TROUBLED_VISITS: readonly Visit[] = [
   badApp,
   silent,
   neverEnding,
+  midHandshake,
 ];

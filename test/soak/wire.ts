@@ -1,8 +1,9 @@
 // How the load asks: one request after another on raw connections, each in the books from its last head byte on.
 import { type Message, statusOf, value } from '../kit/http-message.ts';
 import { type Bytes, PeerGone } from '../kit/peer.ts';
-import { RawClient } from '../kit/raw-client.ts';
+import type { RawClient } from '../kit/raw-client.ts';
 import type { Books } from './books.ts';
+import { type Door, openDoor } from './door.ts';
 
 /** Longer than any timeout of the Limpet under test several times over: who waits so long was forgotten. */
 const FORGOTTEN_MS = 60_000;
@@ -20,9 +21,9 @@ export class Wire {
   }
 
   /** Null: the connection could not be made. */
-  static async open(port: number, kind: string, books: Books): Promise<Wire | null> {
+  static async open(door: Door, kind: string, books: Books): Promise<Wire | null> {
     try {
-      return new Wire(await RawClient.open(port), kind, books);
+      return new Wire(await openDoor(door), door.secure ? `${kind} by TLS` : kind, books);
     } catch {
       books.unsent++;
       return null;
