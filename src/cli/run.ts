@@ -10,6 +10,7 @@ import { Inheritance } from '../process/inherited.ts';
 import { socketsOfSystemd } from '../process/listen-fds.ts';
 import { takeOrders } from '../process/orders.ts';
 import { notifyManager, PidFile } from '../process/service-manager.ts';
+import { readyLine } from '../process/start-news.ts';
 import { StartError } from '../process/starting.ts';
 import type { CommandIo } from './command-io.ts';
 import { replace } from './replace.ts';
@@ -96,18 +97,19 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
   if (reloads > 0) reload();
   const orders = await takeOrders(plane, control);
   const pid = pidFile === null ? null : writtenPid(pidFile, io);
-  io.stderr(`${plane.readyLine()}\n`);
-  succession.serving(plane.readyLine());
+  const line = readyLine(plane);
+  io.stderr(`${line}\n`);
+  succession.serving(line);
   void notifyManager(io.env, ['READY=1', `MAINPID=${process.pid}`]);
-  const replaced = plane.replaced.then((successor) => `process ${successor} serves instead`);
+  const replaced = plane.shutdown.replaced.then((successor) => `process ${successor} serves instead`);
   const why = await Promise.race([signal, replaced]);
   orders.close();
   // Where another serves, the manager was told so by that one; and a signal to stop asks for what is being done already.
   void signal.then(() => {
-    for (const name of STOPS) process.once(name, () => plane.hurry());
+    for (const name of STOPS) process.once(name, () => plane.shutdown.hurry());
   });
   if (why === 'SIGTERM' || why === 'SIGINT') void notifyManager(io.env, ['STOPPING=1']);
-  await plane.stop(why);
+  await plane.shutdown.stop(why);
   pid?.remove();
   return 0;
 }

@@ -1,8 +1,8 @@
 // A process and its successor: the old one starts the new one, gives it its listening sockets and secrets, and drains once the new one serves.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import type { Bind } from '../config/config.ts';
 import type { OrderNews, ReplaceOrder } from './control-socket.ts';
+import type { Estate } from './estate.ts';
 import { Inheritance, type InheritedSockets } from './inherited.ts';
 
 /** Tells a successor that its parent has something for it. Nothing secret goes by the environment. */
@@ -21,13 +21,6 @@ const CONTAINER_INITS: ReadonlySet<string> = new Set([
   'catatonit',
   'podman-init',
 ]);
-
-/** What the old process leaves, beside the descriptors themselves. */
-export interface Estate {
-  readonly sockets: readonly InheritedSockets[];
-  /** Secrets of affinity cookies by pool, so that those who were made at its start go on. */
-  readonly secrets: Readonly<Record<string, string>>;
-}
 
 /** What a process begins with that takes over; both empty for one that does not. */
 export interface Beginning {
@@ -200,26 +193,4 @@ export async function succeed(env: NodeJS.ProcessEnv): Promise<Succession> {
     },
     failed: (why) => say({ say: 'failed', why }),
   };
-}
-
-/** Puts descriptors of several workers at one address together. `binds`: each with its descriptors; −1: one that cannot be told. */
-export function gather(
-  found: readonly { readonly bind: Bind; readonly fds: readonly number[] }[],
-  extendsAt: (bind: Bind) => boolean,
-  managedAt: (bind: Bind) => boolean,
-): InheritedSockets[] {
-  const places = new Map<string, { readonly bind: Bind; readonly fds: number[] }>();
-  for (const { bind, fds } of found) {
-    if (fds.some((fd) => fd < 0)) throw new Error('this Node does not tell the descriptors of its sockets');
-    const key = JSON.stringify(bind);
-    const place = places.get(key) ?? { bind, fds: [] };
-    place.fds.push(...fds);
-    places.set(key, place);
-  }
-  return [...places.values()].map(({ bind, fds }) => ({
-    bind,
-    fds,
-    extends: extendsAt(bind),
-    managed: managedAt(bind),
-  }));
 }

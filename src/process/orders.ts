@@ -1,6 +1,7 @@
 // Puts a running process where `limpet run --replace` finds it.
 import type { ControlPlane } from './control-plane.ts';
 import { type ControlSocket, openControlSocket } from './control-socket.ts';
+import { estateOf } from './estate.ts';
 import { Handover } from './handover.ts';
 
 /** What listens for orders. */
@@ -12,8 +13,8 @@ export interface OrderDesk {
 /** Listens on `path`. Where that cannot be, the process runs on without, and the log says so. */
 export async function takeOrders(plane: ControlPlane, path: string): Promise<OrderDesk> {
   const handover = new Handover({
-    estate: () => plane.estate(),
-    retire: (pid) => plane.retire(pid),
+    estate: () => estateOf(plane),
+    retire: (pid) => plane.shutdown.retire(pid),
     get stopping() {
       return plane.stopping;
     },

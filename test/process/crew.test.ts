@@ -40,7 +40,7 @@ t.test('a worker that dies is replaced, its requests are counted off, and no oth
   };
   const port = await freePort();
   const plane = await ControlPlane.start(soundConfig(port, app.url));
-  t.teardown(() => plane.stop('the end of the test'));
+  t.teardown(() => plane.shutdown.stop('the end of the test'));
   t.equal(plane.workers, 2);
   const asked = 24;
   const ends = Array.from({ length: asked }, () =>

@@ -1,7 +1,7 @@
 // Sockets that were handed down: every one has a worker, and only who may bind more does.
 import t from 'tap';
 import type { Bind } from '../../src/config/config.ts';
-import { gather } from '../../src/process/handover.ts';
+import { gather } from '../../src/process/estate.ts';
 import { Inheritance } from '../../src/process/inherited.ts';
 
 const web: Bind = { kind: 'tcp', host: '0.0.0.0', port: 8080 };

@@ -18,7 +18,7 @@ const { config } = loadConfigText(
 );
 if (config === null) throw new Error('the config is sound');
 const plane = await ControlPlane.start(config);
-t.teardown(() => plane.stop('the end of the test'));
+t.teardown(() => plane.shutdown.stop('the end of the test'));
 
 t.test('what was revoked stays so when every worker was replaced', async (t) => {
   const jwt = await new SignJWT({})

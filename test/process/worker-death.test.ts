@@ -16,7 +16,7 @@ const { config } = loadConfigText(
 );
 if (config === null) throw new Error('the config is sound');
 const plane = await ControlPlane.start(config);
-t.teardown(() => plane.stop('the end of the test'));
+t.teardown(() => plane.shutdown.stop('the end of the test'));
 
 t.test('in-flight counts do not leak, and the replacement serves', async (t) => {
   const held: ServerResponse[] = [];
