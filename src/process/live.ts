@@ -23,6 +23,7 @@ import type { UpstreamTable } from '../upstream/upstream-table.ts';
 import type { CertificateView } from './certificates.ts';
 import { HouseCounts, type PoolCounts } from './house-counts.ts';
 import { Looks, type RollingCounts, RollingRow, rounded, WINDOW_S } from './rolling-counts.ts';
+import { standInsOf } from './stand-ins.ts';
 import { StandingNews } from './standing-news.ts';
 import { TroubleBook } from './trouble-book.ts';
 import { findTroubles, type HouseFacts, type PoolFacts } from './troubles.ts';
@@ -223,6 +224,10 @@ export class LiveDesk implements LiveFeed {
       recentErrors: counts.recentErrors,
       p99Ms: counts.p99Ms,
       usualP99Ms: () => this.#usualP99Ms(counts),
+      standIns: () =>
+        standInsOf(this.#source.config, pool.name, (name) =>
+          this.#slotsOf(name).some(({ slot }) => table.eligible(slot)),
+        ),
       upstreams: this.#slotsOf(pool.name).map(({ slot, upstream }) => {
         const seen = board.describe(slot);
         return {

@@ -25,6 +25,8 @@ export interface PoolFacts {
   readonly p99Ms: number | null;
   /** The usual 99th percentile of the last minutes, ms; null: too little was seen. Asked for only where `p99Ms` is long. */
   readonly usualP99Ms: () => number | null;
+  /** Pools that take its users in, as the other side of a canary does; empty: none. Asked for only where it has nobody for them. */
+  readonly standIns: () => readonly string[];
   readonly upstreams: readonly UpstreamFacts[];
 }
 
@@ -78,19 +80,27 @@ function ofPool(pool: PoolFacts): Finding[] {
   const serving = upstreams.filter((upstream) => upstream.serving).length;
   const asked = upstreams.filter(({ wanted }) => wanted !== 'maintenance');
   if (asked.length === 0 && upstreams.length > 0) {
+    const others = pool.standIns();
+    const instead =
+      others.length === 0
+        ? 'every request to it is answered with its maintenance page or 503'
+        : `its users are served by ${others.join(' and ')}`;
     found.push({
       ...at,
       id: `pool.maintenance ${name}`,
       severity: 'notice',
-      what: `Pool ${name} is in maintenance: every request to it is answered with its maintenance page or 503`,
-      advice: 'It was ordered so. Enable an upstream when the work is done.',
+      what: `Pool ${name} is in maintenance: ${instead}`,
+      advice: 'It was ordered so. Enable the pool when the work is done.',
     });
   } else if (serving === 0 && upstreams.length > 0) {
+    const others = pool.standIns();
+    const spared = others.length > 0;
+    const instead = spared ? `its users are served by ${others.join(' and ')}` : 'its requests get 503';
     found.push({
       ...at,
       id: `pool.down ${name}`,
-      severity: 'critical',
-      what: `Pool ${name} has no upstream that answers: its requests get 503`,
+      severity: spared ? 'warning' : 'critical',
+      what: `Pool ${name} has no upstream that answers: ${instead}`,
       advice:
         'Bring one instance back: start it, or see below why each is out. One in maintenance that is well can be enabled.',
       event: 'pool',

@@ -14,6 +14,8 @@ interface Fault {
   readonly nodes: readonly { readonly html: string; readonly failureSummary: string }[];
 }
 
+/** More than a pool shows unasked. */
+const FLEET = 20;
 const apps: NamedApp[] = [];
 for (const name of ['blue', 'green', 'grey']) apps.push(await startNamedApp(name, t));
 const adminPort = await freePort();
@@ -33,8 +35,21 @@ const limpet = await startLimpet({
   routes: [
     { path: '/', pool: 'shop' },
     { path: '/api', pool: 'shop', session: 'site' },
+    {
+      path: '/new',
+      pools: [
+        { pool: 'shop', weight: 95 },
+        { pool: 'next', weight: 5 },
+      ],
+    },
+    { path: '/fleet', pool: 'fleet' },
   ],
   pools: {
+    next: { upstreams: [{ name: 'canary', url: apps[1]!.url }], health: calm },
+    fleet: {
+      upstreams: Array.from({ length: FLEET }, (_, i) => ({ name: `node-${i}`, url: apps[1]!.url })),
+      health: calm,
+    },
     shop: {
       upstreams: apps.map(({ name, url }) => ({ name, url })),
       health: { ...calm, active: { interval: '300ms', timeout: '5s', unhealthyAfter: 1 } },
@@ -95,8 +110,45 @@ t.test('with troubles, a drained and a disabled one, a revocation and a note', a
   t.same(await faults(), [], 'in the light');
 });
 
+t.test('with a canary whose new side is in maintenance, and the question before it', async (t) => {
+  const sides = page.locator('#split-list');
+  await until('both sides are there', async () =>
+    /shop[\s\S]*95[\s\S]*next[\s\S]*5/.test(await sides.innerText()),
+  );
+  t.ok(await page.getByRole('link', { name: 'Canaries' }).isVisible());
+  await page.getByRole('button', { name: 'Disable pool next' }).click();
+  t.same(await faults(), [], 'the question');
+  await page.keyboard.press('Enter');
+  await says(/Pool next is in maintenance/);
+  t.same(await faults(), []);
+});
+
+t.test('with many instances: those that need a look, and all of them for who asks', async (t) => {
+  const rows = page.locator('tr[id^=upstream-fleet-]');
+  t.equal(await rows.count(), 12);
+  const more = page.getByRole('button', { name: 'Show 8 more that are up' });
+  await fetch(`http://127.0.0.1:${adminPort}/api/v1/upstreams/fleet/node-17`, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/json', authorization: 'Bearer a-token-for-everything' },
+    body: JSON.stringify({ wanted: 'drain' }),
+  });
+  await page.locator('#upstream-fleet-node-17').waitFor();
+  t.equal(await rows.count(), 12, 'one that is well made room');
+  await more.focus();
+  await page.keyboard.press('Enter');
+  await page.locator('#upstream-fleet-node-19').waitFor();
+  t.equal(await rows.count(), FLEET);
+  t.same(await faults(), []);
+  await page.getByRole('button', { name: 'Show fewer' }).click();
+  t.equal(await rows.count(), 12);
+});
+
 t.test('on a phone', async (t) => {
   await page.setViewportSize({ width: 360, height: 740 });
+  t.equal(await page.evaluate('Math.max(0, document.documentElement.scrollWidth - innerWidth)'), 0);
+  const errors = page.locator('#split-list td[data-head=Errors]').last();
+  const box = (await errors.boundingBox())!; // it is shown
+  t.ok(box.x >= 0 && box.x + box.width <= 360, 'the errors of a canary are not cut off');
   t.same(await faults(), []);
 });
 

@@ -232,11 +232,45 @@ t.test(
   },
 );
 
+t.test('a pool is taken out by the keyboard, says who serves its users, and is undone', async (t) => {
+  await button('Drain next/canary').click();
+  await button('Drain canary').click();
+  await until('it drains', async () => (await rowOf('canary')).wanted === 'drain');
+  await button('Disable pool next').focus();
+  await page.keyboard.press('Enter');
+  const dialog = page.getByRole('dialog', { name: 'Disable pool next?' });
+  t.match(await dialog.innerText(), /Its one upstream is sent nothing more[\s\S]*Its users go to shop/);
+  await page.keyboard.press('Escape');
+  t.equal((await rowOf('canary')).wanted, 'drain', 'nothing was done');
+  t.equal(await page.evaluate('document.activeElement.ariaLabel'), 'Disable pool next');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('Enter');
+  await says('it is told', '#banner', /All is well[\s\S]*Pool next is in maintenance: its users are served by shop/);
+  t.equal((await rowOf('canary')).wanted, 'maintenance');
+  t.equal((await askPath(port, '/new')).body === '', false, 'its users are served');
+  await until(
+    'the focus is on what takes it back',
+    async () => (await page.evaluate('document.activeElement.ariaLabel')) === 'Enable pool next',
+  );
+  await undo(/the upstreams of next are wanted as before/);
+  t.equal((await rowOf('canary')).wanted, 'drain', 'as before, not as new');
+  await button('Enable pool next').click();
+  t.match(await text('#ask-text'), /1 upstream of 1 takes new users again/);
+  await button('Enable pool next').last().click();
+  await until('it is enabled', async () => (await rowOf('canary')).wanted === 'ready');
+  await says('it is up', '[id="upstream-next-canary"] .word', /^up/);
+  await button('Disable pool shop').click();
+  t.match(await text('#ask-text'), /Users of its canaries go to next; whoever asks for it elsewhere/);
+  await page.keyboard.press('Escape');
+});
+
 t.test('everything can be done by the keyboard, and the focus comes back', async (t) => {
   await page.keyboard.press('/');
   t.equal(await page.evaluate('document.activeElement.id'), 'find');
   await page.keyboard.type('green');
   t.equal(await page.locator('tr[id^=upstream-]').count(), 1, 'the other is not shown');
+  await page.keyboard.press('Tab');
+  t.equal(await page.evaluate('document.activeElement.ariaLabel'), 'Disable pool shop');
   await page.keyboard.press('Tab');
   t.match(await page.evaluate('document.activeElement.ariaLabel'), /^Weight of shop\/green/);
   await page.keyboard.press('Tab');

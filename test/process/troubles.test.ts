@@ -28,6 +28,7 @@ const pool = (more: Partial<PoolFacts> = {}): PoolFacts => ({
   recentErrors: 0,
   p99Ms: 20,
   usualP99Ms: () => 20,
+  standIns: () => [],
   upstreams: [upstream(), upstream({ name: 'green' })],
   ...more,
 });
@@ -72,6 +73,21 @@ t.test('an upstream that is out, by whatever sign, is one trouble; a pool of suc
     'warning upstream.out shop/blue',
     'warning upstream.out shop/green',
   ]);
+});
+
+t.test('a pool whose users another serves is no emergency, dead or in maintenance', async (t) => {
+  const standIns = () => ['v1', 'v3'];
+  const [dead] = findTroubles(house({ pools: [pool({ upstreams: [upstream(down)], standIns })] }));
+  t.match(dead, { id: 'pool.down shop', severity: 'warning', what: /: its users are served by v1 and v3$/ });
+  const out = upstream({ ...down, wanted: 'maintenance' });
+  const [told] = findTroubles(house({ pools: [pool({ upstreams: [out], standIns })] }));
+  t.match(told, {
+    severity: 'notice',
+    what: 'Pool shop is in maintenance: its users are served by v1 and v3',
+  });
+  t.match(findTroubles(house({ pools: [pool({ upstreams: [out] })] }))[0], {
+    what: /maintenance page or 503$/,
+  });
 });
 
 t.test('what was ordered is no fault', async (t) => {

@@ -77,14 +77,14 @@ export function setAttribute(node, name, value) {
  * @template T
  */
 export class KeyedList {
-  /** @type {Map<string, { node: Element, update: (item: T) => void }>} */
+  /** @type {Map<string, { node: Element, update: (item: T) => void, remove?: () => void }>} */
   #kept = new Map();
   #parent;
   #make;
 
   /**
    * @param {Element} parent
-   * @param {(item: T) => { node: Element, update: (item: T) => void }} make
+   * @param {(item: T) => { node: Element, update: (item: T) => void, remove?: () => void }} make `remove`: it is gone for good
    */
   constructor(parent, make) {
     this.#parent = parent;
@@ -114,7 +114,9 @@ export class KeyedList {
       before = entry.node;
     }
     for (const key of left) {
-      this.#kept.get(key)?.node.remove();
+      const entry = this.#kept.get(key);
+      entry?.node.remove();
+      entry?.remove?.();
       this.#kept.delete(key);
     }
   }

@@ -1,12 +1,11 @@
 // @ts-check
-// Every pool with its upstreams: how each is and why, what goes through it, who lives there, and what can be done to it.
+// Every pool with its upstreams: such as need a look first of all, the rest of many behind a button, and what can be done to all at once.
 import { placeOf } from './banner.js';
-import { askForWeight, askForWish, WISHES } from './changes.js';
-import { Series, sparkline } from './charts.js';
-import { focusNear } from './dialog.js';
+import { Series } from './charts.js';
 import { byId, el, field, KeyedList, setAttribute, setText } from './dom.js';
-import { ago, clock, count, duration, percent, plural } from './format.js';
-import { setIcon } from './icons.js';
+import { count, duration, plural } from './format.js';
+import { askForPool, POOL_WISHES } from './pool-changes.js';
+import { makeRow, stateOf } from './upstream-row.js';
 
 /** @typedef {import('../live-view.ts').LivePool} LivePool */
 /** @typedef {import('../live-view.ts').LiveUpstream} LiveUpstream */
@@ -14,6 +13,8 @@ import { setIcon } from './icons.js';
 /** @typedef {LiveUpstream['wanted']} Wanted */
 
 const HEADS = ['Upstream', 'State', 'Requests', 'Errors', 'Latency', 'In flight', 'Users', 'Weight'];
+/** Of more than so many upstreams of a pool, those that are well are shown only up to that number, unless all are asked for. */
+const ROWS_MOST = 12;
 
 /** @type {Map<string, Series>} ten minutes of every upstream, by its place */
 const kept = new Map();
@@ -51,171 +52,21 @@ function seriesOf(pool, name) {
 }
 
 /**
- * The state in one word, its sign, and whether it is the operator's wish.
- * @param {LiveUpstream} upstream
- * @returns {{ tone: import('./icons.js').Tone, word: string }}
+ * Which of them are shown: all that match what is sought; else, of many, all that need a look, and of the others the first.
+ * @param {LivePool} pool
+ * @param {boolean} whole
  */
-function stateOf({ wanted, observed }) {
-  if (wanted === 'maintenance') return { tone: 'off', word: 'maintenance' };
-  const wish = wanted === 'drain' ? ', drained' : '';
-  if (observed === 'down' || observed === 'ejected') return { tone: 'bad', word: observed + wish };
-  if (observed === 'suspected') return { tone: 'warn', word: observed + wish };
-  if (wanted === 'drain') return { tone: 'drain', word: 'draining' };
-  return observed === 'starting' ? { tone: 'idle', word: 'starting' } : { tone: 'good', word: 'up' };
+function chosenOf(pool, whole) {
+  const { upstreams } = pool;
+  if (sought !== '') return upstreams.filter((upstream) => isSought(pool, upstream));
+  if (whole || upstreams.length <= ROWS_MOST) return upstreams;
+  let room = ROWS_MOST - upstreams.filter((upstream) => needsLook(upstream)).length;
+  return upstreams.filter((upstream) => needsLook(upstream) || room-- > 0);
 }
 
 /** @param {LiveUpstream} upstream */
-function whyOf({ wanted, why, users, inFlight, drainUntil }) {
-  if (wanted === 'maintenance')
-    return inFlight === 0
-      ? 'sent nothing, as it was ordered'
-      : `${plural(inFlight, 'request')} still under way`;
-  if (wanted === 'drain') {
-    const end = drainUntil === null ? '' : ` · until ${clock(drainUntil)}`;
-    return `${plural(users, 'user')} left${end} · ${why}`;
-  }
-  return why;
-}
-
-/**
- * @param {string} head
- * @param {...(Node | string)} children
- */
-function cell(head, ...children) {
-  return el('td', { role: 'cell', 'data-head': head }, ...children);
-}
-
-/** @param {{ pool: string, upstream: LiveUpstream }} item */
-function makeRow({ pool, upstream: { name, url } }) {
-  let now = /** @type {LiveUpstream | null} */ (null);
-  const sign = el('span', { class: 'sign' });
-  const word = el('strong', { class: 'word' });
-  const since = el('span', { class: 'since' });
-  const why = el('span', { class: 'why' });
-  const figures = {
-    requests: el('span', { class: 'figure' }),
-    errors: el('span', { class: 'figure' }),
-    share: el('small'),
-    p99: el('span', { class: 'figure' }),
-    p50: el('small'),
-    inFlight: el('span', { class: 'figure' }),
-    users: el('span', { class: 'figure' }),
-  };
-  const spark = sparkline(
-    [
-      { column: 'p99Ms', name: 'p99', tone: 'p99', fill: true },
-      { column: 'p50Ms', name: 'p50', tone: 'p50' },
-    ],
-    1,
-    (series) =>
-      `Latency of ${name} over ten minutes: p99 now ${duration(series.values.p99Ms.at(-1) ?? null)}, at most ${duration(series.most('p99Ms'))}`,
-  );
-  const load = sparkline(
-    [
-      { column: 'requestsPerS', name: 'requests', tone: 'accent', fill: true },
-      { column: 'errorsPerS', name: 'errors', tone: 'bad', fill: true, quiet: true },
-    ],
-    1,
-    (series) =>
-      `Requests a second to ${name} over ten minutes: now ${count(series.values.requestsPerS.at(-1) ?? 0)}, at most ${count(series.most('requestsPerS') ?? 0)}`,
-  );
-  const weight = el('button', { type: 'button', class: 'quiet weight' });
-  weight.addEventListener('click', () => {
-    if (now !== null) askForWeight(pool, now);
-  });
-  /** @type {[Wanted, HTMLButtonElement][]} */
-  const wishes = /** @type {Wanted[]} */ (['ready', 'drain', 'maintenance']).map((wanted) => {
-    const { verb } = WISHES[wanted];
-    const button = el('button', { type: 'button', 'aria-label': `${verb} ${pool}/${name}` }, verb);
-    button.addEventListener('click', () => {
-      if (now !== null) askForWish(pool, now, wanted, othersOf(pool, name));
-    });
-    return [wanted, button];
-  });
-  const node = el(
-    'tr',
-    { role: 'row', id: placeOf({ pool, upstream: name }), tabindex: -1 },
-    el(
-      'th',
-      { role: 'rowheader', scope: 'row', class: 'upstream' },
-      el('strong', {}, name),
-      el('small', { class: 'url', title: url }, url.replace(/^https?:\/\//, '')),
-    ),
-    el(
-      'td',
-      { role: 'cell', 'data-head': 'State', class: 'state' },
-      el('div', { class: 'line' }, sign, word, since),
-      why,
-    ),
-    el(
-      'td',
-      { role: 'cell', 'data-head': 'Requests', class: 'with-spark' },
-      el('div', { class: 'numbers' }, figures.requests),
-      load.node,
-    ),
-    cell('Errors', figures.errors, figures.share),
-    el(
-      'td',
-      { role: 'cell', 'data-head': 'Latency', class: 'with-spark' },
-      el('div', { class: 'numbers' }, figures.p99, figures.p50),
-      spark.node,
-    ),
-    cell('In flight', figures.inFlight),
-    cell('Users', figures.users),
-    cell('Weight', weight),
-    el('td', { role: 'cell', class: 'acts' }, ...wishes.map(([, button]) => button)),
-  );
-  return {
-    node,
-    /** @param {{ pool: string, upstream: LiveUpstream }} item */
-    update({ upstream }) {
-      now = upstream;
-      const { tone, word: state } = stateOf(upstream);
-      setAttribute(node, 'data-tone', tone);
-      setIcon(sign, tone);
-      setText(word, state);
-      setText(since, `${ago(upstream.since)}`);
-      setAttribute(since, 'title', `since ${clock(upstream.since, true)}`);
-      setText(why, whyOf(upstream));
-      setAttribute(why, 'title', whyOf(upstream));
-      setText(figures.requests, `${count(upstream.requestsPerS)}/s`);
-      const share = upstream.requestsPerS > 0 ? upstream.errorsPerS / upstream.requestsPerS : 0;
-      setText(figures.errors, `${count(upstream.errorsPerS)}/s`);
-      setText(figures.share, share === 0 ? `${count(upstream.errors)} in all` : percent(share));
-      setAttribute(figures.errors, 'data-tone', share > 0 ? 'bad' : null);
-      setText(figures.p99, duration(upstream.p99Ms));
-      setText(figures.p50, `p50 ${duration(upstream.p50Ms)}`);
-      setText(figures.inFlight, count(upstream.inFlight));
-      setText(figures.users, count(upstream.users));
-      setText(weight, String(upstream.weight));
-      setAttribute(weight, 'aria-label', `Weight of ${pool}/${name}: ${upstream.weight}. Change it`);
-      const focused = document.activeElement;
-      for (const [wanted, button] of wishes) button.hidden = wanted === upstream.wanted;
-      if (focused instanceof HTMLButtonElement && focused.hidden && node.contains(focused))
-        focusNear(focused);
-      for (const button of [weight, ...wishes.map(([, one]) => one)]) {
-        button.disabled = refusal !== '';
-        setAttribute(button, 'title', refusal === '' ? null : refusal);
-      }
-      const series = seriesOf(pool, name);
-      spark.show(series);
-      load.show(series);
-    },
-    remove() {
-      spark.remove();
-      load.remove();
-    },
-  };
-}
-
-/**
- * How many others of the pool take new users.
- * @param {string} pool
- * @param {string} name
- */
-function othersOf(pool, name) {
-  const found = newest.find((one) => one.name === pool);
-  return found?.upstreams.filter((other) => other.eligible && other.name !== name).length ?? 0;
+function needsLook(upstream) {
+  return stateOf(upstream).tone !== 'good' || upstream.errorsPerS > 0;
 }
 
 /** @param {LivePool} pool */
@@ -224,6 +75,23 @@ function makePool({ name }) {
   const figures = el('p', { class: 'facts figures' });
   const body = el('tbody', { role: 'rowgroup' });
   const rows = new KeyedList(body, makeRow);
+  let now = /** @type {LivePool | null} */ (null);
+  let whole = false;
+  /** @type {[Wanted, HTMLButtonElement][]} */
+  const wishes = /** @type {Wanted[]} */ (['ready', 'maintenance']).map((wanted) => {
+    const { verb } = POOL_WISHES[wanted];
+    const button = el('button', { type: 'button', 'aria-label': `${verb} pool ${name}` }, `${verb} pool`);
+    button.addEventListener('click', () => {
+      if (now !== null) askForPool(now, wanted);
+    });
+    return [wanted, button];
+  });
+  const acts = el('div', { class: 'acts' }, ...wishes.map(([, button]) => button));
+  const more = el('button', { type: 'button', class: 'quiet more', 'aria-expanded': 'false' });
+  more.addEventListener('click', () => {
+    whole = !whole;
+    draw();
+  });
   const heads = HEADS.map((head) => el('th', { role: 'columnheader', scope: 'col' }, head));
   const node = el(
     'section',
@@ -233,7 +101,7 @@ function makePool({ name }) {
       'aria-label': `Pool ${name}`,
       tabindex: -1,
     },
-    el('div', { class: 'card-head' }, el('h3', {}, name), chips, figures),
+    el('div', { class: 'card-head' }, el('h3', {}, name), chips, figures, acts),
     el(
       'table',
       { role: 'table', class: 'upstreams', 'aria-label': `Upstreams of pool ${name}` },
@@ -249,26 +117,50 @@ function makePool({ name }) {
       ),
       body,
     ),
+    more,
   );
   return {
     node,
     /** @param {LivePool} pool */
     update(pool) {
+      now = pool;
       const { upstreams, balance, affinity, waiting } = pool;
       const up = upstreams.filter(({ eligible }) => eligible).length;
       const keeps = affinity === null ? 'users are not kept' : `users are kept by ${affinity}`;
       setText(chips, `${up} of ${upstreams.length} take new users · ${balance} · ${keeps}`);
-      setAttribute(node, 'data-tone', up === 0 ? 'bad' : null);
+      const out = upstreams.every(({ wanted }) => wanted === 'maintenance');
+      setAttribute(node, 'data-tone', up === 0 && !out ? 'bad' : null);
       const waits = waiting === 0 ? '' : ` · ${plural(waiting, 'request')} wait in line`;
       setText(
         figures,
         `${count(pool.requestsPerS)} requests/s · p99 ${duration(pool.p99Ms)} · ${count(pool.inFlight)} in flight${waits}`,
       );
-      const shown = upstreams.filter((upstream) => isSought(pool, upstream));
+      const focused = document.activeElement;
+      for (const [wanted, button] of wishes) {
+        button.hidden = upstreams.every((upstream) => upstream.wanted === wanted);
+        button.disabled = refusal !== '';
+        setAttribute(button, 'title', refusal === '' ? null : refusal);
+      }
+      if (focused instanceof HTMLButtonElement && focused.hidden && acts.contains(focused))
+        wishes.find(([, button]) => !button.hidden)?.[1].focus();
+      const shown = chosenOf(pool, whole);
+      const hidden = upstreams.length - shown.length;
+      more.hidden = sought !== '' || upstreams.length <= ROWS_MOST || (hidden === 0 && !whole);
+      setText(more, whole ? 'Show fewer' : `Show ${hidden} more that are up`);
+      setAttribute(more, 'aria-expanded', String(whole));
       rows.update(
-        shown.map((upstream) => ({ pool: name, upstream })),
+        shown.map((upstream) => ({
+          pool: name,
+          upstream,
+          series: seriesOf(name, upstream.name),
+          others: up - (upstream.eligible ? 1 : 0),
+          refusal,
+        })),
         ({ upstream }) => upstream.name,
       );
+    },
+    remove() {
+      rows.update([], ({ upstream }) => upstream.name);
     },
   };
 }

@@ -18,6 +18,7 @@ const LOOKS = 6;
 const WEIGHT_MAX = 1_000_000;
 
 let refusal = '';
+let routes = /** @type {Route[]} */ ([]);
 let splits = /** @type {Route[]} */ ([]);
 let pools = /** @type {readonly LivePool[]} */ ([]);
 let askedAtMs = Number.NEGATIVE_INFINITY;
@@ -67,7 +68,7 @@ function makeSplit({ name }) {
       { class: 'scroll', role: 'region', 'aria-label': `Sides of ${name}`, tabindex: 0 },
       el(
         'table',
-        { role: 'table' },
+        { role: 'table', class: 'sides' },
         el(
           'thead',
           { role: 'rowgroup' },
@@ -118,11 +119,11 @@ function makeSplit({ name }) {
 /** @param {Row} row */
 function makeSide({ side: { pool }, i }) {
   const cells = {
-    weight: el('td', { role: 'cell' }),
-    share: el('td', { role: 'cell' }),
-    requests: el('td', { role: 'cell' }),
-    errors: el('td', { role: 'cell', class: 'figure' }),
-    latency: el('td', { role: 'cell' }),
+    weight: el('td', { role: 'cell', 'data-head': 'Weight' }),
+    share: el('td', { role: 'cell', 'data-head': 'Of its requests' }),
+    requests: el('td', { role: 'cell', 'data-head': 'Requests' }),
+    errors: el('td', { role: 'cell', class: 'figure', 'data-head': 'Errors' }),
+    latency: el('td', { role: 'cell', 'data-head': 'Latency of the pool' }),
   };
   const node = el(
     'tr',
@@ -191,12 +192,32 @@ function askToShare({ name, pools: sides }) {
   });
 }
 
+/**
+ * Who serves the users of a pool that nobody is sent to: the other sides of its canaries, and whether there are routes that lead to
+ * it alone.
+ * @param {string} pool
+ */
+export function insteadOf(pool) {
+  const own = routes.filter(({ pools: sides }) => sides.some((side) => side.pool === pool));
+  const takes = (/** @type {string} */ name) =>
+    pools.some((one) => one.name === name && one.upstreams.some(({ eligible }) => eligible));
+  const others = new Set();
+  let alone = own.length === 0;
+  for (const { pools: sides } of own) {
+    const taking = sides.filter((side) => side.pool !== pool && takes(side.pool));
+    alone ||= taking.length === 0;
+    for (const side of taking) others.add(side.pool);
+  }
+  return { others: [...others], alone };
+}
+
 /** Asks for the routes anew. */
 export function refreshSplits() {
   askedAtMs = performance.now();
   ask('/api/v1/routes').then(
-    (routes) => {
+    (told) => {
       const atMs = performance.now();
+      routes = told;
       splits = routes.filter((/** @type {Route} */ route) => route.does === 'split');
       const there = new Set();
       for (const { name, pools: sides } of splits) {
@@ -221,6 +242,7 @@ export function refreshSplits() {
 
 function drawSplits() {
   byId('splits').hidden = splits.length === 0;
+  byId('splits-link').hidden = splits.length === 0;
   list.update(splits, ({ name }) => name);
 }
 
