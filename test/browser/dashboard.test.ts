@@ -245,7 +245,11 @@ t.test('a pool is taken out by the keyboard, says who serves its users, and is u
   t.equal(await page.evaluate('document.activeElement.ariaLabel'), 'Disable pool next');
   await page.keyboard.press('Enter');
   await page.keyboard.press('Enter');
-  await says('it is told', '#banner', /All is well[\s\S]*Pool next is in maintenance: its users are served by shop/);
+  await says(
+    'it is told',
+    '#banner',
+    /All is well[\s\S]*Pool next is in maintenance: its users are served by shop/,
+  );
   t.equal((await rowOf('canary')).wanted, 'maintenance');
   t.equal((await askPath(port, '/new')).body === '', false, 'its users are served');
   await until(

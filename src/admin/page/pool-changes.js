@@ -35,7 +35,8 @@ export function askForPool(pool, wanted) {
       );
       await ask(`/api/v1/pools/${encodeURIComponent(name)}`, 'PATCH', { wanted });
       note(`Pool ${name} ${done}.`, async () => {
-        for (const upstream of before) await ask(upstreamPath(name, upstream.name), 'PATCH', wishOf(upstream));
+        for (const upstream of before)
+          await ask(upstreamPath(name, upstream.name), 'PATCH', wishOf(upstream));
         return `Undone: the upstreams of ${name} are wanted as before.`;
       });
     },
