@@ -10,11 +10,15 @@ import type { AdminTls, Bind } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
 import { nameBeside, SocketFile } from '../socket/socket-file.ts';
 import { secureOptions } from './admin-tls.ts';
+import { Crowd } from './crowd.ts';
 import { errorBody, fieldMessage } from './errors.ts';
 import { MethodTable } from './method-table.ts';
 import { ERROR } from './schema.ts';
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    readonly crowd: Crowd;
+  }
   interface FastifyReply {
     /** Code of the error that it says; empty while it says none. */
     errorCode: string;
@@ -75,7 +79,10 @@ export function makeApp(logger: Logger, tls: AdminTls | null = null): FastifyIns
       socket.end(connectionAnswer(error.code));
     },
   });
-  app.server.maxConnections = CONNECTIONS_MAX;
+  app.decorate('crowd', new Crowd(CONNECTIONS_MAX));
+  app.crowd.watch(app.server);
+  // What was told to go is counted by the system for a moment still.
+  app.server.maxConnections = 2 * CONNECTIONS_MAX;
   app.addSchema(ERROR);
   const methods = new MethodTable();
   app.addHook('onRoute', ({ url, method }) => methods.add(url, method));

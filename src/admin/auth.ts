@@ -24,6 +24,8 @@ export function isLocalBind(bind: Bind): boolean {
   return family !== 0 && LOOPBACK.check(bind.host, family === 6 ? 'ipv6' : 'ipv4');
 }
 
+const NOTHING = (): void => {};
+
 /** `wrong`: a token was sent and is none of ours; false where none was sent, or there is none to be right. */
 export type Verdict =
   | { readonly ok: true; readonly actor: Actor }
@@ -34,6 +36,8 @@ export class TokenTable {
   readonly #bind: Bind;
   #tokens: readonly { readonly actor: Actor; readonly digest: Buffer }[] = [];
   #open = false;
+  /** Called when others may be accepted than before. */
+  onChange: () => void = NOTHING;
 
   constructor(bind: Bind, tokens: readonly AdminToken[]) {
     this.#bind = bind;
@@ -45,13 +49,24 @@ export class TokenTable {
     return this.#open;
   }
 
-  /** These are accepted from now on. */
+  /** These are accepted from now on. Whose token is as it was stays who he is. */
   use(tokens: readonly AdminToken[]): void {
-    this.#tokens = tokens.map(({ name, access, token }) => ({
-      actor: { name, access },
-      digest: digestOf(token),
-    }));
+    const before = this.#tokens;
+    this.#tokens = tokens.map(({ name, access, token }) => {
+      const digest = digestOf(token);
+      const same = before.find(
+        ({ actor, digest: known }) =>
+          actor.name === name && actor.access === access && timingSafeEqual(known, digest),
+      );
+      return same ?? { actor: { name, access }, digest };
+    });
     this.#open = tokens.length === 0 && isLocalBind(this.#bind);
+    this.onChange();
+  }
+
+  /** Whether `actor`, who was let in, still would be. */
+  knows(actor: Actor): boolean {
+    return this.#open ? actor === LOCAL : this.#tokens.some((known) => known.actor === actor);
   }
 
   /** Judges the `Authorization` field of a request. Takes the same time whichever token matches, or none. */

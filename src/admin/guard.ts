@@ -1,4 +1,5 @@
 // What stands before every call: not too many at once, no page of another site, and the token.
+import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Bind } from '../config/config.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -22,7 +23,7 @@ declare module 'fastify' {
     readonly page?: boolean;
   }
   interface FastifyReply {
-    /** Counts the call off before its answer ends. */
+    /** Counts the call off before its answer ends, which has no end of its own: it goes on while the token is good. */
     release: () => void;
   }
 }
@@ -50,6 +51,8 @@ export class Guard {
   readonly #guesses: GuessLimit;
   readonly #refusals: RefusalLog;
   readonly #boundName: string | null;
+  /** Answers that go on without an end, and to whom. */
+  readonly #streams = new Map<ServerResponse, Actor>();
   #calls = 0;
 
   constructor(options: GuardOptions) {
@@ -59,6 +62,15 @@ export class Guard {
     this.#guesses = new GuessLimit(nowMs);
     this.#refusals = new RefusalLog(logger, nowMs);
     this.#boundName = bind.kind === 'tcp' ? bind.host : null;
+    // Who may no longer ask is told no more either.
+    tokens.onChange = () => {
+      for (const [stream, actor] of this.#streams) {
+        if (tokens.knows(actor)) continue;
+        // Who does not read would be told the end never.
+        if (stream.writableLength > 0) stream.destroy();
+        else stream.end();
+      }
+    };
   }
 
   /** Keeps pages of other sites and too many calls at once away from all routes of `app`. */
@@ -94,14 +106,22 @@ export class Guard {
         return;
       }
       this.#calls++;
+      const leave = app.crowd.hold(request.raw.socket);
       // Also where the client leaves before the answer, and where a stream goes on for hours: then by `release`.
       let counted = true;
       const release = (): void => {
         if (counted) this.#calls--;
         counted = false;
       };
-      reply.raw.once('close', release);
-      reply.release = release;
+      reply.raw.once('close', () => {
+        release();
+        leave();
+        this.#streams.delete(reply.raw);
+      });
+      reply.release = () => {
+        release();
+        this.#streams.set(reply.raw, request.actor!);
+      };
       done();
     });
     app.addHook('onResponse', (request, reply, done) => {

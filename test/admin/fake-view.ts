@@ -270,16 +270,17 @@ export function makeAdmin(bind: Bind = LOOPBACK, tokens: readonly AdminToken[] =
   const { logger, lines } = listeningLogger();
   let nowMs = 0;
   const live = new FakeLive();
+  const table = new TokenTable(bind, tokens);
   const app = buildAdmin({
     view,
     live,
     bind,
-    tokens: new TokenTable(bind, tokens),
+    tokens: table,
     logger,
     nowMs: () => nowMs,
   });
   const advance = (ms: number): void => {
     nowMs += ms;
   };
-  return { app, view, live, lines, advance };
+  return { app, view, live, lines, advance, tokens: table };
 }
