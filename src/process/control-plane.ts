@@ -234,9 +234,8 @@ export class ControlPlane {
     this.tracing.use(await this.tracing.open(config.tracing));
     this.upstreams.start();
     this.certificates.start();
-    // Before anybody is served, so that nobody who was revoked slips in at a start.
-    await this.switch?.registry.start();
-    await this.crew.start();
+    // Nobody is served before all that was revoked is known; workers come up while it is read.
+    await this.crew.start(this.switch?.registry.start());
     this.live.start();
     if (config.admin !== null) await this.admin.open(config.admin, this.view, this.live);
   }

@@ -24,7 +24,7 @@ export interface CrewInput {
   readonly taken?: (worker: number) => readonly TakenSockets[];
   /** Everything a worker says but `listening`, `unbound`, `metric`, `sockets` and `drained`. */
   readonly onMessage: (worker: number, message: FromWorker, account: Int32Array<SharedArrayBuffer>) => void;
-  /** A worker died and is being replaced. */
+  /** A worker died, or came in another's place and could not listen, and is being replaced. */
   readonly onDeath: (worker: number, why: string) => void;
 }
 
@@ -63,6 +63,9 @@ export class Crew {
   readonly #in: CrewInput;
   readonly #members: Member[] = [];
   #stopping = false;
+  /** All have listened once: from now on whoever cannot is let go, and another tries. */
+  #started = false;
+  #opened: Promise<void> = Promise.resolve();
   /** Who waits for all to listen. */
   readonly #waiting: (() => void)[] = [];
 
@@ -80,12 +83,14 @@ export class Crew {
     return this.#members.map((member) => member.thread);
   }
 
-  /** Starts all; resolves when all listen. Rejects with a BindError. */
-  async start(): Promise<void> {
+  /** Starts all; resolves when all listen, which none does before `opened` resolves. Rejects with a BindError. */
+  async start(opened: Promise<void> = this.#opened): Promise<void> {
+    this.#opened = opened;
     const starts = [];
     for (let worker = 0; worker < this.#in.workers; worker++)
       starts.push(this.#hire(worker, this.#in.taken?.(worker) ?? []));
     await Promise.all(starts);
+    this.#started = true;
   }
 
   /** Tells every worker. */
@@ -174,6 +179,7 @@ export class Crew {
       bornMs: performance.now(),
     };
     this.#members[worker] = member;
+    void this.#opened.then(() => thread.postMessage({ say: 'listen' } satisfies ToWorker));
     return new Promise((resolve, reject) => {
       let why = 'it ended';
       thread.on('message', (message: FromWorker) => {
@@ -183,6 +189,12 @@ export class Crew {
           this.#tellWhole();
         } else if (message.say === 'unbound') {
           reject(new BindError(message.listener, message.code, message.message));
+          if (!this.#started) return;
+          // Alive and deaf it would count as a worker for ever.
+          why = `it could not listen: listener ${message.listener}: ${message.message}`;
+          // The next one tries a while later, however long this one took.
+          member.bornMs = performance.now();
+          void thread.terminate();
         } else if (message.say === 'metric') {
           shelf.declare(worker, message.declaration);
         } else if (message.say === 'drained') {

@@ -75,6 +75,8 @@ export type ToWorker =
   | { readonly say: 'certificates'; readonly state: ListenerCertificates }
   /** Files of addresses that were read anew. */
   | { readonly say: 'lists'; readonly lists: FileLists }
+  /** Whoever must be served well can be: clients may come. Said once, to each. */
+  | { readonly say: 'listen' }
   /** Answered by `sockets`. */
   | { readonly say: 'sockets' }
   /** Said again: what is left is cut. `handedOver`: a successor accepts from the same sockets. */

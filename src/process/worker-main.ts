@@ -142,8 +142,13 @@ function drain(deadlineMs: number, handedOver: boolean): void {
   plane.drain(deadlineMs, handedOver, () => finish(0));
 }
 
+let onOpened = (): void => {};
+const opened = new Promise<void>((resolve) => {
+  onOpened = resolve;
+});
 port.on('message', (message: ToWorker) => {
-  if (message.say === 'address') plane.setAddress(message.slot, message.address);
+  if (message.say === 'listen') onOpened();
+  else if (message.say === 'address') plane.setAddress(message.slot, message.address);
   else if (message.say === 'hung') plane.hung(message.slot);
   else if (message.say === 'certificates') plane.setCertificates(message.state);
   else if (message.say === 'signing') plane.setSigning(message.state);
@@ -156,6 +161,7 @@ port.on('message', (message: ToWorker) => {
   else drain(message.deadlineMs, message.handedOver);
 });
 
+await opened;
 const failed = await generations.listen();
 if (failed === null) {
   plane.start();

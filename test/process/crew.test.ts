@@ -1,6 +1,8 @@
 // A worker that dies is replaced, and the users of the others notice nothing.
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -74,9 +76,10 @@ t.test('a worker that dies is replaced, its requests are counted off, and no oth
   await until('none is in flight', () => plane.table.inFlight[0] === 0);
 });
 
-/** A crew whose workers run `body` in place of a data plane; what died is noted. */
+/** A crew whose workers run `body` in place of a data plane; each is told which of all it is as `generation`, and what died is noted. */
 function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [number, string][] } {
   const deaths: [number, string][] = [];
+  let births = 0;
   const code = `import { parentPort, workerData } from 'node:worker_threads'; ${body}`;
   const table = new UpstreamTable(UpstreamTable.allocate(1, 2));
   const addresses = AddressCounts.allocate(16, 2);
@@ -88,7 +91,7 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
     addresses,
     init: () => ({
       config,
-      generation: 1,
+      generation: ++births,
       rows: { upstreams: [], pools: [], routes: [] },
       workers: 2,
       table: table.memory,
@@ -117,7 +120,7 @@ t.test('what a worker died of is told, and its place is taken while the other st
     t,
     soundConfig(),
     `parentPort.postMessage({ say: 'listening' });
-     parentPort.on('message', () => { if (workerData.worker === 1) throw new Error('a bug of worker 1'); });`,
+     parentPort.on('message', ({ say }) => { if (say === 'hung' && workerData.worker === 1) throw new Error('a bug of worker 1'); });`,
   );
   await crew.start();
   const [stays, dies] = crew.threads;
@@ -140,3 +143,72 @@ t.test('a worker that cannot bind fails the start with the name of the listener'
   );
   await t.rejects(crew.start(), new BindError('front', 'EACCES', 'not permitted'));
 });
+
+t.test(
+  'workers come up while it is read who must not be served, and listen when that is known',
+  async (t) => {
+    const { crew } = crewOf(
+      t,
+      soundConfig(),
+      `parentPort.on('message', ({ say }) => { if (say === 'listen') parentPort.postMessage({ say: 'listening' }); });`,
+    );
+    let tell = (): void => {};
+    const known = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    let started = false;
+    const starting = crew.start(known).then(() => {
+      started = true;
+    });
+    await Promise.all(crew.threads.map((thread) => once(thread, 'online')));
+    t.equal(crew.listening, 0);
+    t.notOk(started);
+    tell();
+    await starting;
+    t.equal(crew.listening, 2);
+  },
+);
+
+t.test('a replacement that cannot bind is told and let go, and another tries until one can', async (t) => {
+  const { crew, deaths } = crewOf(
+    t,
+    soundConfig(),
+    `parentPort.on('message', ({ say }) => {
+       if (say === 'hung' && workerData.worker === 1) throw new Error('a bug of worker 1');
+       if (say !== 'listen') return;
+       if (workerData.generation === 3)
+         parentPort.postMessage({ say: 'unbound', listener: 'front', code: 'EADDRINUSE', message: 'it is taken' });
+       else parentPort.postMessage({ say: 'listening' });
+     });`,
+  );
+  await crew.start();
+  crew.tell({ say: 'hung', slot: 0 });
+  await until('it was replaced twice', () => deaths.length === 2);
+  t.match(deaths[1]![1], /could not listen: listener front: it is taken/);
+  t.equal(crew.listening, 1);
+  await until('its place is taken', () => crew.listening === 2);
+});
+
+t.test(
+  'a port that another process took while its only worker was dead is taken back when it is free',
+  async (t) => {
+    const app = await startNamedApp('app', t);
+    const port = await freePort();
+    const config = { ...soundConfig(port, app.url), workers: 1 };
+    const plane = await ControlPlane.start(config);
+    t.teardown(() => plane.stop('the end of the test'));
+    await plane.crew.threads[0]!.terminate();
+    const thief = createServer();
+    await new Promise<void>((resolve) => thief.listen(port, '127.0.0.1', resolve));
+    t.teardown(() => thief.close());
+    await until(
+      'a replacement could not listen',
+      () => plane.shelf.total('limpet_worker_restarts_total') > 1,
+    );
+    t.equal(plane.crew.listening, 0);
+    t.match(plane.view.ready(), { ok: false, why: /0 of 1 workers listen/ });
+    await new Promise((resolve) => thief.close(resolve));
+    await until('one listens', () => plane.crew.listening === 1);
+    t.equal((await askPath(port, '/')).status, 200);
+  },
+);
