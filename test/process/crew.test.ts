@@ -196,7 +196,7 @@ t.test(
     const port = await freePort();
     const config = { ...soundConfig(port, app.url), workers: 1 };
     const plane = await ControlPlane.start(config);
-    t.teardown(() => plane.stop('the end of the test'));
+    t.teardown(() => plane.shutdown.stop('the end of the test'));
     await plane.crew.threads[0]!.terminate();
     const thief = createServer();
     await new Promise<void>((resolve) => thief.listen(port, '127.0.0.1', resolve));
