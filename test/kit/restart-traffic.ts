@@ -1,10 +1,10 @@
 // Steady traffic of four kinds through a proxy that is restarted, which forgives nothing: whatever is refused, cut or wrong is told.
-import { createServer, get, type Server } from 'node:http';
-import type { Server as PlainServer } from 'node:net';
-import { WebSocket, WebSocketServer } from 'ws';
+import { get } from 'node:http';
+import { WebSocket } from 'ws';
 import { startUpstream } from './load-upstream.ts';
 import { LoadUser } from './load-user.ts';
 import { freePort } from './ports.ts';
+import { EVENTS, startStreamsApp } from './streams-app.ts';
 
 /** How many of a kind, and how often each of them asks. */
 export interface TrafficSpec {
@@ -24,13 +24,15 @@ export interface TrafficCount {
   toldToLeave: number;
   /** Event streams that came to their end. */
   streamed: number;
+  /** Longest that an answer took from when its request was due, ms. */
+  worstMs: number;
+  /** Longest that this process itself stood still, ms: latencies up to it say nothing of the proxy. */
+  stalledMs: number;
   /** What went wrong, by kind and reason. */
   readonly failures: Map<string, number>;
 }
 
-/** Events of a stream, and the time between two. */
-const EVENTS = 8;
-const EVENT_MS = 40;
+const TICK_MS = 5;
 
 /** The upstreams: one for requests, one for WebSockets at /ws and event streams at /sse. */
 export interface TrafficUpstreams {
@@ -41,33 +43,14 @@ export interface TrafficUpstreams {
 
 export async function startTrafficUpstreams(): Promise<TrafficUpstreams> {
   const plainPort = await freePort();
-  const plain: PlainServer = await startUpstream(plainPort, 1);
-  const server: Server = createServer((_request, response) => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' });
-    let sent = 0;
-    const timer = setInterval(() => {
-      response.write(`data: ${++sent}\n\n`);
-      if (sent < EVENTS) return;
-      clearInterval(timer);
-      response.end();
-    }, EVENT_MS);
-    response.on('close', () => clearInterval(timer));
-  });
-  const sockets = new WebSocketServer({ server });
-  sockets.on('connection', (socket) => {
-    socket.on('message', (data) => socket.send(data));
-    socket.on('error', () => {});
-  });
-  const longPort = await freePort();
-  await new Promise<void>((resolve) => server.listen(longPort, '127.0.0.1', resolve));
+  const plain = await startUpstream(plainPort, 1);
+  const long = await startStreamsApp();
   return {
     plainPort,
-    longPort,
+    longPort: long.port,
     stop: () => {
       plain.close();
-      for (const socket of sockets.clients) socket.terminate();
-      server.closeAllConnections();
-      server.close();
+      long.stop();
     },
   };
 }
@@ -79,6 +62,8 @@ export class RestartTraffic {
     echoed: 0,
     toldToLeave: 0,
     streamed: 0,
+    worstMs: 0,
+    stalledMs: 0,
     failures: new Map(),
   };
   readonly #spec: TrafficSpec;
@@ -96,6 +81,13 @@ export class RestartTraffic {
 
   start(): void {
     const { keepAlive, fresh, webSockets, eventStreams } = this.#spec;
+    let tickedMs = performance.now();
+    const tick = setInterval(() => {
+      const nowMs = performance.now();
+      this.count.stalledMs = Math.max(this.count.stalledMs, nowMs - tickedMs - TICK_MS);
+      tickedMs = nowMs;
+    }, TICK_MS);
+    this.#timers.push(tick);
     for (let i = 0; i < keepAlive; i++) this.#ask(i, 'get');
     for (let i = 0; i < fresh; i++) this.#ask(keepAlive + i, 'closing');
     for (let i = 0; i < webSockets; i++) this.#talk();
@@ -120,13 +112,26 @@ export class RestartTraffic {
     this.count.failures.set(key, (this.count.failures.get(key) ?? 0) + 1);
   }
 
+  /** A user whose requests are due each `everyMs`, whatever became of those before: they wait for him, and the time counts. */
   #ask(id: number, shape: 'get' | 'closing'): void {
+    const waiting: number[] = [];
+    const next = (user: LoadUser): void => {
+      const dueMs = waiting.shift();
+      if (dueMs !== undefined) user.send(false, dueMs, performance.now());
+    };
     const report = {
-      answered: () => {
+      answered: (user: LoadUser) => {
         this.count.answered++;
+        this.count.worstMs = Math.max(this.count.worstMs, performance.now() - user.dueMs);
+        next(user);
       },
-      failed: (_: LoadUser, why: string) =>
-        this.#failed(shape === 'get' ? 'keep-alive' : 'new connection', why),
+      failed: (user: LoadUser, why: string) => {
+        this.#failed(shape === 'get' ? 'keep-alive' : 'new connection', why);
+        // Not at once: a refused connection would be asked for in a circle without end.
+        setTimeout(() => {
+          if (!user.busy) next(user);
+        }, 10);
+      },
     };
     const user = new LoadUser(id, this.#port, report, {}, shape);
     this.#users.push(user);
@@ -134,8 +139,8 @@ export class RestartTraffic {
     const first = setTimeout(() => {
       this.#timers.push(
         setInterval(() => {
-          const nowMs = performance.now();
-          if (!user.busy) user.send(false, nowMs, nowMs);
+          waiting.push(performance.now());
+          if (!user.busy) next(user);
         }, everyMs),
       );
     }, Math.random() * everyMs);
