@@ -79,7 +79,7 @@ export class WorkerGenerations {
     readonly code: string;
     readonly message: string;
   } | null> {
-    for (const listener of this.#in.plane.listeners) {
+    for (const listener of this.#in.plane.listeners.all) {
       const failed = (await this.#takeOver(listener)) ?? (await this.#bind(listener));
       if (failed !== null && failed !== TAKEN) return { listener: listener.name, ...failed };
     }
@@ -155,9 +155,9 @@ export class WorkerGenerations {
         sessions.push(session);
       } else sessions.push(known);
     }
-    plane.learnCertificates(data.certificates);
+    plane.listeners.learnCertificates(data.certificates);
     for (const config of data.config.listeners) {
-      const known = plane.listeners.find(({ bind }) => isDeepStrictEqual(bind, config.bind));
+      const known = plane.listeners.all.find(({ bind }) => isDeepStrictEqual(bind, config.bind));
       if (known !== undefined) {
         prepared.listeners.push(known);
         continue;

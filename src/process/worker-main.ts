@@ -135,10 +135,13 @@ function drain(deadlineMs: number, handedOver: boolean): void {
   };
   const timer = setTimeout(() => {
     const cut = plane.connections;
-    plane.kill();
+    plane.listeners.kill();
     finish(cut);
   }, deadlineMs);
-  const farewell = setTimeout(() => plane.leave(), Math.max(deadlineMs / 2, deadlineMs - FAREWELL_MS));
+  const farewell = setTimeout(
+    () => plane.listeners.leave(),
+    Math.max(deadlineMs / 2, deadlineMs - FAREWELL_MS),
+  );
   plane.drain(deadlineMs, handedOver, () => finish(0));
 }
 
@@ -150,14 +153,14 @@ port.on('message', (message: ToWorker) => {
   if (message.say === 'listen') onOpened();
   else if (message.say === 'address') plane.setAddress(message.slot, message.address);
   else if (message.say === 'hung') plane.hung(message.slot);
-  else if (message.say === 'certificates') plane.setCertificates(message.state);
-  else if (message.say === 'signing') plane.setSigning(message.state);
+  else if (message.say === 'certificates') plane.listeners.setCertificates(message.state);
+  else if (message.say === 'signing') plane.maker.setSigning(message.state);
   else if (message.say === 'lists') plane.showLists(message.lists);
   else if (message.say === 'prepare') void generations.prepare(message.next);
   else if (message.say === 'commit') generations.commit(message.generation, message.deadlineMs);
   else if (message.say === 'abandon') generations.abandon(message.generation);
   else if (message.say === 'sockets')
-    say({ say: 'sockets', found: plane.listeners.map(({ bind, descriptors: fds }) => ({ bind, fds })) });
+    say({ say: 'sockets', found: plane.listeners.all.map(({ bind, descriptors: fds }) => ({ bind, fds })) });
   else drain(message.deadlineMs, message.handedOver);
 });
 

@@ -18,6 +18,7 @@ import { PROXY_FAULT } from './faults.ts';
 import { LateLimits } from './late-limits.ts';
 import type { FailureKind, Plane } from './plane.ts';
 import { OUTCOME } from './plane-metrics.ts';
+import type { PlaceSeeker } from './pool-keeper.ts';
 import { FRAME_OUT, laySwitch } from './response-writer.ts';
 import { CHECK } from './session-check.ts';
 import { TIME_OVER, type Tunnel, type TunnelExchange } from './tunnel.ts';
@@ -40,7 +41,7 @@ const STATE = {
 } as const;
 
 /** Reused from request to request of one client connection, and from connection to connection. */
-export class Exchange extends ExchangeRecord implements AttemptOwner, Waiter, TunnelExchange {
+export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeker, TunnelExchange {
   readonly attempt: Attempt;
   line: WaitingLine | null = null;
   ahead: Waiter | null = null;

@@ -45,7 +45,7 @@ export interface ListenerPlane extends Plane {
   readonly idleMs: number;
   mayAccept(): boolean;
   /** What the main thread last said of the TLS of the listener of that name; null: nothing yet. */
-  certificatesOf(listener: string): ListenerCertificates | null;
+  readonly listeners: { certificatesOf(listener: string): ListenerCertificates | null };
   /** At the bound: whether somebody gave way. */
   makeRoom(): boolean;
   readonly limits: LimitBooks;
@@ -124,7 +124,7 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
       return;
     }
     this.#tls ??= new ListenerTls(this, tls);
-    this.#tls.use(tls, this.plane.certificatesOf(name));
+    this.#tls.use(tls, this.plane.listeners.certificatesOf(name));
   }
 
   /** Binds. `shared`: other workers bind the same port (`reusePort`). Rejects with the system's error. */

@@ -96,7 +96,7 @@ export class Placement {
     this.#taken = false;
     const pool = this.#pool!;
     pool.release(this.upstream!);
-    if (pool.line.length > 0) this.#plane.wakeLine(pool);
+    if (pool.line.length > 0) this.#plane.pools.wake(pool);
   }
 
   /** What a request fails by that nobody is there for. */

@@ -82,6 +82,8 @@ export interface Plane {
   readonly replies: Replies;
   /** What sessions let in and what has not ended yet. */
   readonly doors: DoorDesk;
+  /** Of the pools: `wake` is told where a place became free and somebody waits. */
+  readonly pools: { wake(pool: Pool): void };
   /** What stands before the routes that have a gate. */
   readonly gates: GateKeeper;
   readonly metrics: PlaneMetrics;
@@ -97,8 +99,6 @@ export interface Plane {
   isIdle(generation: Generation): void;
   /** A request is over: counted, and told in the access log. */
   account(exchange: Accountable): void;
-  /** A place became free in a pool that has a line: as many are let try again as there are places. */
-  wakeLine(pool: Pool): void;
   /** A client connection was refused or has ended for a fault before any route was known. */
   refused(fault: Fault): void;
   /**
