@@ -92,12 +92,22 @@ export class Handover {
     // What the service manager told us it may be told as well.
     const { NOTIFY_SOCKET } = process.env;
     const env = { ...order.env, ...(NOTIFY_SOCKET === undefined ? {} : { NOTIFY_SOCKET }), [SIGN]: '1' };
-    const child = spawn(order.command[0]!, order.command.slice(1), {
-      cwd: order.cwd,
-      env,
-      // What it logs goes where ours goes: whoever looks after us reads it there.
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds],
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(order.command[0]!, order.command.slice(1), {
+        cwd: order.cwd,
+        env,
+        // What it logs goes where ours goes: whoever looks after us reads it there.
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc', ...fds],
+      });
+    } catch (error) {
+      // Node throws where there is no memory for it, where the environment is too long, and for what no system takes.
+      const { code = 'it is no program' } = error as NodeJS.ErrnoException; // spawn throws nothing else
+      const why = `the new process could not be started: ${code}`;
+      old.log('error', { why }, 'the successor does not serve: this process goes on');
+      tell({ news: 'refused', why });
+      return;
+    }
     this.#child = child;
     let over = false;
     const fail = (why: string): void => {

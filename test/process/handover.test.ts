@@ -98,6 +98,16 @@ t.test('a process and those that would follow it', { timeout: 300_000 }, async (
     { news: 'refused', why: /could not be started/ },
     'none at all',
   );
+  for (const [what, wrong] of [
+    ['an environment that the system does not take', { env: { LONG: 'x'.repeat(200_000) } }],
+    ['a folder that is none', { cwd: file }],
+    ['a word that nobody can be told', { command: ['/bin/true', 'a\0b'] }],
+  ] as const)
+    t.match(
+      await giveOrder(control, { ...order(['/bin/true']), ...wrong }, () => {}),
+      { news: 'refused', why: /could not be started: E/ },
+      what,
+    );
   t.match(await giveOrder(control, { order: 'other' } as never, () => {}), { why: /not known/ });
   writeFileSync(file, config([], { workerz: 2 }));
   const wrong = await replace();
