@@ -255,6 +255,12 @@ export const METRICS = {
     source: 'read',
     help: 'Revocations that wait to be shared with the other replicas.',
   },
+  limpet_revocations_clock_skew_seconds: {
+    kind: 'gauge',
+    labels: [],
+    source: 'read',
+    help: "How far the clock of the Redis of revocations is ahead of this machine's; negative: behind; 0 where there is none.",
+  },
   limpet_logins_lost_total: {
     kind: 'counter',
     labels: [],

@@ -28,6 +28,8 @@ export interface RevocationGauges {
   readonly entries: number;
   readonly synced: boolean;
   readonly waiting: number;
+  /** How far the clock that replicas share is ahead of ours, ms. */
+  readonly clockAheadMs: number;
   readonly loginsLost: number;
 }
 
@@ -93,6 +95,7 @@ export class Exposition {
       limpet_revocations_active: ofSwitch(({ entries }) => entries),
       limpet_revocations_synced: ofSwitch(({ synced }) => Number(synced)),
       limpet_revocations_waiting: ofSwitch(({ waiting }) => waiting),
+      limpet_revocations_clock_skew_seconds: ofSwitch(({ clockAheadMs }) => clockAheadMs / 1000),
       limpet_logins_lost_total: ofSwitch(({ loginsLost }) => loginsLost),
       limpet_upstream_up: () => perUpstream(options.upstreams(), (upstream) => Number(upstream.up)),
       limpet_upstream_inflight: () => perUpstream(options.upstreams(), (upstream) => upstream.inFlight),

@@ -273,8 +273,8 @@ export class ControlView implements AdminView {
   revocationGauges(): RevocationGauges | null {
     const { revocations } = this;
     if (revocations === null) return null;
-    const { count, state, loginsLost } = revocations;
-    return { entries: count, synced: state.synced, waiting: state.waiting, loginsLost };
+    const { count, state, clockAheadMs, loginsLost } = revocations;
+    return { entries: count, synced: state.synced, waiting: state.waiting, clockAheadMs, loginsLost };
   }
 
   /** The gauges of pools that /metrics reads. */

@@ -50,6 +50,15 @@ export function makeSwitch(config: Config, log: Logger, shelf: MetricShelf): Rev
     },
     onLost: () =>
       log.error({}, 'the Redis of revocations has lost some; what this process knows stays in force'),
+    onSkew: (isFar, aheadMs) => {
+      const s = Math.round(aheadMs / 1000);
+      if (isFar)
+        log.warn(
+          { redisAheadS: s },
+          'the clock of this machine and that of the Redis of revocations are apart: logins shortly after a revocation may be refused, and revocations last longer; keep both by NTP',
+        );
+      else log.info({}, 'the clocks of this machine and of the Redis of revocations are together again');
+    },
     onDropped: (why) => count('limpet_revocations_dropped_total', why),
   });
   return { registry, memory, reader };

@@ -14,6 +14,8 @@ export interface KeeperListener extends SliceReader {
   reloaded(lost: boolean): void;
   /** It is in touch with the other replicas, or it is not, and why. */
   synced(up: boolean, why: string): void;
+  /** Its clock is so far ahead of ours, ms; negative: behind. */
+  clock(aheadMs: number): void;
   /** A login could not be told to the others: too many wait. */
   loginDropped(): void;
 }

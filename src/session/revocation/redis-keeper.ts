@@ -91,6 +91,7 @@ export class RedisKeeper implements RevocationKeeper {
         link: this.#feedLink,
         keys: this.#keys,
         listener,
+        wallMs: () => this.#in.spec.clock.wallMs(),
         unshared: () => [...this.#waiting.values(), ...this.#sending],
         onUp: (up, why) => {
           this.#up = up;

@@ -22,6 +22,7 @@ import {
 } from './record.ts';
 import { RevocationTable, ROW, type TableRow } from './revocation-table.ts';
 import type { SwitchMemory } from './shared-revocations.ts';
+import { TwoClocks } from './two-clocks.ts';
 
 /** Rows that are looked at in one piece when what has run out is dropped: a millisecond or so. */
 const SWEEP_ROWS = 65_536;
@@ -29,8 +30,13 @@ const SWEEP_ROWS = 65_536;
 const SWEEP_EVERY_MS = 1000;
 /** How often what is kept is cleared of what has run out. */
 const PURGE_EVERY_MS = 60_000;
-/** A login that another replica stamped later than this is stamped with this: how far clocks may be apart, ms. */
-const SKEW_MAX_MS = 60_000;
+/** "Before" a time that is further ahead than this is a mistake, ms. */
+const FUTURE_MAX_MS = 60_000;
+/** What another replica stamped later than this ahead of our time counts as this: how far clocks may be apart and logins still be told from older ones, ms. */
+const SKEW_MAX_MS = 15 * 60_000;
+/** The clock of Redis and ours are so far apart that somebody should know, ms; and near enough again. */
+const SKEW_TOLD_MS = 10_000;
+const SKEW_OVER_MS = 5000;
 
 /** An order with what goes with it. */
 export interface RevokeInput {
@@ -63,6 +69,8 @@ export interface RegistryInput {
   readonly onSynced?: (up: boolean, why: string) => void;
   /** The Redis has lost what it kept; what this process knows stays in force. */
   readonly onLost?: () => void;
+  /** Told when the clock of Redis and ours are too far apart, and when they are together again. `aheadMs`: how far that one is ahead. */
+  readonly onSkew?: (isFar: boolean, aheadMs: number) => void;
   /** Counts what was dropped: `garbage` on the channel, or `full`, for which the table has no room. */
   readonly onDropped?: (why: 'garbage' | 'full') => void;
 }
@@ -78,7 +86,9 @@ export class RevocationRegistry implements KeeperListener {
   readonly #in: RegistryInput;
   readonly #table: RevocationTable;
   readonly #notes: LoginNotes;
+  readonly #clocks: TwoClocks;
   readonly #words = new DigestWords();
+  #isSkewed = false;
   /** Of the rows that were told since the last reload began. */
   #mark = 1;
   /** The table changed, and the readers are told at the end of this turn. */
@@ -96,6 +106,7 @@ export class RevocationRegistry implements KeeperListener {
     this.#in = input;
     this.#table = new RevocationTable(input.memory.table);
     this.#notes = new LoginNotes(input.memory.notes);
+    this.#clocks = new TwoClocks(this.#table, () => input.clock.wallMs());
   }
 
   /** Memory for so many revocations. */
@@ -113,6 +124,11 @@ export class RevocationRegistry implements KeeperListener {
     return this.#notes.lost + this.#loginsUnshared;
   }
 
+  /** How far the clock that replicas share is ahead of ours, ms; negative: behind; 0 where there is none. */
+  get clockAheadMs(): number {
+    return this.#table.aheadMs;
+  }
+
   get state(): KeeperState {
     return this.#in.keeper.state;
   }
@@ -128,16 +144,17 @@ export class RevocationRegistry implements KeeperListener {
   async revoke({ order, ttlMs, reason, by }: RevokeInput): Promise<Revoked> {
     const { clock, keeper, reader, onRevoked } = this.#in;
     const atMs = Math.floor(clock.wallMs());
-    if (order.kind === 'before' && order.beforeMs > atMs + SKEW_MAX_MS)
+    const laterMs = Math.floor(this.#clocks.laterMs);
+    if (order.kind === 'before' && order.beforeMs > laterMs + FUTURE_MAX_MS)
       throw new RevocationFault('future', '"before" must not be a time to come');
     const { letter, digests, understood } = reader.read(order, atMs / 1000);
     // After every login that was noted, whatever clock that was noted by: what was let in before is ended.
-    const afterNotesMs = Math.max(atMs, this.#notes.newestMs + 1);
+    const afterNotesMs = Math.max(laterMs, this.#notes.newestMs + 1);
     const record: Revocation = {
       ...namesOf(letter, digests),
       letter,
       timeMs: order.kind === 'before' ? Math.floor(order.beforeMs) : afterNotesMs,
-      untilS: Math.ceil((atMs + (ttlMs ?? this.#in.ttlMs)) / 1000),
+      untilS: Math.ceil((laterMs + (ttlMs ?? this.#in.ttlMs)) / 1000),
       atMs,
       by,
       user: 'user' in order && order.user !== null ? order.user : '',
@@ -185,17 +202,17 @@ export class RevocationRegistry implements KeeperListener {
   }
 
   row(digest: DigestWords, letter: RecordLetter, timeMs: number, untilS: number): void {
-    const wallMs = this.#in.clock.wallMs();
-    if (untilS <= wallMs / 1000) return;
+    const nowS = this.#clocks.earlierMs / 1000;
+    if (untilS <= nowS) return;
     const kind = rowOf(letter);
-    const put = this.#table.put(digest, kind, timeMs, untilS, this.#mark, wallMs / 1000);
+    const put = this.#table.put(digest, kind, timeMs, untilS, this.#mark, nowS);
     if (put === 'full') {
       this.#in.onDropped?.('full');
       return;
     }
     if (untilS < this.#soonestS) this.#soonestS = untilS;
     if (kind === ROW.user || kind === ROW.userBefore || kind === ROW.before) {
-      this.#notes.needFrom(Math.min(timeMs, wallMs + SKEW_MAX_MS));
+      this.#notes.needFrom(Math.min(timeMs, this.#clocks.laterMs + SKEW_MAX_MS));
       if (untilS > this.#notedUntilS) this.#notedUntilS = untilS;
     }
     if (put !== 'same') this.#announceSoon();
@@ -209,7 +226,7 @@ export class RevocationRegistry implements KeeperListener {
 
   noted(key: string, timeMs: number): void {
     const words = this.#words.read(Buffer.from(key, 'base64url').toString('latin1'));
-    this.#notes.note(words, Math.min(timeMs, this.#in.clock.wallMs() + SKEW_MAX_MS));
+    this.#notes.note(words, Math.min(timeMs, this.#clocks.laterMs + SKEW_MAX_MS));
   }
 
   reloading(): void {
@@ -226,6 +243,14 @@ export class RevocationRegistry implements KeeperListener {
 
   synced(up: boolean, why: string): void {
     this.#in.onSynced?.(up, why);
+  }
+
+  clock(aheadMs: number): void {
+    this.#table.aheadMs = aheadMs;
+    const apartMs = Math.abs(aheadMs);
+    if (this.#isSkewed ? apartMs >= SKEW_OVER_MS : apartMs <= SKEW_TOLD_MS) return;
+    this.#isSkewed = !this.#isSkewed;
+    this.#in.onSkew?.(this.#isSkewed, aheadMs);
   }
 
   loginDropped(): void {
@@ -260,7 +285,7 @@ export class RevocationRegistry implements KeeperListener {
   #sweepLater(): void {
     if (this.#closed) return;
     this.#sweepTimer = this.#in.timers.after(SWEEP_EVERY_MS, () => {
-      if (this.#soonestS > this.#in.clock.wallMs() / 1000) this.#sweepLater();
+      if (this.#soonestS > this.#clocks.earlierMs / 1000) this.#sweepLater();
       else this.#beginSweep();
     });
   }
@@ -275,7 +300,7 @@ export class RevocationRegistry implements KeeperListener {
     // A reload that began meanwhile has a mark of its own.
     if (this.#closed || (keepMark !== null && keepMark !== this.#mark)) return;
     const end = Math.min(start + SWEEP_ROWS, this.#table.rows);
-    const nowS = this.#in.clock.wallMs() / 1000;
+    const nowS = this.#clocks.earlierMs / 1000;
     if (this.#table.sweep(start, end, nowS, keepMark) > 0) this.#announceSoon();
     this.#soonestS = Math.min(this.#soonestS, this.#table.untilS);
     if (end === this.#table.rows) done();
@@ -294,9 +319,7 @@ export class RevocationRegistry implements KeeperListener {
   #purgeLater(): void {
     if (this.#closed) return;
     this.#purgeTimer = this.#in.timers.after(PURGE_EVERY_MS, () => {
-      void this.#in.keeper
-        .purge(Math.floor(this.#in.clock.wallMs() / 1000))
-        .finally(() => this.#purgeLater());
+      void this.#in.keeper.purge(Math.floor(this.#clocks.earlierMs / 1000)).finally(() => this.#purgeLater());
     });
   }
 }

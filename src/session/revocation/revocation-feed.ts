@@ -20,6 +20,9 @@ const RELOAD_PAUSE_MS = 1000;
 /** How often it is looked whether Redis has lost anything, or changes that the stream does not tell, ms. */
 const LOOK_MS = 2000;
 
+/** An answer that took longer does not say what time it was, ms. */
+const TIME_MS = 200;
+
 /** A change does not follow on the last one. */
 class Gap extends Error {}
 
@@ -29,6 +32,8 @@ export interface FeedInput {
   readonly link: RedisLink;
   readonly keys: RevocationKeys;
   readonly listener: KeeperListener;
+  /** Our wall clock, ms. */
+  readonly wallMs: () => number;
   /** What was ordered here and may not be in Redis yet. */
   readonly unshared: () => readonly RevocationCore[];
   /** Redis answers and all is known, or no longer, and why. */
@@ -60,6 +65,7 @@ export class RevocationFeed {
     while (!this.#closed) {
       try {
         await this.#in.link.becomeReady(READ_MS);
+        await this.#compareClocks();
         await this.#catchUp();
         if (this.#closed) return;
         this.#in.onUp(true, '');
@@ -179,11 +185,29 @@ export class RevocationFeed {
   /** A Redis that was emptied says nothing of it, and nor does a stream that was deleted. */
   async #look(): Promise<void> {
     this.#lookedMs = performance.now();
+    await this.#compareClocks();
     const count = Number((await this.#in.link.ask(READ_MS, 'GET', this.#in.keys.count)) ?? 0);
     const isBehind = count > this.#number;
     // What the stream still holds would have come by the next look.
     if (count < this.#number || (isBehind && this.#behind === this.#number)) throw new Gap();
     this.#behind = isBehind ? this.#number : -1;
+  }
+
+  /** How far its clock is ahead of ours, to half of what the answer took. */
+  async #compareClocks(): Promise<void> {
+    const { link, listener, wallMs } = this.#in;
+    const [beganMs, ourMs] = [performance.now(), wallMs()];
+    let told: unknown;
+    try {
+      told = await link.ask(READ_MS, 'TIME');
+    } catch {
+      // Not permitted: we go by our own. If it hangs, the next question tells.
+      return;
+    }
+    const tookMs = performance.now() - beganMs;
+    if (!Array.isArray(told) || tookMs > TIME_MS) return;
+    const aheadMs = Number(told[0]) * 1000 + Number(told[1]) / 1000 - (ourMs + tookMs / 2);
+    if (Number.isFinite(aheadMs)) listener.clock(Math.abs(aheadMs) <= tookMs ? 0 : aheadMs);
   }
 
   #change([id, fields]: Entry): void {

@@ -27,6 +27,8 @@ const USED = 1;
 const COUNTS = 2;
 /** Odd while a row is being written or cleared; another number after each. */
 const WRITES = 10;
+/** How far the clock of Redis is ahead of ours, ms; negative: behind. */
+const AHEAD_MS = 11;
 const HEAD_CELLS = 16;
 
 /** How often a reader tries to read a row, or to look again, while the writer is at work; what it misses then is announced in a moment. */
@@ -92,6 +94,16 @@ export class RevocationTable {
   /** Another number after every row that was written or cleared: what was not found must be looked for again. */
   get writes(): number {
     return Atomics.load(this.#head, WRITES);
+  }
+
+  /** How far the clock that replicas share is ahead of this machine's, ms, cut to the 24 days that a cell holds. Hot. */
+  get aheadMs(): number {
+    return Atomics.load(this.#head, AHEAD_MS);
+  }
+
+  /** Main thread. */
+  set aheadMs(ms: number) {
+    Atomics.store(this.#head, AHEAD_MS, Math.max(-0x7fff_ffff, Math.min(0x7fff_ffff, Math.round(ms))));
   }
 
   /** Rows in use, those that have run out and were not swept yet among them. */

@@ -5,6 +5,7 @@ import { DigestWords, digestOf } from './digest-words.ts';
 import { LoginNotes, type NotesMemory } from './login-notes.ts';
 import { type RevocationMemory, RevocationTable, ROW } from './revocation-table.ts';
 import { EVERYBODY, userDigest } from './subjects.ts';
+import { TwoClocks } from './two-clocks.ts';
 
 /** What a worker is born with. */
 export interface SwitchMemory {
@@ -21,7 +22,7 @@ const AHEAD_MAX_S = 60;
 export class SharedRevocations implements Revocations {
   readonly #table: RevocationTable;
   readonly #notes: LoginNotes;
-  readonly #wallMs: () => number;
+  readonly #clocks: TwoClocks;
   readonly #onLogin: (key: string, timeMs: number) => void;
   readonly #words = new DigestWords();
 
@@ -33,7 +34,7 @@ export class SharedRevocations implements Revocations {
   ) {
     this.#table = new RevocationTable(memory.table);
     this.#notes = new LoginNotes(memory.notes);
-    this.#wallMs = wallMs;
+    this.#clocks = new TwoClocks(this.#table, wallMs);
     this.#onLogin = onLogin;
   }
 
@@ -63,8 +64,8 @@ export class SharedRevocations implements Revocations {
   }
 
   noteLogin(key: string): void {
-    // Where the clock that the revocation was stamped by is ahead of ours, this login still came after it.
-    const timeMs = Math.max(Math.floor(this.#wallMs()), this.#notes.neededMs);
+    // Where the clock that the revocation was stamped by is ahead of ours, this login still came after it; and what is revoked next comes after this.
+    const timeMs = Math.max(Math.floor(this.#clocks.earlierMs), this.#notes.neededMs);
     this.#notes.note(this.#words.read(key), timeMs);
     this.#onLogin(key, timeMs);
   }
@@ -72,7 +73,7 @@ export class SharedRevocations implements Revocations {
   #names(digest: string): boolean {
     const table = this.#table;
     const words = this.#words.read(digest);
-    const nowS = this.#wallMs() / 1000;
+    const nowS = this.#clocks.earlierMs / 1000;
     for (let looks = 0; looks < LOOKS_MAX; looks++) {
       const { writes } = table;
       for (let step = table.find(words, 0); step > 0; step = table.find(words, step))
@@ -86,14 +87,14 @@ export class SharedRevocations implements Revocations {
   #ends(digest: string, { key, session, issuedAtS }: RevocationSubject): boolean {
     const table = this.#table;
     const words = this.#words.read(digest);
-    const nowS = this.#wallMs() / 1000;
+    const nowS = this.#clocks.earlierMs / 1000;
     let unlessNotedMs = -1;
     for (let looks = 0; looks < LOOKS_MAX; looks++) {
       const { writes } = table;
       for (let step = table.find(words, 0); step > 0; step = table.find(words, step)) {
         if (table.kind === ROW.named || table.untilS <= nowS) continue;
         if (table.kind === ROW.block) return true;
-        const order = issueOrder(issuedAtS, table.timeMs, nowS);
+        const order = issueOrder(issuedAtS, table.timeMs, this.#clocks.laterMs / 1000);
         if (order < 0) return true;
         if (order === 0 && table.timeMs > unlessNotedMs) unlessNotedMs = table.timeMs;
       }
