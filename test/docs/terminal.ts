@@ -22,7 +22,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const CHECKOUT = ['src', 'build', 'config', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 
 /** The ports that every page uses, in their order; a test gives each a free one in its place. */
-const SHOWN_PORTS: readonly string[] = ['3001', '3002', '3003', '8080', '9090', '9091'];
+const SHOWN_PORTS: readonly string[] = ['3001', '3002', '3003', '8080', '8443', '9090', '9091'];
 const SHOWN_PORT = new RegExp(`\\b(?:${SHOWN_PORTS.join('|')})\\b`, 'g');
 
 /** How long a step may take to come true on a machine that has no time. */
