@@ -2,28 +2,18 @@
 import { isAmbiguous } from './cookie-profiles.ts';
 import { CredentialReader } from './credential-reader.ts';
 import type { CredentialSource, Pending } from './format.ts';
-import { Grace } from './grace.ts';
 import { keyOf, LoginNoter } from './login-noter.ts';
 import type { TokenMaker } from './phantom/phantom-token.ts';
 import { SessionPolicy } from './policy.ts';
+import { RevocationCheck } from './revocation-check.ts';
 import { NO_REVOCATIONS, type Revocations } from './revocations.ts';
 import { RevokedOrNot } from './revoked-or-not.ts';
-import {
-  areInLines,
-  CheckFlight,
-  ENDED_MS,
-  factsOf,
-  type Standing,
-  type StandingFacts,
-  type StandingOwner,
-  type VerdictWaiter,
-  WANTED,
-} from './standing.ts';
-import { isOfSomebody, StandingMaker } from './standing-maker.ts';
+import { CheckFlight, type Standing, type StandingOwner, type VerdictWaiter, WANTED } from './standing.ts';
+import { type Check, StandingKeeper } from './standing-keeper.ts';
+import { StandingMaker } from './standing-maker.ts';
 import { NO_STORE, StoreFault } from './store.ts';
 import type { StoreWatch } from './store-watch.ts';
-import type { TrackingReader } from './tracked.ts';
-import { AWAY_REASONS, type Finding, REVOKED, unknown, VERDICT_NAMES } from './verdict.ts';
+import { type Finding, REVOKED, unknown, VERDICT_NAMES } from './verdict.ts';
 import { VerdictMemory } from './verdict-memory.ts';
 import { tokenMakerOf, type VerifierInput, watchStore } from './verifier-input.ts';
 
@@ -39,19 +29,6 @@ const FLIGHTS_MAX = 10_000;
 
 /** Where no verdict is remembered, what stays open is asked for again this often, ms. */
 const UNREMEMBERED_AGAIN_MS = 1000;
-
-/** A check that was begun, and all that its end needs. */
-interface Check {
-  /** SHA-256 of the identity, one character a byte. */
-  readonly key: string;
-  readonly session: string | null;
-  /** Notes what is read, where the store tells of changes. */
-  readonly reader: TrackingReader | null;
-  /** The watch's generation when it began. */
-  readonly generation: number;
-  /** What was remembered, and may stand in where the store is away. */
-  readonly kept: Standing | null;
-}
 
 export class SessionVerifier implements StandingOwner {
   readonly name: string;
@@ -75,9 +52,10 @@ export class SessionVerifier implements StandingOwner {
   readonly #input: VerifierInput;
   readonly #make: StandingMaker;
   readonly #revocations: Revocations;
-  readonly #memory: VerdictMemory | null;
   /** Null where nothing is remembered. */
-  readonly #grace: Grace | null;
+  readonly #memory: VerdictMemory | null;
+  readonly #revoked: RevocationCheck;
+  readonly #keeper: StandingKeeper;
   readonly #watch: StoreWatch | null;
   /** Null: the app is given no tokens. */
   readonly #tokens: TokenMaker | null;
@@ -104,10 +82,6 @@ export class SessionVerifier implements StandingOwner {
     this.#make = new StandingMaker(this, input);
     this.#revocations = input.revocations ?? NO_REVOCATIONS;
     this.#memory = options.cache === null ? null : new VerdictMemory({ ...options.cache, nowMs, wallMs });
-    this.#grace =
-      options.cache === null
-        ? null
-        : new Grace({ graceMs: options.outage.graceMs, ttlMs: options.cache.ttlMs, nowMs, wallMs });
     this.#watch = watchStore(input, this.#memory);
     this.#logins = new LoginNoter({
       owner: this,
@@ -119,6 +93,16 @@ export class SessionVerifier implements StandingOwner {
       failed: (error) => this.#failed(error),
     });
     this.#tokens = tokenMakerOf(input);
+    this.#revoked = new RevocationCheck(this.#revocations, this.#make, this.#memory);
+    this.#keeper = new StandingKeeper({
+      ...input,
+      make: this.#make,
+      revocations: this.#revocations,
+      revoked: this.#revoked,
+      memory: this.#memory,
+      watch: this.#watch,
+      tokens: this.#tokens,
+    });
   }
 
   /** Verdicts that are remembered now. */
@@ -190,26 +174,24 @@ export class SessionVerifier implements StandingOwner {
       const key = keyOf(read);
       const kept = this.#memory?.get(key) ?? null;
       if (kept !== null && kept.untilMs > this.#input.nowMs()) {
-        const standing = this.#compared(kept, key);
+        const standing = this.#revoked.compared(kept, key);
         if (standing !== null) {
           standing.wanted = WANTED;
           return this.#tell(null, standing, SOURCE.cache, key, waiter);
         }
       }
       const session = read.session ?? null;
-      if (this.#revocations.revokesCredential(key, session) || this.#isAliasRevoked(read))
-        return this.#settle(REVOKED, SOURCE.cache);
+      if (this.#revoked.endsCredential(read, key, session)) return this.#settle(REVOKED, SOURCE.cache);
       const flight = this.#flights.get(key);
       if (flight !== undefined) {
         flight.join(waiter);
         return null;
       }
       if (this.#flights.size >= FLIGHTS_MAX) return this.#busy(key, session, kept);
-      const reader = this.#watch?.reader() ?? null;
-      const check: Check = { key, session, reader, generation: this.#watch?.generation ?? 0, kept };
-      const found = read.check(reader ?? store ?? NO_STORE, wallS);
+      const check = this.#keeper.begin(key, session, kept);
+      const found = read.check(check.reader ?? store ?? NO_STORE, wallS);
       if (!(found instanceof Promise))
-        return this.#tell(found, this.#standing(found, check), SOURCE.token, key, waiter);
+        return this.#tell(found, this.#keeper.settle(found, check), SOURCE.token, key, waiter);
       this.#fly(check, found, waiter);
       return null;
     } catch (error) {
@@ -222,53 +204,15 @@ export class SessionVerifier implements StandingOwner {
     return this.#logins.note(given, shown, standing);
   }
 
-  /** Whether no revocation ends a verdict that stands otherwise. `key`: what it is remembered by. */
   confirms(standing: Standing, key: string): boolean {
-    const { sequence } = this.#revocations;
-    if (standing.reason === 'revoked' || this.#revocations.revokes(standing.subject(key))) return false;
-    standing.seen = sequence;
-    return true;
-  }
-
-  /** Whether the same session was revoked as it is shown in its other way: an order that names a digest says nothing of that. */
-  #isAliasRevoked(read: Pending): boolean {
-    if (this.#revocations.sequence === 0) return false;
-    const { alias } = read;
-    return (
-      alias !== undefined && this.#revocations.revokesCredential(keyOf({ ...read, identity: alias }), null)
-    );
-  }
-
-  /** A remembered verdict as the revocations leave it; null: the revocation that ended it was lifted, so that it must be asked anew. */
-  #compared(kept: Standing, key: string): Standing | null {
-    const { sequence } = this.#revocations;
-    if (kept.seen === sequence) return kept;
-    const subject = kept.subject(key);
-    const revoked = this.#revocations.revokes(subject);
-    if (revoked !== (kept.reason === 'revoked')) {
-      if (revoked) return this.#revoke(key, subject);
-      this.#memory?.delete(key);
-      return null;
-    }
-    // Who was revoked is compared each time: a login or the end of the revocation lifts it without a word.
-    if (!revoked) kept.seen = sequence;
-    return kept;
-  }
-
-  /** Remembers that somebody ended it: an outage must not bring it back. */
-  #revoke(key: string, facts: StandingFacts): Standing {
-    const standing = this.#make.revoked(facts);
-    const kept = this.#memory?.get(key);
-    if (kept !== undefined) kept.untilMs = ENDED_MS;
-    this.#memory?.set(key, standing);
-    return standing;
+    return this.#revoked.confirms(standing, key);
   }
 
   #fly(check: Check, found: Promise<Finding>, waiter: VerdictWaiter): void {
     const flight = this.#begin(check.key, waiter);
     const land = (finding: Finding): void => {
       const source = this.#input.store === null ? SOURCE.token : SOURCE.store;
-      const standing = this.#standing(finding, check);
+      const standing = this.#keeper.settle(finding, check);
       const tell = (): void => this.#land(flight, check.key, standing, source, finding);
       if (this.#lacksToken(standing)) this.#sign(standing, tell);
       else tell();
@@ -339,81 +283,8 @@ export class SessionVerifier implements StandingOwner {
   /** Too many checks are under way for another. */
   #busy(key: string, session: string | null, kept: Standing | null): Standing {
     const finding = unknown('store.busy');
-    const home = kept?.home ?? this.#make.home(key, session, null);
-    const standing = this.#stale(finding, kept, key) ?? this.#make.once(finding, home);
+    const standing = this.#keeper.unchecked(finding, key, session, kept);
     this.#count(finding, standing, SOURCE.store);
     return standing;
-  }
-
-  /**
-   * The standing for a finding, remembered where that does no harm: only a valid session is, and one that lives in its cookie
-   * or token whole. Who is anonymous may log in under the same id in a moment; who is invalid costs nothing to refuse again, and would
-   * push real sessions out of the cache; what is unknown should be known soon.
-   */
-  #standing(found: Finding, check: Check): Standing {
-    const { options, store } = this.#input;
-    const finding = check.reader?.bounded(found) ?? found;
-    if (check.reader !== null) this.#watch?.release(check.reader);
-    // Before it is compared: what is revoked in between is seen the next time.
-    const { sequence } = this.#revocations;
-    const facts = factsOf(finding, check.session);
-    if (isOfSomebody(finding) && this.#revocations.revokes({ key: check.key, ...facts }))
-      return this.#revoke(check.key, facts);
-    // With a store the cookie stays as it is, and is known before it is checked. Without one it changes with what it holds.
-    const home = this.#make.home(check.key, store === null ? facts.session : check.session, finding.user);
-    // Who it was when that was known: an outage moves nobody.
-    if (finding.verdict === 'unknown')
-      return (
-        this.#stale(finding, check.kept, check.key) ?? this.#make.once(finding, check.kept?.home ?? home)
-      );
-    const memory = this.#memory;
-    const token =
-      this.#tokens?.tokenFor(finding, facts.session ?? check.key, check.kept?.token ?? null) ?? null;
-    if (memory === null || (finding.verdict !== 'valid' && store !== null)) {
-      // It was logged out: an outage must not bring it back.
-      if (check.kept !== null) memory?.refute(check.key, check.kept);
-      const once = this.#make.once(finding, home, token);
-      // What holds nothing of a session is the same for all, and says nothing of one.
-      if (isOfSomebody(finding)) once.facts = facts;
-      return once;
-    }
-    const tracked = this.#trackedBy(check, found);
-    const untilMs = memory.untilMs(finding.endsAtS, tracked !== null && this.#isVouched(check));
-    const standing = this.#make.make(finding, untilMs);
-    standing.seen = sequence;
-    standing.heldS = Math.floor(this.#input.nowMs() / 1000);
-    standing.endReadS = standing.heldS;
-    if (finding.endsAtS !== null) standing.endsS = Math.floor(finding.endsAtS);
-    standing.tracked = tracked;
-    standing.home = home;
-    standing.token = token;
-    if (!areInLines(facts, options.pass.user)) standing.facts = facts;
-    if (finding.verdict === 'invalid') return standing;
-    memory.set(check.key, standing);
-    // It may have been read just before the change that was told meanwhile.
-    if (tracked !== null && check.reader?.changed === true) this.#watch?.doubt(standing);
-    return standing;
-  }
-
-  #trackedBy({ reader, key }: Check, finding: Finding): Standing['tracked'] {
-    return reader === null || finding.verdict !== 'valid' ? null : reader.tracked(key, finding.endsAtS);
-  }
-
-  #isVouched({ generation }: Check): boolean {
-    return this.#watch?.vouching === true && this.#watch.generation === generation;
-  }
-
-  /** The last verdict, where the store is away and it was true not long ago; null: there is none. */
-  #stale(finding: Finding, kept: Standing | null, key: string): Standing | null {
-    if (kept === null) return null;
-    if (!AWAY_REASONS.has(finding.reason)) {
-      // Something else is there now than what it was read from.
-      kept.heldS = -1;
-      return null;
-    }
-    // First of all: who was revoked is known to be, however long ago he was last seen.
-    const standing = this.#compared(kept, key);
-    if (standing !== kept || kept.reason === 'revoked') return standing;
-    return this.#grace?.covers(kept) === true ? kept.asStale() : null;
   }
 }
