@@ -203,7 +203,7 @@ all of them anew: no line is lost, and none is told twice. For logrotate:
   delaycompress
   missingok
   postrotate
-    kill -USR2 $(pidof limpet)
+    kill -USR2 "$(cat /run/limpet/limpet.pid)"
   endscript
 }
 \`\`\`
