@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 
 const LAYERS =
-  'base observe wire socket upstream balance health affinity session limit pool certificates config plan proxy admin process demo drill cli'.split(
+  'base observe wire socket upstream balance health affinity session limit pool certificates acme config plan proxy admin process demo drill cli'.split(
     ' ',
   );
 /** Layers that do not know each other, though one stands before the other. */

@@ -11,12 +11,36 @@ export type CertificateSource =
     }
   | { readonly kind: 'folder'; readonly folder: string };
 
+/** The package that speaks to authorities, which is installed beside Limpet. */
+export const ACME_PACKAGE = 'acme-client';
+
+/** A certificate that is ordered from an authority by ACME (RFC 8555), and renewed. */
+export interface AcmeOptions {
+  /** Lower-case DNS names in ASCII, each once; at least one. */
+  readonly names: readonly string[];
+  /** Where the authority writes to; null: nowhere. */
+  readonly email: string | null;
+  /** URL of the authority's directory, `https:`. */
+  readonly directory: string;
+  /** Absolute path of the folder that keys and certificates are kept in. */
+  readonly folder: string;
+  /** Whom the directory's own certificate is checked against, PEM; null: the authorities that Node knows. */
+  readonly ca: string | null;
+  /** By which the authority knows its customer (RFC 8555 section 7.3.4); null: it takes anybody. */
+  readonly eab: { readonly keyId: string; readonly secret: string } | null;
+  readonly key: 'ecdsa' | 'rsa';
+  /** How long before its end it is renewed, ms; null: with a third of its life left. */
+  readonly renewBeforeMs: number | null;
+}
+
 export type ClientAuth = 'none' | 'optional' | 'required';
 
 /** TLS of a listener. */
 export interface ListenerTlsOptions {
   /** In the order in which names are looked for; the first certificate is for who names nobody. */
   readonly sources: readonly CertificateSource[];
+  /** Ordered from an authority, and shown after those of `sources`; null: nothing is. */
+  readonly acme: AcmeOptions | null;
   /** Files are looked at again while the process runs. */
   readonly watch: boolean;
   readonly clientAuth: ClientAuth;

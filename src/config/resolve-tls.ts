@@ -6,6 +6,7 @@ import { groupByName } from '../certificates/names.ts';
 import { type CertificateSource, DEFAULT_CIPHERS, type ListenerTlsOptions } from '../certificates/options.ts';
 import { readSource } from '../certificates/read-source.ts';
 import { blame, blameKey, type Draft, items, warn } from './draft.ts';
+import { resolveAcme } from './resolve-acme.ts';
 import type { ReadConfig } from './schema/root.ts';
 import { CERTIFICATE_BYTES_MAX, whyUnread } from './special.ts';
 import { quote } from './units.ts';
@@ -42,8 +43,11 @@ export function resolveListenerTls(
     blame(draft, `${at}.clientAuth`, "without `ca` nobody's certificate can be good", 'ca: tls/clients.pem');
   if (!needsCa && read.ca !== undefined)
     blame(draft, `${at}.ca`, 'no client is asked for a certificate', 'clientAuth: optional, or required');
+  if (read.certificates === undefined && read.acme === undefined && isNeitherUnread(draft, at))
+    blame(draft, at, '`certificates` is missing', 'certificates, or acme: { names: [shop.example.com], … }');
   const options: ListenerTlsOptions = {
     sources,
+    acme: read.acme === undefined ? null : resolveAcme(draft, read.acme, `${at}.acme`, file),
     watch: read.watch,
     clientAuth: read.clientAuth,
     ca: needsCa ? (read.ca ?? null) : null,
@@ -70,9 +74,7 @@ function readCertificates(
   const certificates: Certificate[] = [];
   /** Where each certificate comes from. */
   const from: string[] = [];
-  // Without its required key the block is blamed already, and read without it.
-  const list: ReadTls['certificates'] | undefined = read.certificates;
-  for (const [entry, path] of items(list, `${at}.certificates`)) {
+  for (const [entry, path] of items(read.certificates, `${at}.certificates`)) {
     const written = sourceOf(draft, entry, path);
     if (written === null) continue;
     sources.push(
@@ -105,6 +107,12 @@ function readCertificates(
     );
   }
   return { sources, certificates };
+}
+
+function isNeitherUnread(draft: Draft, at: string): boolean {
+  return !(
+    draft.places.isMeant(at) && ['certificates', 'acme'].some((name) => draft.places.isMeant(`${at}.${name}`))
+  );
 }
 
 /** An entry as written, or null where it is blamed. */

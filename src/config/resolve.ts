@@ -11,6 +11,7 @@ import type {
   TimeoutOptions,
 } from './config.ts';
 import { blame, blameKey, type Draft, items, warn } from './draft.ts';
+import { checkChallenges } from './resolve-acme.ts';
 import { resolveAdminTls } from './resolve-admin-tls.ts';
 import { checkSessionHomes } from './resolve-affinity.ts';
 import { resolveContinuity } from './resolve-continuity.ts';
@@ -118,6 +119,7 @@ function resolveListeners(draft: Draft, file: string): ListenerConfig[] {
     });
     checkProxyProtocol(draft, listener.proxyProtocol, listener.bind, `${path}.proxyProtocol`);
   }
+  checkChallenges(draft, listeners);
   return listeners;
 }
 

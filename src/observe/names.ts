@@ -297,6 +297,24 @@ export const METRICS = {
     source: 'read',
     help: 'When a certificate of a listener ends, in Unix seconds; name is the first that it covers, fingerprint the first 16 digits of its SHA-256.',
   },
+  limpet_acme_orders_total: {
+    kind: 'counter',
+    labels: ['certificate', 'result'],
+    source: 'counted',
+    help: 'Orders of certificates by ACME, by what came of them: issued or failed (also where their folder could not be used).',
+  },
+  limpet_acme_certificate_expiry_timestamp_seconds: {
+    kind: 'gauge',
+    labels: ['certificate'],
+    source: 'read',
+    help: 'When a certificate by ACME ends, in Unix seconds; certificate is its first name; 0: there is none yet.',
+  },
+  limpet_acme_failing_since_timestamp_seconds: {
+    kind: 'gauge',
+    labels: ['certificate'],
+    source: 'read',
+    help: 'Since when orders of a certificate by ACME fail, in Unix seconds; 0: the last one went well, or there was none.',
+  },
   limpet_config_generation: {
     kind: 'gauge',
     labels: [],

@@ -41,6 +41,13 @@ export interface CertificateGauges {
   readonly notAfterMs: number;
 }
 
+/** How a certificate by ACME fares. */
+export interface AcmeGauges {
+  readonly certificate: string;
+  readonly notAfterMs: number | null;
+  readonly failingSinceMs: number | null;
+}
+
 export interface ExpositionOptions {
   readonly shelf: MetricShelf;
   readonly upstreams: () => Iterable<UpstreamGauges>;
@@ -49,6 +56,8 @@ export interface ExpositionOptions {
   readonly revocations?: () => RevocationGauges | null;
   /** Certificates of the listeners; left out: none. */
   readonly certificates?: () => Iterable<CertificateGauges>;
+  /** Certificates by ACME; left out: none. */
+  readonly acme?: () => Iterable<AcmeGauges>;
   /** Number of the config in force. */
   readonly generation: () => number;
   /** Unix ms since when it is in force. */
@@ -107,6 +116,16 @@ export class Exposition {
         Array.from(options.certificates?.() ?? [], ({ listener, names, fingerprint, notAfterMs }) => ({
           labels: { listener, name: names[0] ?? '', fingerprint: fingerprint.slice(0, 16) },
           value: Math.floor(notAfterMs / 1000),
+        })),
+      limpet_acme_certificate_expiry_timestamp_seconds: () =>
+        Array.from(options.acme?.() ?? [], ({ certificate, notAfterMs }) => ({
+          labels: { certificate },
+          value: Math.floor((notAfterMs ?? 0) / 1000),
+        })),
+      limpet_acme_failing_since_timestamp_seconds: () =>
+        Array.from(options.acme?.() ?? [], ({ certificate, failingSinceMs }) => ({
+          labels: { certificate },
+          value: Math.floor((failingSinceMs ?? 0) / 1000),
         })),
       limpet_config_generation: () => [{ labels: {}, value: options.generation() }],
       limpet_connections_max: () =>

@@ -11,6 +11,7 @@ import { listFolder, readBounded } from '../config/load.ts';
 import { CERTIFICATE_BYTES_MAX, whyUnread } from '../config/special.ts';
 import type { EventHub } from '../observe/event-hub.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { AcmeDesk } from './acme-desk.ts';
 
 /** How often files are looked at. A change is taken up when they lie still for one look more. */
 const LOOK_MS = 1000;
@@ -24,6 +25,7 @@ export interface CertificatesInput {
   readonly events: EventHub;
   readonly tell: (state: ListenerCertificates) => void;
   readonly wallMs: () => number;
+  readonly acme: AcmeDesk;
 }
 
 /** A listener's certificate, for metrics and the admin side. */
@@ -32,6 +34,8 @@ export interface CertificateView {
   readonly names: readonly string[];
   readonly fingerprint: string;
   readonly notAfterMs: number;
+  /** By ACME: it is renewed without anybody, and where that fails it is told by its name. */
+  readonly renewed: boolean;
 }
 
 interface Watched {
@@ -69,6 +73,7 @@ export class Certificates {
     for (const name of this.#listeners.keys()) if (!names.has(name)) this.#listeners.delete(name);
     for (const { name, tls } of secure) this.#take(name, tls);
     this.book.keep(names);
+    this.#in.acme.use(config.listeners);
     this.#remind();
   }
 
@@ -76,7 +81,10 @@ export class Certificates {
   prepare(config: Config): readonly ListenerCertificates[] {
     return config.listeners.filter(isSecure).map(({ name, tls }) => ({
       listener: name,
-      certificates: tls.sources.flatMap((source) => this.#read(source).certificates),
+      certificates: [
+        ...tls.sources.flatMap((source) => this.#read(source).certificates),
+        ...this.#in.acme.certificatesFor(tls.acme),
+      ],
       ticketKey: this.book.ticketKeyOf(name),
     }));
   }
@@ -88,6 +96,7 @@ export class Certificates {
   }
 
   stop(): void {
+    this.#in.acme.stop();
     if (this.#timer !== null) clearInterval(this.#timer);
   }
 
@@ -98,6 +107,7 @@ export class Certificates {
         names,
         fingerprint,
         notAfterMs,
+        renewed: this.#in.acme.keeps(fingerprint),
       })),
     );
   }
@@ -200,8 +210,8 @@ export class Certificates {
     const known = new Set(views.map(({ fingerprint }) => fingerprint));
     for (const fingerprint of this.#reminded.keys())
       if (!known.has(fingerprint)) this.#reminded.delete(fingerprint);
-    for (const { listener, names, fingerprint, notAfterMs } of views) {
-      const warning = expiryWarning(notAfterMs, nowMs);
+    for (const { listener, names, fingerprint, notAfterMs, renewed } of views) {
+      const warning = renewed ? null : expiryWarning(notAfterMs, nowMs);
       if (
         warning === null ||
         nowMs - (this.#reminded.get(fingerprint) ?? Number.NEGATIVE_INFINITY) < REMIND_MS

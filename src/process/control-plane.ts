@@ -18,6 +18,7 @@ import { type Rows, rowsOf, type SlottedUpstream } from '../plan/slots.ts';
 import { allocateLimits } from '../proxy/limit-books.ts';
 import type { SigningKeys } from '../session/phantom/signing-keys.ts';
 import { UpstreamTable } from '../upstream/upstream-table.ts';
+import { AcmeDesk } from './acme-desk.ts';
 import { AddressFiles, listFilesOf } from './address-files.ts';
 import { AdminSide } from './admin-side.ts';
 import { canSharePorts } from './binding.ts';
@@ -90,6 +91,7 @@ export class ControlPlane {
   readonly crew: Crew;
   /** Files of addresses. */
   readonly lists: AddressFiles;
+  readonly acme: AcmeDesk;
   readonly certificates: Certificates;
   readonly upstreams: UpstreamWatch;
   readonly admin: AdminSide;
@@ -142,6 +144,7 @@ export class ControlPlane {
         table: this.table.memory,
         traceAccount: this.tracing.account,
         counts,
+        challenges: this.acme.answers,
         connectionsMax: bound.connections,
         refusingMax: bound.refused,
         shared,
@@ -158,7 +161,18 @@ export class ControlPlane {
       onRead: (lists) => crew.tell({ say: 'lists', lists }),
     });
     this.lists.use(listFilesOf(config));
+    this.acme = new AcmeDesk({
+      log,
+      events,
+      book: shelf.own,
+      clock: systemClock,
+      random: systemRandom(),
+      version: VERSION,
+      provide: (listener, certificates) => this.certificates.book.set(listener, 'acme', certificates),
+      tell: (challenges) => crew.tell({ say: 'challenges', challenges }),
+    });
     this.certificates = new Certificates({
+      acme: this.acme,
       log,
       events,
       tell: (state) => crew.tell({ say: 'certificates', state }),
@@ -182,6 +196,7 @@ export class ControlPlane {
       events,
       crew,
       admin: this.admin,
+      acme: this.acme,
       options: () => this.config.shutdown,
       close: () => this.#close(),
     });
@@ -238,6 +253,7 @@ export class ControlPlane {
     await this.crew.start(this.switch?.registry.start());
     this.live.start();
     if (config.admin !== null) await this.admin.open(config.admin, this.view, this.live);
+    this.acme.begin();
   }
 
   #beginWatch(): void {
@@ -279,6 +295,7 @@ export class ControlPlane {
       lives: ({ session }) =>
         session === undefined || this.config.sessions.some(({ name }) => name === session),
       certificates: () => this.certificates.views,
+      acme: () => this.acme.views,
       logDropped: () => this.logDropped,
       nowMs: systemClock.nowMs,
       exemplars: this.tracing.exemplars,

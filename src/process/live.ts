@@ -20,6 +20,7 @@ import type { EventHub } from '../observe/event-hub.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
 import type { Rows, SlottedUpstream } from '../plan/slots.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
+import type { AcmeView } from './acme-desk.ts';
 import type { CertificateView } from './certificates.ts';
 import { HouseCounts, type PoolCounts } from './house-counts.ts';
 import { Looks, type RollingCounts, RollingRow, rounded, WINDOW_S } from './rolling-counts.ts';
@@ -34,6 +35,7 @@ export interface LiveSource {
   readonly slots: readonly SlottedUpstream[];
   /** Of the listeners; none: no listener has TLS. */
   readonly certificates: { readonly views: readonly CertificateView[] };
+  readonly acme: { readonly views: readonly AcmeView[] };
   /** Number of each pool, in config order. */
   readonly rows: Pick<Rows, 'pools'>;
   readonly table: UpstreamTable;
@@ -205,6 +207,7 @@ export class LiveDesk implements LiveFeed {
       sessions: config.sessions.length === 0 ? [] : view.sessions(),
       revocations: view.switchView(),
       certificates: this.#source.certificates.views,
+      acme: this.#source.acme.views,
       nowMs: this.#clock.wallMs(),
       workers: { listening: crew.listening, wanted: workers },
       restarts: this.#recentRestarts(),

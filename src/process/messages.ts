@@ -14,6 +14,7 @@ import type { SigningState } from '../session/phantom/signing-keys.ts';
 import type { SwitchMemory } from '../session/revocation/shared-revocations.ts';
 import type { Address } from '../upstream/upstream.ts';
 import type { UpstreamTableMemory } from '../upstream/upstream-table.ts';
+import type { ChallengePair } from './acme-desk.ts';
 import type { TakenSockets } from './inherited.ts';
 
 /** What a worker needs to put a generation of the config to work. Structured-cloneable. */
@@ -49,6 +50,7 @@ export interface WorkerInit extends GenerationData {
   readonly counts: LimitMemory;
   readonly connectionsMax: number;
   readonly refusingMax: number;
+  readonly challenges: readonly ChallengePair[];
   /** Workers bind the same ports together. */
   readonly shared: boolean;
   /** Sockets that it listens on in place of binding its first listeners. */
@@ -73,6 +75,8 @@ export type ToWorker =
   /** It is not wanted. */
   | { readonly say: 'abandon'; readonly generation: number }
   | { readonly say: 'certificates'; readonly state: ListenerCertificates }
+  /** What authorities of certificates are answered from now on. */
+  | { readonly say: 'challenges'; readonly challenges: readonly ChallengePair[] }
   /** Files of addresses that were read anew. */
   | { readonly say: 'lists'; readonly lists: FileLists }
   /** Whoever must be served well can be: clients may come. Said once, to each. */

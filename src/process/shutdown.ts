@@ -10,6 +10,8 @@ export interface ShutdownInput {
   readonly crew: Pick<Crew, 'drain' | 'tell'>;
   /** The admin side, on whose addresses a successor answers. */
   readonly admin: { close(): Promise<unknown> };
+  /** Orders of certificates, which a successor is not to wait for. */
+  readonly acme: { stop(): void };
   /** By the config in force. */
   readonly options: () => Config['shutdown'];
   /** Ends everything that runs, once nobody is served any more. */
@@ -63,6 +65,7 @@ export class Shutdown {
     const { deadlineMs, delayMs: toldMs } = this.#in.options();
     const delayMs = handedOver ? 0 : toldMs;
     log.info({ why, delayMs, deadlineMs }, 'stopping');
+    this.#in.acme.stop();
     events.publish('process', 'info', `stopping: ${why}`, { delayMs, deadlineMs });
     // The successor answers on the same addresses.
     if (handedOver) void admin.close();

@@ -2,6 +2,7 @@
 import type { SessionView, SwitchView } from '../admin/view.ts';
 import { EXPIRY_WARNING_MS, expiryWarning } from '../certificates/certificate.ts';
 import type { Observed, Wanted } from '../upstream/upstream-table.ts';
+import type { AcmeView } from './acme-desk.ts';
 import type { CertificateView } from './certificates.ts';
 import type { Finding } from './trouble-book.ts';
 
@@ -36,6 +37,7 @@ export interface HouseFacts {
   readonly sessions: readonly Pick<SessionView, 'name' | 'store' | 'push'>[];
   readonly revocations: SwitchView | null;
   readonly certificates: readonly CertificateView[];
+  readonly acme: readonly AcmeView[];
   /** Wall-clock ms. */
   readonly nowMs: number;
   readonly workers: { readonly listening: number; readonly wanted: number };
@@ -69,6 +71,7 @@ export function findTroubles(facts: HouseFacts): Finding[] {
     ...facts.sessions.flatMap(ofSession),
     ...ofRevocations(facts.revocations),
     ...facts.certificates.flatMap((certificate) => ofCertificate(certificate, facts.nowMs)),
+    ...facts.acme.flatMap((certificate) => ofAcme(certificate, facts.nowMs)),
     ...ofProcess(facts),
   ];
 }
@@ -248,10 +251,10 @@ function ofRevocations(revocations: SwitchView | null): Finding[] {
 }
 
 function ofCertificate(
-  { listener, names, notAfterMs, fingerprint }: CertificateView,
+  { listener, names, notAfterMs, fingerprint, renewed }: CertificateView,
   nowMs: number,
 ): Finding[] {
-  const warning = expiryWarning(notAfterMs, nowMs);
+  const warning = renewed ? null : expiryWarning(notAfterMs, nowMs);
   if (warning === null) return [];
   return [
     {
@@ -261,6 +264,27 @@ function ofCertificate(
       advice:
         'Renew the certificate, or see why its renewal fails; new files are taken up without a restart.',
       sinceMs: notAfterMs <= nowMs ? notAfterMs : notAfterMs - EXPIRY_WARNING_MS,
+    },
+  ];
+}
+
+/** A renewal begins weeks before the end, and so does this. */
+function ofAcme({ certificate, notAfterMs, failingSinceMs, why }: AcmeView, nowMs: number): Finding[] {
+  if (failingSinceMs === null) return [];
+  const served = notAfterMs !== null && notAfterMs > nowMs;
+  const left = served
+    ? `the one in force ends ${new Date(notAfterMs).toISOString().slice(0, 10)}`
+    : notAfterMs === null
+      ? 'there is none yet'
+      : 'the last one has ended: clients refuse it';
+  return [
+    {
+      id: `acme ${certificate}`,
+      severity: served ? 'warning' : 'critical',
+      what: `The certificate for ${certificate} cannot be had from its authority: ${why}; ${left}`,
+      advice:
+        'It is tried again by itself, at least every six hours. Most often the name leads elsewhere, or port 80 does not reach Limpet; `limpet reload` tries at once.',
+      sinceMs: failingSinceMs,
     },
   ];
 }

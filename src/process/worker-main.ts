@@ -97,6 +97,7 @@ const plane = new DataPlane({
   connectionsMax: init.connectionsMax,
   refusingMax: init.refusingMax,
 });
+plane.listeners.setChallenges(init.challenges);
 for (const [slot, address] of init.addresses) plane.setAddress(slot, address);
 const generations = new WorkerGenerations({
   plane,
@@ -154,6 +155,7 @@ port.on('message', (message: ToWorker) => {
   else if (message.say === 'address') plane.setAddress(message.slot, message.address);
   else if (message.say === 'hung') plane.hung(message.slot);
   else if (message.say === 'certificates') plane.listeners.setCertificates(message.state);
+  else if (message.say === 'challenges') plane.listeners.setChallenges(message.challenges);
   else if (message.say === 'signing') plane.maker.setSigning(message.state);
   else if (message.say === 'lists') plane.showLists(message.lists);
   else if (message.say === 'prepare') void generations.prepare(message.next);

@@ -2,7 +2,7 @@
 import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import { preflightMethod } from '../plan/cross-origin.ts';
-import type { RoutePlan } from '../plan/route-plan.ts';
+import type { FixedAnswer, RoutePlan } from '../plan/route-plan.ts';
 import type { Split } from '../plan/split.ts';
 import { FIELD } from '../wire/fields.ts';
 import { REQUEST_REFUSAL } from '../wire/refusals.ts';
@@ -125,6 +125,13 @@ export class AdmissionDesk {
     return this.#here(connection, null, 308, startedMs, null, null, httpsAddress(head, port));
   }
 
+  /** Answers an authority that asks whether a name is ours. */
+  toAuthority(connection: ClientConnection, answer: FixedAnswer): Admission {
+    const startedMs = connection.takeStartMs();
+    this.#plane.metrics.accepted();
+    return this.#here(connection, null, answer.status, startedMs, null, null, null, answer);
+  }
+
   /** The plan that `readTwice` agreed to. */
   #found: RoutePlan | null = null;
 
@@ -188,7 +195,7 @@ export class AdmissionDesk {
     return this.#here(connection, plan, fault?.status ?? 204, startedMs, fault, lines);
   }
 
-  /** Answers without an upstream; `lines`: for pages of other origins, those of a preflight; `location`: of a redirect. A request with a body is not read further: its connection closes. */
+  /** Answers without an upstream; `lines`: for pages of other origins, those of a preflight; `location`: of a redirect; `answer`: what is said where none of those. A request with a body is not read further: its connection closes. */
   #here(
     connection: ClientConnection,
     plan: RoutePlan | null,
@@ -197,6 +204,7 @@ export class AdmissionDesk {
     fault: Fault | null,
     lines: Uint8Array | null = null,
     location: string | null = null,
+    answer: FixedAnswer | null = plan?.fixed ?? null,
   ): Admission {
     const plane = this.#plane;
     const head = plane.requestHead;
@@ -224,8 +232,8 @@ export class AdmissionDesk {
       plane.replies.fault(out, fault, to);
     } else if (location !== null) {
       plane.replies.moved(out, location, to);
-    } else if (plan?.fixed != null && lines === null) {
-      plane.replies.fixed(out, plan.fixed, head, to);
+    } else if (answer !== null && lines === null) {
+      plane.replies.fixed(out, answer, head, to);
     } else {
       plane.replies.noContent(out, lines === null ? { ...to, allow: ALLOW_ALL } : to);
     }

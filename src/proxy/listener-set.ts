@@ -1,6 +1,7 @@
 // The listeners of one worker: those that accept, those that a reload took out and that still have connections, and what they show by TLS.
 import type { ListenerCertificates } from '../certificates/context-table.ts';
 import type { ListenerConfig } from '../config/config.ts';
+import { Challenges } from './challenges.ts';
 import { Listener, type ListenerPlane } from './listener.ts';
 
 /** One a worker. */
@@ -9,6 +10,8 @@ export class ListenerSet {
   /** Those that were taken out and still have connections, each with the time at which these are cut, ms. */
   #leaving: { readonly listener: Listener; readonly cutMs: number }[] = [];
   readonly #certificates = new Map<string, ListenerCertificates>();
+
+  challenges: Challenges | null = null;
 
   /** Those that accept. */
   get all(): readonly Listener[] {
@@ -52,6 +55,11 @@ export class ListenerSet {
   setCertificates(state: ListenerCertificates): void {
     this.#certificates.set(state.listener, state);
     for (const listener of this.#all) if (listener.name === state.listener) listener.setCertificates(state);
+  }
+
+  /** What authorities of certificates are answered from now on. */
+  setChallenges(challenges: Parameters<typeof Challenges.of>[0]): void {
+    this.challenges = Challenges.of(challenges);
   }
 
   /** Whether the last connection has been accepted. */

@@ -9,6 +9,7 @@ import { nameBeside, SocketFile } from '../socket/socket-file.ts';
 import { isSecure, type SecureSocket } from '../socket/tls-terms.ts';
 import type { ProxyHeader } from '../wire/proxy-header.ts';
 import type { AdmissionDesk } from './admission.ts';
+import type { Challenges } from './challenges.ts';
 import { certificateLines } from './client-certificate.ts';
 import { ClientConnection } from './client-connection.ts';
 import { type ClientDoor, ClientSide, plainDoor } from './client-side.ts';
@@ -44,8 +45,12 @@ export interface ListenerPlane extends Plane {
   /** How long a client may be idle, ms. */
   readonly idleMs: number;
   mayAccept(): boolean;
-  /** What the main thread last said of the TLS of the listener of that name; null: nothing yet. */
-  readonly listeners: { certificatesOf(listener: string): ListenerCertificates | null };
+  readonly listeners: {
+    /** What the main thread last said of the TLS of the listener of that name; null: nothing yet. */
+    certificatesOf(listener: string): ListenerCertificates | null;
+    /** What authorities of certificates are answered; null, but while a certificate is ordered. */
+    readonly challenges: Challenges | null;
+  };
   /** At the bound: whether somebody gave way. */
   makeRoom(): boolean;
   readonly limits: LimitBooks;
@@ -320,6 +325,11 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
   }
 
   admit(connection: ClientConnection) {
+    const { challenges } = this.plane.listeners;
+    if (challenges !== null) {
+      const answer = challenges.answerTo(this.plane.requestHead);
+      if (answer !== null) return this.plane.admission.toAuthority(connection, answer);
+    }
     if (this.#redirectPort !== null) return this.plane.admission.toHttps(connection, this.#redirectPort);
     return this.plane.admission.admit(this, connection);
   }

@@ -81,6 +81,8 @@ const needs: readonly Need[] = [
     debianPackage: 'libsasl2-modules',
     why: 'passwords of Memcached’s users',
   },
+  { programs: ['pebble'], debianPackage: 'pebble', why: 'an authority of certificates' },
+  { programs: ['pebble-challtestsrv'], debianPackage: 'pebble', why: 'names that the authority looks up' },
   { programs: ['openssl'], debianPackage: 'openssl', why: 'certificates of the stores' },
 ];
 

@@ -129,6 +129,7 @@ t.test('what an operator must hear of has its alert', async (t) => {
     'limpet_session_store_up',
     'limpet_revocations_synced',
     'limpet_certificate_expiry_timestamp_seconds',
+    'limpet_acme_failing_since_timestamp_seconds',
     'limpet_config_reloads_total',
     'limpet_worker_restarts_total',
     'limpet_log_dropped_total',

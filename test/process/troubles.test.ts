@@ -37,6 +37,7 @@ const house = (more: Partial<HouseFacts> = {}): HouseFacts => ({
   sessions: [],
   revocations: null,
   certificates: [],
+  acme: [],
   nowMs: 0,
   workers: { listening: 2, wanted: 2 },
   restarts: 0,
@@ -146,13 +147,38 @@ t.test('a certificate is told two weeks before its end, and is critical from the
     names: ['shop.example'],
     fingerprint: 'ab12',
     notAfterMs: 100 * day,
+    renewed: false,
   };
   const of = (nowMs: number) => findTroubles(house({ certificates: [certificate], nowMs }));
   t.same(of(85 * day), []);
   t.match(of(90 * day), [{ severity: 'warning', id: 'certificate web ab12', sinceMs: 86 * day }]);
   t.match(of(90 * day)[0]!.what, /^shop\.example, listener web: this certificate ends in 10 days/);
   t.match(of(101 * day), [{ severity: 'critical', sinceMs: 100 * day }]);
+  const renewed = { ...certificate, renewed: true };
+  t.same(idsOf(house({ certificates: [renewed], nowMs: 90 * day })), [], 'its keeper tells of it');
 });
+
+t.test(
+  'a certificate that cannot be renewed is told at once, and is critical when there is none',
+  async (t) => {
+    const day = 86_400_000;
+    const well = {
+      certificate: 'shop.example',
+      names: ['shop.example'],
+      notAfterMs: 100 * day,
+      failingSinceMs: null,
+      why: '',
+    };
+    const of = (more: object, nowMs = 70 * day) =>
+      findTroubles(house({ acme: [{ ...well, ...more }], nowMs }));
+    t.same(of({}), []);
+    const failing = { failingSinceMs: 70 * day, why: 'shop.example: no address (dns)' };
+    t.match(of(failing), [{ severity: 'warning', id: 'acme shop.example', sinceMs: 70 * day }]);
+    t.match(of(failing)[0]!.what, /no address \(dns\); the one in force ends 1970-04-11$/);
+    t.match(of({ ...failing, notAfterMs: null }), [{ severity: 'critical', what: /there is none yet$/ }]);
+    t.match(of(failing, 101 * day), [{ severity: 'critical', what: /has ended: clients refuse it$/ }]);
+  },
+);
 
 t.test('every trouble has an advice, and no two of one house have the same id', async (t) => {
   const all = findTroubles(

@@ -6,6 +6,8 @@ const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const YEAR = 365 * DAY;
 
+const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
+
 const certificate = block(
   'A certificate with its key, or a folder of them.',
   {
@@ -50,6 +52,50 @@ const hsts = either(
   { default: 'off' },
 );
 
+const acme = block(
+  'A certificate from an authority such as Let’s Encrypt, ordered and renewed by Limpet (ACME, HTTP-01). Needs the package `acme-client` beside Limpet. See [certificates by ACME](acme.md).',
+  {
+    names: list('The names that the certificate is for; no wildcards.', leaf('text', '', {}), {
+      min: 1,
+      max: 100,
+      required: true,
+    }),
+    agree: leaf(
+      'flag',
+      '`true`: you agree to the terms of service of the authority; without it nothing is ordered.',
+      { required: true },
+    ),
+    folder: leaf(
+      'text',
+      'Where the account’s key, and certificates with their keys, are kept. It must outlive restarts, or the authority’s limits are soon reached; several Limpets may share it.',
+      { takes: 'a path, relative to the config', required: true },
+    ),
+    email: leaf('text', 'Where the authority writes to when something is wrong.', {}),
+    directory: leaf('text', 'URL of the authority’s directory.', { default: LETS_ENCRYPT }),
+    ca: pem(
+      'Authorities that the directory’s own certificate is checked against, for one of your own; without it, those that Node knows.',
+      {},
+    ),
+    eab: block(
+      'By which an authority knows its customer (external account binding).',
+      {
+        keyId: leaf('text', 'The key’s name, as the authority gave it out.', { required: true }),
+        secret: secret('The key itself, in base64url, as the authority gave it out.', { required: true }),
+      },
+      {},
+    ),
+    key: choice('Kind of the certificate’s key: EC P-256, or RSA of 2048 bits.', ['ecdsa', 'rsa'], {
+      default: 'ecdsa',
+    }),
+    renewBefore: leaf(
+      'duration',
+      'How long before its end a certificate is renewed; without it, with a third of its life left. At the most half of its life.',
+      { min: HOUR, max: YEAR },
+    ),
+  },
+  {},
+);
+
 /** TLS of a listener. */
 export const tls = block(
   'TLS. Without it the listener speaks plain HTTP.',
@@ -57,8 +103,9 @@ export const tls = block(
     certificates: list(
       'Certificates, found by the name that a client asks for: that name itself, then `*.` and the rest of it, then the first of all.',
       certificate,
-      { min: 1, max: 1000, required: true },
+      { min: 1, max: 1000 },
     ),
+    acme,
     watch: leaf('flag', 'New certificates are taken up when their files change, without a reload.', {
       default: true,
     }),
