@@ -48,11 +48,11 @@ export function resolveAcme(draft: Draft, read: ReadAcme, at: string, file: stri
   const { eab } = read;
   // Without its required keys the block is blamed already.
   const bound = eab?.keyId !== undefined && eab.secret !== undefined;
-  if (bound && !/^[A-Za-z0-9_-]+={0,2}$/.test(eab.secret))
+  if (bound && !/^[A-Za-z0-9+/_-]+={0,2}$/.test(eab.secret))
     blame(
       draft,
       `${at}.eab.secret`,
-      'this is not base64url',
+      'this is no key in base64url',
       'the key as the authority gave it out: letters, digits, - and _',
     );
   return {

@@ -35,6 +35,8 @@ const PAGES: Readonly<Record<string, number>> = {
   // One installs from the registry.
   'docs/tracing.md': 1,
   'docs/tls.md': 0,
+  // One installs from the registry.
+  'docs/acme.md': 1,
   'docs/access-log.md': 0,
   'docs/canary.md': 0,
   'docs/reload.md': 0,

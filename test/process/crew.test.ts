@@ -107,7 +107,7 @@ function crewOf(t: Test, config: Config, body: string): { crew: Crew; deaths: [n
       addresses: [],
       signing: null,
       certificates: [],
-        challenges: [],
+      challenges: [],
     }),
     onMessage: () => {},
     onDeath: (worker, why) => deaths.push([worker, why]),
