@@ -9,6 +9,7 @@ import type { SigningKeys } from '../session/phantom/signing-keys.ts';
 import { SharedRevocations } from '../session/revocation/shared-revocations.ts';
 import { NO_REVOCATIONS } from '../session/revocations.ts';
 import type { UpstreamTable } from '../upstream/upstream-table.ts';
+import type { AddressFiles } from './address-files.ts';
 import type { MainGeneration } from './main-generation.ts';
 import type { RevocationSwitch } from './revocation-switch.ts';
 
@@ -22,6 +23,7 @@ export interface ExplainSource {
   readonly switch: RevocationSwitch | null;
   /** Keys of tokens; null: no session has any. */
   readonly signing: SigningKeys | null;
+  readonly lists: Pick<AddressFiles, 'lists'>;
 }
 
 /** At one time: each compiles the config and copies what is known. */
@@ -40,7 +42,7 @@ export class LiveExplainer {
     if (this.#running >= EXPLAINED_MAX) return null;
     this.#running++;
     try {
-      const { config, current, table, signing, switch: revocations } = this.#source;
+      const { config, current, table, signing, lists, switch: revocations } = this.#source;
       const house = copyHouse({
         table: table.memory,
         rows: current.rows,
@@ -50,6 +52,7 @@ export class LiveExplainer {
             ? NO_REVOCATIONS
             : new SharedRevocations(revocations.memory, systemClock.wallMs),
         signing: signing?.state ?? null,
+        lists: lists.lists,
       });
       const sessions = await openSessions(config);
       try {

@@ -6,6 +6,8 @@ import { systemClock } from '../base/clock.ts';
 import type { Fault } from '../base/fault.ts';
 import { type Random, systemRandom } from '../base/random.ts';
 import type { Config, ListenerConfig } from '../config/config.ts';
+import type { FileLists } from '../limit/access-list.ts';
+import { filesOf, readLists } from '../limit/address-files.ts';
 import { DEFAULT_CELLS, MetricBook } from '../observe/metric-book.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { assignSlots, rowsOf } from '../plan/slots.ts';
@@ -158,6 +160,7 @@ export class DryRun implements ConnectionHome<ClientConnection> {
       table: house === null ? tableOf(config) : new UpstreamTable(house.table),
       ...(house === null ? {} : { rows: house.rows, revocations: house.revocations }),
       learned: house?.learned ?? learnedOf(config),
+      lists: house?.lists ?? listsOf(config),
       clock: systemClock,
       random: this.#random,
       book: new MetricBook(
@@ -248,6 +251,11 @@ function doorOf({ bind, tls }: ListenerConfig): ClientDoor {
   if (tls === null) return plainDoor(port);
   const certificate = tls.clientAuth === 'none' ? '' : certificateLines(null);
   return { port, secure: true, agreed: null, certificate, answerLines: hstsLine(tls.hsts) };
+}
+
+/** The files of addresses as they are at this moment. */
+function listsOf({ access, routes }: Config): FileLists {
+  return readLists(filesOf([access, ...routes.map((route) => route.access)]));
 }
 
 /** Every upstream as the config wants it, and up. */

@@ -1,5 +1,6 @@
 // What a running proxy knows beside its config, copied for one explanation: the data plane that explains writes, and must not write into the real one's memory.
 import type { LearnedMemory } from '../affinity/learned.ts';
+import type { FileLists } from '../limit/access-list.ts';
 import type { Rows } from '../plan/slots.ts';
 import type { SigningState } from '../session/phantom/signing-keys.ts';
 import type { Revocations } from '../session/revocations.ts';
@@ -13,6 +14,8 @@ export interface LiveHouse {
   /** Only read. */
   readonly revocations: Revocations;
   readonly signing: SigningState | null;
+  /** Files of addresses, as they were read last. Only read. */
+  readonly lists: FileLists;
 }
 
 /** As it is at this moment: some megabytes for a hundred thousand learned homes or a thousand upstreams, and a millisecond. */

@@ -14,6 +14,7 @@ const BEARER = 'Bearer for-the-app-alone';
 const folder = mkdtempSync(join(tmpdir(), 'limpet-explain-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 const file = join(folder, 'limpet.yaml');
+for (const list of ['abusers.txt', 'staff.txt']) writeFileSync(join(folder, list), '192.0.2.1\n');
 writeFileSync(
   file,
   `listen: 8080
@@ -27,6 +28,8 @@ routes:
   - { host: strict.example, path: /, pool: strict }
   - { host: stays.example, path: /, pool: stays }
   - { host: near.example, path: /, pool: near }
+  - { host: lists.example, path: /, pool: app, deny: { file: abusers.txt } }
+  - { host: lists.example, path: /staff, pool: app, allow: { file: staff.txt } }
   - { host: other.example, path: /only, pool: app, methods: [POST] }
 pools:
   hash:
@@ -100,6 +103,26 @@ t.test('a hash is told where it leads, and where it cannot know', async (t) => {
   );
   t.equal(new Set(all).size, 2, 'but not for everybody');
   t.equal(await choice('GET', 'http://hash.example/'), null);
+});
+
+t.test('files of addresses count as they are at this moment', async (t) => {
+  const from = async (path: string, address: string): Promise<string> => {
+    const { code, out } = await ask(
+      'GET',
+      `http://lists.example${path}`,
+      '-H',
+      `X-Forwarded-For: ${address}`,
+    );
+    return code === 0 ? 'forwarded' : (/access\.denied/.exec(out)?.[0] ?? out);
+  };
+  t.equal(await from('/', '203.0.113.9'), 'forwarded');
+  t.equal(await from('/staff', '198.51.100.7'), 'access.denied');
+  writeFileSync(join(folder, 'abusers.txt'), '# of this week\n203.0.113.0/24\n');
+  writeFileSync(join(folder, 'staff.txt'), '198.51.100.7\n');
+  t.equal(await from('/', '203.0.113.9'), 'access.denied');
+  t.equal(await from('/', '198.51.100.7'), 'forwarded');
+  t.equal(await from('/staff', '198.51.100.7'), 'forwarded');
+  t.equal(await from('/staff', '198.51.100.8'), 'access.denied');
 });
 
 t.test('upstreams that take no new users are told with the reason', async (t) => {
