@@ -12,7 +12,7 @@ export const HANDSHAKE = {
   resumed: 'resumed',
   /** It took too long. */
   timeout: 'timeout',
-  /** Others came while there were too many. */
+  /** Others came while there were too many, of handshakes or of connections. */
   crowded: 'crowded',
   /** The client left. */
   closed: 'closed',
@@ -86,6 +86,14 @@ export class Handshakes {
     const { deadlines, timeoutMs } = this.host;
     deadlines.arm(handshake, deadlines.nowMs + timeoutMs);
     if (first !== null && first.length > 0) handshake.onBytes(first, 0, first.length);
+  }
+
+  /** Closes the oldest that has begun before `beforeMs`, for want of room; false: there is none. */
+  giveWay(beforeMs: number): boolean {
+    const oldest = this.#oldest;
+    if (oldest === null || oldest.deadlineMs - this.host.timeoutMs > beforeMs) return false;
+    oldest.give(HANDSHAKE.crowded);
+    return true;
   }
 
   /** It is over, one way or the other. */

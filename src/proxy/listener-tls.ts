@@ -81,6 +81,11 @@ export class ListenerTls implements HandshakeHost {
     this.#handshakes.begin(raw, first, header);
   }
 
+  /** One that has begun before `beforeMs` makes room; false: there is none. */
+  giveWay(beforeMs: number): boolean {
+    return this.#handshakes.giveWay(beforeMs);
+  }
+
   /** Ends the handshakes that are under way. */
   kill(): void {
     this.#handshakes.kill();

@@ -205,6 +205,11 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     return this.#first;
   }
 
+  /** A handshake that has begun before `beforeMs` makes room; false: there is none. */
+  giveWay(beforeMs: number): boolean {
+    return this.#tls?.giveWay(beforeMs) ?? false;
+  }
+
   get isUnix(): boolean {
     return this.bind.kind === 'unix';
   }

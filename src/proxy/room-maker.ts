@@ -1,4 +1,4 @@
-// Makes room at the bound of connections: those that have asked nothing for longest give way to who comes.
+// Makes room at the bound of connections: handshakes that drag on, and those that have asked nothing for longest, give way to who comes.
 import type { ClientConnection } from './client-connection.ts';
 
 /** Who has just come, or was just answered, is no idler: a next request may be on its way. */
@@ -11,6 +11,8 @@ const PAUSE_MS = 100;
 /** One of the lists of connections that are looked through. */
 export interface ConnectionList {
   readonly firstConnection: ClientConnection | null;
+  /** Closes a handshake of TLS that has begun before `beforeMs`; false: there is none. */
+  giveWay(beforeMs: number): boolean;
 }
 
 /** One a worker. Costs nothing until the bound is reached. */
@@ -28,6 +30,12 @@ export class RoomMaker {
   /** True: somebody has given way, and one connection may come in his place. `bound`: how many there may be in all. */
   make(lists: readonly ConnectionList[], bound: number, nowMs: number, onGone: () => void): boolean {
     if (this.#made === 0) {
+      // An honest handshake is a matter of some milliseconds, and nobody has asked anything yet.
+      for (const list of lists) {
+        if (!list.giveWay(nowMs - IDLE_MS_MIN)) continue;
+        onGone();
+        return true;
+      }
       if (nowMs < this.#nextLookMs) return false;
       this.#find(lists, Math.max(1, Math.min(ROOM_MOST, Math.floor(bound / 100))), nowMs - IDLE_MS_MIN);
       if (this.#oldest.length === 0) {

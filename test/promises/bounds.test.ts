@@ -3,8 +3,10 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
+import { makePair } from '../kit/certificates.ts';
 import { metric, startLimpet } from '../kit/limpet.ts';
 import { askPath, sayName, startNamedApp, until } from '../kit/named-app.ts';
+import { freePort } from '../kit/ports.ts';
 
 const MIB = 1024 * 1024;
 const BODY_BYTES = 256 * MIB;
@@ -91,6 +93,45 @@ t.test('at the bound of connections the one that has idled longest gives way', a
   );
   for (const socket of [...idle, late!]) (socket as Socket).destroy();
 });
+
+t.test(
+  'at the bound of connections handshakes that drag on give way, also to who comes without TLS',
+  async (t) => {
+    const { cert, key } = makePair({ names: ['localhost'] });
+    const tlsPort = await freePort();
+    const narrow = await startLimpet(
+      {
+        listeners: [
+          { bind: '127.0.0.1:{port}' },
+          {
+            bind: `127.0.0.1:${tlsPort}`,
+            tls: { certificates: [{ cert: 'site.pem', key: 'site.key' }], handshakeTimeout: '1m' },
+          },
+        ],
+        upstreams: [app.url],
+        limits: { connections: 8 },
+      },
+      { files: { 'site.pem': cert, 'site.key': key }, owner: t },
+    );
+    const dragging: Socket[] = [];
+    for (let i = 0; i < 8; i++) {
+      dragging.push(await open(tlsPort));
+      // The first bytes of a ClientHello.
+      dragging[i]!.on('error', () => {}).write('\x16\x03\x01');
+    }
+    t.teardown(() => {
+      for (const socket of dragging) socket.destroy();
+    });
+    const get = 'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+    await until('they take every place', async () => (await metric(narrow, 'limpet_connections')) >= 8);
+    await until('somebody is let in, long before a handshake is late', async () =>
+      (await says(await open(narrow.port), get)).startsWith('HTTP/1.1 200 '),
+    );
+    await until('it is counted', async () => {
+      return (await metric(narrow, 'limpet_tls_handshakes_total', 'result="crowded"')) >= 1;
+    });
+  },
+);
 
 t.test('a large download to a reader that stops and goes passes whole, in little memory', async (t) => {
   const piece = Buffer.alloc(MIB, 97);
