@@ -1,7 +1,14 @@
 // Where the user of a request lives: found in its cookies, kept if it serves, chosen anew if not, and written into the answer.
 
+import {
+  learnFromAnswer,
+  marksCookies,
+  setsCookies,
+  writeUnmarked,
+  writeUnmarkedWithout,
+} from '../affinity/app-cookie.ts';
 import { AFFINITY } from '../affinity/home-tokens.ts';
-import { appValueOf, type PrefixAffinity } from '../affinity/prefix-affinity.ts';
+import { appValueOf } from '../affinity/prefix-affinity.ts';
 import { noteUser } from '../affinity/users.ts';
 import type { Avoid } from '../balance/balancer.ts';
 import { type ByteWriter, latin1Bytes, latin1Text } from '../base/byte-writer.ts';
@@ -215,7 +222,7 @@ export class Homing implements CookieWriter {
     if (!this.#unmarks) return null;
     const { writers } = this.#plane;
     const out = writers.take();
-    this.#writeUnmarked(out, fields);
+    writeUnmarked(out, fields, this.#affinity!.cookieName);
     const text = latin1Text(out.bytes, 0, out.length);
     writers.give(out);
     return text;
@@ -262,8 +269,9 @@ export class Homing implements CookieWriter {
     out.block(COOKIE);
     const start = out.length;
     if (this.#unmarks) {
-      if (this.#kept === null) this.#writeUnmarked(out, fields);
-      else this.#writeUnmarkedWithout(out, fields, this.#kept);
+      const { cookieName } = this.#affinity!;
+      if (this.#kept === null) writeUnmarked(out, fields, cookieName);
+      else writeUnmarkedWithout(out, fields, cookieName, this.#kept);
     } else if (this.#hides || this.#kept !== null) {
       const hidden = this.#hides ? this.#affinity!.cookieNames : NO_NAMES;
       joinCookiesWithout(out, fields, hidden, cursor, this.#kept);
@@ -274,44 +282,6 @@ export class Homing implements CookieWriter {
     else out.block(CRLF);
   }
 
-  /** All cookies as they came, but the app's without its marks. */
-  #writeUnmarked(out: ByteWriter, fields: HeadFields): void {
-    const { bytes, id, valueStart, valueEnd } = fields;
-    const name = this.#affinity!.cookieName;
-    let written = false;
-    for (let i = fields.first[FIELD.cookie]!; i < fields.count; i++) {
-      if (id[i] !== FIELD.cookie || valueStart[i] === valueEnd[i]) continue;
-      if (written) out.latin1('; ');
-      written = true;
-      let from = valueStart[i]!;
-      for (cursor.begin(from); cursor.next(bytes, valueEnd[i]!); ) {
-        if (!cursor.isNamed(bytes, name)) continue;
-        const own = appValueOf(bytes, cursor.valueStart, cursor.valueEnd);
-        out.copy(bytes, from, cursor.valueStart);
-        from = own;
-      }
-      out.copy(bytes, from, valueEnd[i]!);
-    }
-  }
-
-  /** The same without those that are kept from the app. */
-  #writeUnmarkedWithout(out: ByteWriter, fields: HeadFields, kept: KeptCookies): void {
-    const { bytes, id, valueStart, valueEnd } = fields;
-    const name = this.#affinity!.cookieName;
-    let written = false;
-    for (let i = fields.first[FIELD.cookie]!; i < fields.count; i++) {
-      if (id[i] !== FIELD.cookie) continue;
-      for (cursor.begin(valueStart[i]!); cursor.next(bytes, valueEnd[i]!); ) {
-        if (kept.keeps(bytes, cursor.pairStart, cursor.nameEnd, cursor.pairEnd)) continue;
-        if (written) out.latin1('; ');
-        written = true;
-        const marked = cursor.isNamed(bytes, name);
-        out.copy(bytes, cursor.pairStart, marked ? cursor.valueStart : cursor.pairEnd);
-        if (marked) out.copy(bytes, appValueOf(bytes, cursor.valueStart, cursor.valueEnd), cursor.valueEnd);
-      }
-    }
-  }
-
   /**
    * The answer of `upstream` is there: settles where the user lives from now on, counts it, and returns what edits the answer's head; null
    * where nothing is to be edited.
@@ -319,7 +289,7 @@ export class Homing implements CookieWriter {
   answerEditor(upstream: Upstream, head: ResponseHead): AnswerEditor | null {
     const affinity = this.#affinity;
     if (affinity === null) return null;
-    const gives = setsCookies(head) && this.#gives(affinity, upstream, head);
+    const gives = setsCookies(head.fields) && this.#gives(affinity, upstream, head);
     const sets = this.#settle(affinity, upstream, gives);
     if (this.result !== HOMED.none) this.#plane.metrics.homed(this.#pool!, this.result);
     // Who only had to be answered elsewhere this once is a user of his home.
@@ -335,13 +305,16 @@ export class Homing implements CookieWriter {
       );
     }
     if (affinity.learned !== null) {
-      if (gives) this.#learn(affinity, head, upstream);
+      if (gives)
+        learnFromAnswer(affinity.learned, head.fields, affinity.cookieName, upstream.slot + 1, this.#nowS());
       return null;
     }
     if (affinity.session !== null) return null;
     const position = upstream.spec.position;
     if (affinity.prefix !== null) {
-      return marksCookies(affinity.prefix, head) ? this.#answer.forPrefix(affinity.prefix, position) : null;
+      return marksCookies(affinity.prefix, head.fields)
+        ? this.#answer.forPrefix(affinity.prefix, position)
+        : null;
     }
     return sets
       ? this.#answer.forCookie(affinity.cookie!, position, this.nonceHi, this.nonceLo, this.#secure)
@@ -391,20 +364,6 @@ export class Homing implements CookieWriter {
     return affinity.session === null || this.#session.learn(head, upstream, this.#nowS());
   }
 
-  #learn(affinity: PoolAffinity, head: ResponseHead, upstream: Upstream): void {
-    const fields = head.fields;
-    const name = affinity.cookieName;
-    const nowS = this.#nowS();
-    for (let i = fields.first[FIELD.setCookie]!; i < fields.count; i++) {
-      if (fields.id[i] !== FIELD.setCookie) continue;
-      const start = fields.valueStart[i]!;
-      let end = start;
-      while (end < fields.valueEnd[i]! && fields.bytes[end] !== 0x3b) end++;
-      if (!cursor.find(fields.bytes, start, end, name)) continue;
-      affinity.learned!.learn(fields.bytes, cursor.valueStart, cursor.valueEnd, upstream.slot + 1, nowS);
-    }
-  }
-
   #nowS(): number {
     return Math.floor(this.#plane.deadlines.nowMs / 1000);
   }
@@ -417,18 +376,4 @@ export class Homing implements CookieWriter {
     this.#affinity = null;
     this.#home = null;
   }
-}
-
-function setsCookies(head: ResponseHead): boolean {
-  return head.fields.first[FIELD.setCookie]! >= 0;
-}
-
-/** Whether the answer sets the app's session cookie to something, so that it is to be marked. */
-function marksCookies(prefix: PrefixAffinity, head: ResponseHead): boolean {
-  const { bytes, id, valueStart, valueEnd, count, first } = head.fields;
-  if (!setsCookies(head)) return false;
-  for (let i = first[FIELD.setCookie]!; i < count; i++) {
-    if (id[i] === FIELD.setCookie && prefix.marks(bytes, valueStart[i]!, valueEnd[i]!)) return true;
-  }
-  return false;
 }

@@ -7,10 +7,10 @@ import type { Standing } from '../session/standing.ts';
 import { VERDICT_NAMES } from '../session/verdict.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { FIELD } from '../wire/fields.ts';
+import { SEMICOLON } from '../wire/octets.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 
 const INVALID = VERDICT_NAMES.indexOf('invalid');
-const SEMICOLON = 0x3b;
 
 /** Part of an exchange's homing, and reused with it. */
 export class SessionHoming {
