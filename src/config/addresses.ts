@@ -66,6 +66,9 @@ export function parseUpstream(text: string): Reading<UpstreamAddress> {
     const bare = splitHostPort(text);
     const fits = bare !== null && isHost(bare.host) && (bare.port === '' || portOf(bare.port) !== null);
     if (fits) return { wrong: `${quote(text)} has no scheme`, right: `http://${text}` };
+    // YAML takes `url:http://…` for one word.
+    if (/^url:\S/.test(text))
+      return { wrong: `${quote(text)} has no space behind its colon`, right: `url: ${text.slice(4)}` };
     return { wrong: `${quote(text)} is not the address of an upstream`, right };
   }
   const scheme = url[1]!.toLowerCase();

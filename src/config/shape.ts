@@ -26,13 +26,20 @@ export function rightFor(schema: KeySchema): string {
 /** What a key takes. */
 export function takenBy(schema: KeySchema): string {
   const { takes } = schema['x-limpet'];
-  if (takes !== '') return takes;
-  const keys = Object.keys(schema.properties ?? {});
+  const block = schema.properties === undefined ? schema.anyOf?.find(hasKeys) : schema;
+  const keys = Object.keys(block?.properties ?? {});
   const named = keys.slice(0, KEYS_SHOWN).join(', ') + (keys.length > KEYS_SHOWN ? ', …' : '');
-  return keys.length === 0 ? 'a block of keys' : `a block of keys: ${named}`;
+  if (keys.length > 0 && takes.startsWith(A_BLOCK)) return `${A_BLOCK} (${named})${takes.slice(A_BLOCK.length)}`;
+  if (takes !== '') return takes;
+  return keys.length === 0 ? A_BLOCK : `${A_BLOCK}: ${named}`;
 }
 
+const A_BLOCK = 'a block of keys';
 const KEYS_SHOWN = 8;
+
+function hasKeys({ properties }: KeySchema): boolean {
+  return properties !== undefined;
+}
 
 /** Something that may stand for a key, for hints. */
 export function exampleOf(schema: KeySchema): string {

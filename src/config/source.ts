@@ -66,8 +66,17 @@ export class Source {
       if (lines.has(line) || lines.size >= SYNTAX_LINES_MAX) continue;
       lines.add(line);
       // What is not closed has the code of what is badly indented.
+      const opened = error.message.startsWith('Flow') ? openedBefore(text, start) : null;
+      if (opened !== null) {
+        const [open, close] = [text[opened]!, text[opened] === '[' ? ']' : '}'];
+        const hint = `\`${close}\` behind the last of what it holds`;
+        findings.error({ start: opened, end: opened + 1 }, '', `this \`${open}\` is not closed`, hint);
+        continue;
+      }
       const hint = error.message.startsWith('Flow') ? '' : HINTS[error.code];
-      findings.error({ start, end }, '', plain(error.message), hint ?? '');
+      let from = start;
+      while (text[from] === ' ') from++;
+      findings.error({ start: from, end: Math.max(end, from + 1) }, '', plain(error.message), hint ?? '');
     }
     for (const warning of this.document.warnings) {
       findings.error({ start: warning.pos[0], end: warning.pos[1] }, '', plain(warning.message));
@@ -195,6 +204,36 @@ function plain(message: string): string {
   for (const [said, meant] of SAID) if (said.test(message)) return message.replace(said, meant);
   const first = message.split('\n')[0]!.replace(/[.:]$|: ".*$/, '');
   return first.charAt(0).toLowerCase() + first.slice(1);
+}
+
+/**
+ * Where the innermost list or map in brackets begins that is still open at `end`; null: none is. Brackets in comments and in quotation marks are
+ * none; a quotation mark or a `#` within a word is part of it (YAML 1.2.2 sections 6.6 and 7.3).
+ */
+function openedBefore(text: string, end: number): number | null {
+  const open: number[] = [];
+  for (let at = 0; at < end; at++) {
+    const char = text[at]!;
+    const begins = at === 0 || /[\s[{,:]/.test(text[at - 1]!);
+    if (char === '#' && begins) at = text.indexOf('\n', at);
+    else if ((char === '"' || char === "'") && begins) at = quoteEnd(text, at);
+    else if (char === '[' || char === '{') {
+      if (begins || open.length > 0) open.push(at);
+    } else if (char === ']' || char === '}') open.pop();
+    // Nothing more is closed behind it.
+    if (at < 0) break;
+  }
+  return open.at(-1) ?? null;
+}
+
+/** Where a scalar in quotation marks ends, its last mark included; -1: it does not. */
+function quoteEnd(text: string, start: number): number {
+  const mark = text[start]!;
+  for (let at = start + 1; at < text.length; at++) {
+    if (mark === '"' && text[at] === '\\') at++;
+    else if (text[at] === mark) return at;
+  }
+  return -1;
 }
 
 /** A regular expression for the very text. */

@@ -102,7 +102,11 @@ export function parsePercent(text: string, bounds: Bounds): Reading<number> {
 /** A whole number, also as `100k` or `1M`. */
 export function parseCount(text: string, bounds: Bounds): Reading<number> {
   const match = /^(\d{1,15})\s*([kKM]?)$/.exec(text);
-  if (match === null) return { wrong: `${quote(text)} is not a whole number`, right: '100, 100k or 1M' };
+  if (match === null) {
+    // A weight is often thought of as a share.
+    const share = /^(\d{1,15})\s*%$/.exec(text);
+    return { wrong: `${quote(text)} is not a whole number`, right: share?.[1] ?? '100, 100k or 1M' };
+  }
   return bounded(Number(match[1]) * COUNT[match[2]!]!, bounds, text, String);
 }
 

@@ -89,7 +89,14 @@ problemTable({
       '2:28 error upstreams[1]: a list cannot stand here >> `http://host:port`, `https://host:port` or `unix:/path`, or a block of keys',
     ],
   ],
-  'an unclosed list': ['listen: [1\nb', ['2:1 error a list or map before this is not closed by `]`']],
+  'an unclosed list': [
+    'listen: [1\nb',
+    ['1:9 error this `[` is not closed >> `]` behind the last of what it holds'],
+  ],
+  'an unclosed map, among brackets that mean nothing': [
+    'listen: 1 # [\nvia: "{[]"\nroutes: [{ path: /a, pool: x ]\nhealth: off\n',
+    ['3:10 error this `{` is not closed >> `}` behind the last of what it holds'],
+  ],
   'a tab': ['\tlisten: 1\n', ['1:1 error tabs are not allowed as indentation >> indent with spaces']],
   'two documents': [
     'listen: 1\n---\na: 1\n',
@@ -100,7 +107,7 @@ problemTable({
   'a crooked block': [
     'health:\n  active: {}\n panic: 1%\n',
     [
-      '3:1 error this key does not begin where those before it do >> keys of one block begin in the same column',
+      '3:2 error this key does not begin where those before it do >> keys of one block begin in the same column',
     ],
   ],
   'no value': [
@@ -108,7 +115,7 @@ problemTable({
     [
       '1:8 error listen: there is no value here >> `8080`, `host:port`, `[::1]:80` or `unix:/path`',
       '2:12 error upstreams: the list is empty >> [http://127.0.0.1:3000]',
-      '3:8 error health: there is no value here >> a block of keys, or `false`',
+      '3:8 error health: there is no value here >> a block of keys (active, passive, suspicion, panic), or `false`',
     ],
   ],
   'an empty variable': [

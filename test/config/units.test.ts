@@ -91,6 +91,7 @@ table('counts may be in thousands', (text) => parseCount(text, { min: 1, max: 10
   ['0', '"0" is less than 1', '1 to 10000000'],
   ['11M', '"11M" is more than 10000000', '1 to 10000000'],
   ['1.5', '"1.5" is not a whole number', '100, 100k or 1M'],
+  ['95 %', '"95 %" is not a whole number', '95'],
   ['-3', '"-3" is not a whole number', '100, 100k or 1M'],
 ]);
 

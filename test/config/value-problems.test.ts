@@ -27,7 +27,7 @@ problemTable({
     'listen: 1\nupstreams: [http://a:1]\nshutdown: 5s\naffinity: true\nvia: [x]\nerrors: 3\nabortOnClose: maybe\nstrictTarget: no\n',
     [
       '3:11 error shutdown: "5s" cannot stand here >> a block of keys: delay, deadline',
-      '4:11 error affinity: "true" cannot stand here >> a block of keys, or `false`',
+      '4:11 error affinity: "true" cannot stand here >> a block of keys (cookie, learned, session, onLost, maxOverload), or `false`',
       '5:6 error via: a list cannot stand here >> a word, or `false`',
       '6:9 error errors: "3" cannot stand here >> a block of keys',
       '7:15 error abortOnClose: "maybe" is neither true nor false >> true',
