@@ -22,7 +22,7 @@ import { checkUpstreams } from './live-upstreams.ts';
  */
 export async function checkLive(config: Config, cookies: string | null): Promise<LiveFinding[]> {
   const found = await Promise.all([
-    ...binds(config).map(checkBind),
+    ...binds(config).map(([bind, secure]) => checkBind(bind, secure)),
     checkUpstreams(config),
     ...config.sessions.map((options) => checkSession(config, options, cookies)),
     checkRevocations(config),
@@ -31,19 +31,22 @@ export async function checkLive(config: Config, cookies: string | null): Promise
   return found.flat();
 }
 
-function binds({ listeners, admin }: Config): Bind[] {
-  const own = listeners.map(({ bind }) => bind);
-  if (admin === null) return own;
-  return admin.probes === null ? [...own, admin.bind] : [...own, admin.bind, admin.probes];
+/** Every address, and whether it is spoken to by TLS. */
+function binds({ listeners, admin }: Config): (readonly [bind: Bind, secure: boolean])[] {
+  const found = listeners.map(({ bind, tls }) => [bind, tls !== null] as const);
+  if (admin === null) return found;
+  found.push([admin.bind, admin.tls !== null]);
+  if (admin.probes !== null) found.push([admin.probes, false]);
+  return found;
 }
 
-async function checkBind(bind: Bind): Promise<LiveFinding[]> {
+async function checkBind(bind: Bind, secure: boolean): Promise<LiveFinding[]> {
   // Trying a socket's path takes away the file that a dead process left, which is for `run` to do.
   if (bind.kind === 'unix' || bind.port === 0) return [];
   const trial = await tryBind(bind);
-  const at = urlOf(bind);
+  const at = urlOf(bind, secure);
   if (trial.ok) return [{ step: 'listen', at, ok: true, text: 'the address is free' }];
-  const text = bindSentence(bind, trial.code, trial.holder);
+  const text = bindSentence(bind, trial.code, trial.holder, secure);
   if (trial.code !== 'EADDRINUSE') return [{ step: 'listen', at, ok: false, text }];
   return [{ step: 'listen', at, ok: null, text: `${text}; this is as it should be where that is Limpet` }];
 }

@@ -89,7 +89,7 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     await succession.failed(error.message);
-    io.stderr(`limpet: ${error.message}\n`);
+    io.stderr(`limpet: ${error.message}\n${error.hint === '' ? '' : `  would be right: ${error.hint}\n`}`);
     return 2;
   }
   reopen = () => plane.logs.reopen();

@@ -29,7 +29,8 @@ export function takenBy(schema: KeySchema): string {
   const block = schema.properties === undefined ? schema.anyOf?.find(hasKeys) : schema;
   const keys = Object.keys(block?.properties ?? {});
   const named = keys.slice(0, KEYS_SHOWN).join(', ') + (keys.length > KEYS_SHOWN ? ', …' : '');
-  if (keys.length > 0 && takes.startsWith(A_BLOCK)) return `${A_BLOCK} (${named})${takes.slice(A_BLOCK.length)}`;
+  if (keys.length > 0 && takes.startsWith(A_BLOCK))
+    return `${A_BLOCK} (${named})${takes.slice(A_BLOCK.length)}`;
   if (takes !== '') return takes;
   return keys.length === 0 ? A_BLOCK : `${A_BLOCK}: ${named}`;
 }

@@ -55,7 +55,8 @@ export class AdminSide {
       const trial = await tryBind(bind);
       const { code, message } = error as NodeJS.ErrnoException;
       throw new StartError(
-        `admin: ${bindSentence(bind, code ?? message, trial.ok ? null : trial.holder)}; give it another address in admin, or switch it off: admin: false`,
+        `admin: ${bindSentence(bind, code ?? message, trial.ok ? null : trial.holder)}`,
+        'another address in `admin.bind`, or no admin side: admin: false',
       );
     }
   }

@@ -1,6 +1,7 @@
 // Learns before the workers bind whether every listener's address is free, who holds it if not, and whether ports can be shared.
 import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { basename } from 'node:path';
 import type { Bind } from '../config/config.ts';
 
 /** What came of trying one address. */
@@ -65,12 +66,16 @@ export function canSharePorts(): Promise<boolean> {
   });
 }
 
-/** `name (pid 123)` of the process that listens on a TCP port, or null where that cannot be seen. Linux only. */
+/** `name (pid 123)` of the process that listens on a TCP port, or null where that cannot be seen; of a script, its own name too. Linux only. */
 function holderOf(port: number): string | null {
   const pid = listenerOf(port);
   if (pid === null) return null;
   try {
-    return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (pid ${pid})`;
+    // What a Node calls itself there, `node-MainThread`, tells nobody which one it is.
+    const [program = '', script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+    const own = /^(?:node|python|ruby|php|perl)/.test(basename(program)) && /^[\w./@+-]+$/.test(script);
+    return `${own ? `${basename(program)} ${basename(script)}` : name} (pid ${pid})`;
   } catch {
     // It ended meanwhile.
     return null;

@@ -239,7 +239,8 @@ async function openPorts(config: Config, current: Config): Promise<Config | stri
     );
     if (ours) continue;
     const trial = await tryBind(bind);
-    if (!trial.ok) return `listener ${listener.name}: ${bindSentence(bind, trial.code, trial.holder)}`;
+    if (!trial.ok)
+      return `listener ${listener.name}: ${bindSentence(bind, trial.code, trial.holder, listener.tls !== null)}`;
   }
   const fresh = config.listeners.filter(({ bind }) => bind.kind === 'tcp' && bind.port === 0);
   if (fresh.length === 0) return config;

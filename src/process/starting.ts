@@ -7,6 +7,13 @@ import { NO_INHERITANCE } from './inherited.ts';
 /** Why a start failed, for the reader; the exit code is 2. */
 export class StartError extends Error {
   override name = 'StartError';
+  /** What would be right; '' where the message says all. */
+  readonly hint: string;
+
+  constructor(message: string, hint = '') {
+    super(message);
+    this.hint = hint;
+  }
 }
 
 /**
@@ -21,15 +28,26 @@ export async function withPorts(config: Config, inheritance = NO_INHERITANCE): P
       continue;
     }
     const trial = await tryBind(listener.bind);
-    if (!trial.ok) throw new StartError(bindSentence(listener.bind, trial.code, trial.holder));
-    const { bind } = listener;
+    const { bind, tls } = listener;
+    if (!trial.ok) {
+      const { code, holder } = trial;
+      throw new StartError(bindSentence(bind, code, holder, tls !== null), BIND_HINTS[code] ?? '');
+    }
     listeners.push(bind.kind === 'tcp' ? { ...listener, bind: { ...bind, port: trial.port } } : listener);
   }
   return { ...config, listeners };
 }
 
-export function bindSentence(bind: Bind, code: string, holder: string | null): string {
-  const where = urlOf(bind);
+const BIND_HINTS: Readonly<Record<string, string>> = {
+  EADDRINUSE:
+    'another address, or end that process; a Limpet that runs with this config is replaced by --replace',
+  EACCES: 'a port from 1024 on, or the right to bind it (setcap, or AmbientCapabilities= of systemd)',
+  EADDRNOTAVAIL: 'an address of this machine, or the port alone for all of them',
+};
+
+/** `secure`: it would be spoken to by TLS. */
+export function bindSentence(bind: Bind, code: string, holder: string | null, secure = false): string {
+  const where = urlOf(bind, secure);
   if (code === 'EADDRINUSE') {
     return `cannot listen on ${where}: it is in use${holder === null ? '' : ` by ${holder}`}`;
   }

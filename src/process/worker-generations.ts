@@ -191,7 +191,8 @@ export class WorkerGenerations {
   async #bindNew(prepared: Prepared, config: ListenerConfig): Promise<string | null> {
     const listener = new Listener(this.#in.plane, config);
     const failed = await this.#bind(listener);
-    if (failed !== null) return `listener ${config.name}: ${bindSentence(config.bind, failed.code, null)}`;
+    if (failed !== null)
+      return `listener ${config.name}: ${bindSentence(config.bind, failed.code, null, config.tls !== null)}`;
     prepared.listeners.push(listener);
     prepared.bound.push(listener);
     return null;

@@ -64,6 +64,7 @@ t.test('a port in use ends with 2 and names who holds it', async (t) => {
   // Linux shows it; elsewhere the sentence ends sooner.
   if (process.platform === 'linux')
     t.match(listener.err, new RegExp(`in use by .+ \\(pid ${process.pid}\\)`));
+  t.match(listener.err, '\n  would be right: another address, or end that process;');
   const admin = await runInVain(
     'admin.yaml',
     `listen: 127.0.0.1:0\nadmin: { bind: 127.0.0.1:${port} }\n${upstreams}`,
