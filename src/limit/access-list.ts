@@ -6,6 +6,8 @@ import type { AccessOptions, AddressListOptions } from './options.ts';
 /** A list in a file, as the main thread read it last. */
 export type FileLists = ReadonlyMap<string, AddressSetMemory>;
 
+const NOTHING: AddressSetMemory = { v4: new Int32Array(0), v6: new Int32Array(0) };
+
 /** One list that is asked: a set for what is written, and one for each file. */
 class AddressList {
   readonly #written: AddressSet;
@@ -15,7 +17,7 @@ class AddressList {
   constructor(options: AddressListOptions, lists: FileLists) {
     const memory = AddressSet.build(options.blocks);
     // The config's loader has read each of them.
-    this.#written = new AddressSet(memory ?? { v4: new Int32Array(0), v6: new Int32Array(0) });
+    this.#written = new AddressSet(memory ?? NOTHING);
     this.#files = options.files;
     this.show(lists);
   }
@@ -25,11 +27,12 @@ class AddressList {
     const mine = this.#files.some((file) => lists.has(file));
     if (!mine && this.#sets.length > 0) return false;
     const old = this.#sets;
+    // Each in its own place, so that a file which cannot be read yet is not taken for the one behind it.
     this.#sets = [
       this.#written,
-      ...this.#files.flatMap((file, i) => {
+      ...this.#files.map((file, i) => {
         const memory = lists.get(file);
-        return memory === undefined ? (old[i + 1] ?? []) : new AddressSet(memory);
+        return memory === undefined ? (old[i + 1] ?? new AddressSet(NOTHING)) : new AddressSet(memory);
       }),
     ];
     return mine;
