@@ -47,8 +47,9 @@ function isValid([route, { written }]: readonly [string, Order], given: Config):
 
 function withWeights(route: RouteConfig, weights: Weights): RouteConfig {
   const { split, action } = route;
-  const weight = action.kind === 'pool' ? weights[action.pool] : undefined;
-  return split === null || weight === undefined ? route : { ...route, split: { ...split, weight } };
+  // A pool may be called `constructor`.
+  if (split === null || action.kind !== 'pool' || !Object.hasOwn(weights, action.pool)) return route;
+  return { ...route, split: { ...split, weight: weights[action.pool]! } };
 }
 
 /** By name of the pool; empty for a route that is no split. */

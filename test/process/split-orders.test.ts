@@ -12,6 +12,18 @@ routes: [{ pools: [{ pool: a, weight: ${a} }, { pool: b, weight: ${b} }] }, { pa
   return loadConfigText(text, 'limpet.yaml', {}, () => '').config!;
 };
 
+t.test('a pool may be called as what every object has', async (t) => {
+  const text = `listen: 1
+pools: { a: { upstreams: [http://a:1] }, constructor: { upstreams: [http://b:1] } }
+routes: [{ pools: [{ pool: a, weight: 1 }, { pool: constructor, weight: 2 }] }, { path: /x, pools: [{ pool: a, weight: 1 }, { pool: constructor, weight: 2 }] }]
+`;
+  const file = loadConfigText(text, 'limpet.yaml', {}, () => '').config!;
+  const orders = new SplitOrders();
+  orders.order('/', { a: 3, constructor: 4 }, file);
+  t.same(weightsOf(orders.apply(file), '/'), { a: 3, constructor: 4 });
+  t.same(weightsOf(orders.apply(file), '/x'), { a: 1, constructor: 2 });
+});
+
 t.test('an order is laid over the file until that says something else, and can be taken back', async (t) => {
   const orders = new SplitOrders();
   const file = given(90, 10);

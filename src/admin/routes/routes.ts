@@ -49,7 +49,7 @@ export function addRouteRoutes(app: FastifyInstance, view: AdminView, audit: Aud
       return answer(reply, 409, 'route.whole', `The route "${name}" is not shared out between pools.`);
     const was = weightsIn(before);
     const weights = { ...was, ...request.body.weights };
-    const strange = Object.keys(weights).find((pool) => !(pool in was));
+    const strange = Object.keys(weights).find((pool) => !Object.hasOwn(was, pool));
     if (strange !== undefined)
       return answer(
         reply,
