@@ -23,6 +23,10 @@ export interface BenchRun {
   /** Bytes of a large body. */
   readonly bodyBytes: number;
   readonly idleConnections: number;
+  /** How many reloads and restarts, and under how many requests a second. */
+  readonly reloads: number;
+  readonly restarts: number;
+  readonly liveRate: number;
   readonly proxyCore: number | null;
   readonly loadCore: number | null;
   /** Tells the person who waits. */

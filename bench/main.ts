@@ -15,7 +15,9 @@ import { LIMPET_MAIN, limpet } from './peer-limpet.ts';
 import { nginx } from './peer-nginx.ts';
 import { fastifyHttpProxy, nodeHttpProxy } from './peer-node.ts';
 import type { Peer } from './peers.ts';
+import { reloads } from './reloads.ts';
 import { changesSince, type Report, tableOf } from './report.ts';
+import { restarts } from './restarts.ts';
 import { revocations } from './revocations.ts';
 import { sessionChecks } from './session-checks.ts';
 import { sessionFigures } from './session-figures.ts';
@@ -25,13 +27,16 @@ import { smallRequests } from './small-requests.ts';
 
 const USAGE = `npm run bench -- [SCENARIO…] [options]
   SCENARIO           small, small-log, rate, post, chunked, connect, tls, tls-connect, pipelined, download, upload, websocket, events, idle,
-                     upstreams, routes, workers, failover (kill, hang, slow), session, session-truth,
+                     upstreams, routes, workers, failover (kill, hang, slow), reloads, restarts, session, session-truth,
                      session-tokens, session-figures, revocations; default: all
   --only A,B         the same
   --peers A,B        nginx, haproxy, caddy, http-proxy, fastify-proxy, limpet, or NAME=FILE for another build of Limpet by its main file
   --rounds N         measurements of each peer, taken in turn (5; with --quick 2)
   --seconds S        length of one measurement (4; with --quick 2)
   --rate N           requests a second of the scenario rate (6000)
+  --idle N           connections of the scenario idle (10000)
+  --times N          reloads and restarts (100 and 20; with --quick 10 and 3)
+  --live-rate N      requests a second under reloads and restarts (2000)
   --quick            small figures for a first look, without failover: under 2 minutes
   --json FILE        also writes everything that was measured
   --against FILE     says what changed since the run that wrote that file by --json
@@ -106,6 +111,8 @@ const SCENARIOS: Readonly<Record<string, (run: BenchRun) => Promise<Report>>> = 
   kill: (run) => failover(run, 'kill'),
   hang: (run) => failover(run, 'hang'),
   slow: (run) => failover(run, 'slow'),
+  reloads,
+  restarts,
   session: sessionChecks,
   'session-truth': sessionTruth,
   'session-tokens': sessionTokens,
@@ -171,6 +178,9 @@ async function main(): Promise<void> {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       rate: { type: 'string' },
+      idle: { type: 'string' },
+      times: { type: 'string' },
+      'live-rate': { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       against: { type: 'string' },
@@ -201,7 +211,10 @@ async function main(): Promise<void> {
     warmMs: quick ? 1200 : 2500,
     rate: positive(values.rate, 6000, '--rate'),
     bodyBytes: (quick ? 256 : 1024) * 1024 ** 2,
-    idleConnections: quick ? 2000 : 10_000,
+    idleConnections: positive(values.idle, quick ? 2000 : 10_000, '--idle'),
+    reloads: positive(values.times, quick ? 10 : 100, '--times'),
+    restarts: positive(values.times, quick ? 3 : 20, '--times'),
+    liveRate: positive(values['live-rate'], 2000, '--live-rate'),
     proxyCore: canPin ? 0 : null,
     loadCore: canPin ? 1 : null,
     progress,

@@ -25,6 +25,18 @@ export interface PeerTask {
   readonly tls?: { readonly cert: string; readonly key: string; readonly both: string };
   /** Between two active checks of an upstream. */
   readonly checkMs: number;
+  /** What is asked of a peer whose config is changed while it runs; left out: nothing. */
+  readonly live?: LiveTask;
+}
+
+/** What a config tells of itself, and what stays open. */
+export interface LiveTask {
+  /** The upstream of everything below /long/, which is not checked. */
+  readonly longPort: number;
+  /** GET /round is answered with this number by the proxy itself, so that one sees which config is in force. */
+  readonly round: number;
+  /** How long after its end was ordered a process may live, ms; null: as long as anybody is connected. */
+  readonly endMs: number | null;
 }
 
 export interface RunningPeer {
@@ -33,6 +45,19 @@ export interface RunningPeer {
   readonly pid: number;
   stop(): Promise<void>;
 }
+
+/** A peer whose config changes, and which is replaced, under the eyes of its clients. */
+export interface LivePeer extends RunningPeer {
+  /** Writes the config of `task`, and has the running process follow it as its manual says. It may be in force a little later. */
+  reload(task: PeerTask): Promise<void>;
+  /** Writes the config of `task`, and puts another process in the place of the one that runs, as its manual says. */
+  restart(task: PeerTask): Promise<void>;
+  /** All its processes that are alive now, old ones among them. */
+  pids(): number[];
+}
+
+/** How a live peer is to run: as one that is reloaded, or as one that is replaced. */
+export type Living = 'reloads' | 'restarts';
 
 export interface Peer {
   readonly name: string;
@@ -44,6 +69,8 @@ export interface Peer {
   /** Why it can't take part here, or null. */
   missing(): string | null;
   start(task: PeerTask): Promise<RunningPeer>;
+  /** Starts it to be reloaded or replaced; left out: it can't be, or is not compared in that. `task.live` is there. */
+  readonly startLive?: (task: PeerTask, living: Living) => Promise<LivePeer>;
 }
 
 /** A route that the load never asks for. */

@@ -34,7 +34,7 @@ export interface TrafficCount {
 
 const TICK_MS = 5;
 
-/** The upstreams: one for requests, one for WebSockets at /ws and event streams at /sse. */
+/** The upstreams: one for requests, one for WebSockets and event streams below /long/. */
 export interface TrafficUpstreams {
   readonly plainPort: number;
   readonly longPort: number;
@@ -150,7 +150,7 @@ export class RestartTraffic {
   /** A WebSocket that says something each while, and comes again when it is told that the server goes away. */
   #talk(): void {
     if (this.#stopping) return;
-    const socket = new WebSocket(`ws://127.0.0.1:${this.#port()}/ws`);
+    const socket = new WebSocket(`ws://127.0.0.1:${this.#port()}/long/ws`);
     this.#sockets.add(socket);
     let sent = 0;
     let heard = 0;
@@ -189,17 +189,20 @@ export class RestartTraffic {
       else this.#failed('event stream', why);
       setTimeout(() => this.#listen(), 10);
     };
-    const request = get({ port: this.#port(), host: '127.0.0.1', path: '/sse', agent: false }, (answer) => {
-      answer.setEncoding('utf8');
-      answer.on('data', (piece: string) => {
-        text += piece;
-      });
-      answer.on('end', () => {
-        const whole = answer.statusCode === 200 && text.endsWith(`data: ${EVENTS}\n\n`) && answer.complete;
-        end(whole ? '' : `status ${answer.statusCode} with ${text.length} characters`);
-      });
-      answer.on('error', (error) => end(error.message));
-    });
+    const request = get(
+      { port: this.#port(), host: '127.0.0.1', path: '/long/sse', agent: false },
+      (answer) => {
+        answer.setEncoding('utf8');
+        answer.on('data', (piece: string) => {
+          text += piece;
+        });
+        answer.on('end', () => {
+          const whole = answer.statusCode === 200 && text.endsWith(`data: ${EVENTS}\n\n`) && answer.complete;
+          end(whole ? '' : `status ${answer.statusCode} with ${text.length} characters`);
+        });
+        answer.on('error', (error) => end(error.message));
+      },
+    );
     request.on('error', (error) => end(error.message));
   }
 }

@@ -63,8 +63,7 @@ async function build(owner: Owner): Promise<House> {
         },
         routes: [
           { path: '/', pool: 'plain' },
-          { path: '/ws', pool: 'long' },
-          { path: '/sse', pool: 'long' },
+          { path: '/long', pool: 'long' },
         ],
         admin: { bind: `127.0.0.1:${adminPort}` },
         log: { access: false },

@@ -123,9 +123,9 @@ class SoakRun {
     }
     const load = this.#load;
     const proxy = await this.#stage.books();
-    this.#faults.push(...disagreements(load, zero, proxy), ...load.wrongs);
+    this.#blame(...disagreements(load, zero, proxy), ...load.wrongs);
     // There are more cycles than warm ones, so that both are there.
-    this.#faults.push(...leaksBetween(begin!, end!));
+    this.#blame(...leaksBetween(begin!, end!));
     return { cycles, load, proxy, begin: begin!, end: end! };
   }
 
@@ -146,10 +146,10 @@ class SoakRun {
     this.#answersMeanwhile += load.answers;
     const { broken, unsent, whole, wrongs } = load;
     if (broken + unsent > 0)
-      this.#faults.push(`a successor cost ${broken} requests and ${unsent} connections`);
+      this.#blame(`a successor cost ${broken} requests and ${unsent} connections`);
     for (const [status, count] of whole)
-      if (status >= 500) this.#faults.push(`a successor cost ${count} answers ${status}`);
-    this.#faults.push(...wrongs);
+      if (status >= 500) this.#blame(`a successor cost ${count} answers ${status}`);
+    this.#blame(...wrongs);
   }
 
   async #cycle(): Promise<void> {
@@ -178,7 +178,7 @@ class SoakRun {
     ]);
     await this.#settled();
     const faults = disagreements(load, before, await this.#stage.books());
-    this.#faults.push(...faults.map((fault) => `in calm traffic: ${fault}`));
+    this.#blame(...faults.map((fault) => `in calm traffic: ${fault}`));
     this.#load.add(load);
   }
 
@@ -254,8 +254,14 @@ class SoakRun {
     this.#rests++;
     const rest = await reader.read(before);
     const sums = sumsThatFail(await this.#stage.books());
-    this.#faults.push(...sums.map((fault) => `after cycle ${this.#rests}: ${fault}`));
+    this.#blame(...sums.map((fault) => `after cycle ${this.#rests}: ${fault}`));
     return rest;
+  }
+
+  /** Takes faults down, and tells of them at once: a long run may never come to its end. */
+  #blame(...faults: readonly string[]): void {
+    this.#faults.push(...faults);
+    for (const fault of faults) this.#options.tell?.(`fault: ${fault}`);
   }
 
   #tell(rest: Rest): void {
