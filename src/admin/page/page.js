@@ -7,7 +7,8 @@ import { byId, field, part, setAttribute, setText } from './dom.js';
 import { addEvent, forgetEvents, newestEvent } from './events.js';
 import { clock, setClock, span } from './format.js';
 import { loadPool, updatePools } from './pools.js';
-import { refreshRevocations, updateSessions } from './sessions.js';
+import { refreshRevocations, updateRevocations } from './revocations.js';
+import { updateSessions } from './sessions.js';
 import { refreshSplits, updateSplits } from './splits.js';
 import { updateTotals } from './totals.js';
 
@@ -60,7 +61,8 @@ function draw() {
   updateTotals(live, whole);
   updatePools(live.pools, time, why);
   updateSplits(live.pools, why);
-  updateSessions(live, why);
+  updateSessions(live);
+  updateRevocations(live, why);
   const { version, generation, uptimeS, listeners } = live;
   setText(
     byId('foot'),
