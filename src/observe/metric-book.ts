@@ -28,6 +28,15 @@ export interface MetricDeclaration {
   readonly labels: Readonly<Record<string, string>>;
   /** The book had no room for this series: what it would count goes to `limpet_metrics_overflow_total`. Told once. */
   readonly refused: boolean;
+  /** The book lets go of the series: what it had counted in it. Its cells will be another's. Null: it does not. */
+  readonly left: Float64Array | null;
+}
+
+/** A series that a book counts in. */
+interface Known {
+  readonly name: CountedName;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly index: number;
 }
 
 /** Cell that counts what no series was left for. */
@@ -50,7 +59,11 @@ export class MetricBook {
   readonly values: Float64Array;
   readonly #edition: number;
   readonly #declare: (declaration: MetricDeclaration) => void;
-  readonly #indexes = new Map<string, number>();
+  readonly #series = new Map<string, Known>();
+  /** Cells that were let go of and may be counted in anew: of one cell each, and of histograms. */
+  readonly #free: { readonly single: number[]; readonly histogram: number[] } = { single: [], histogram: [] };
+  /** Those of the last `release`, of which the main thread may not have heard yet. */
+  #resting: Known[] = [];
   readonly #bounds = Float64Array.from(BUCKET_BOUNDS_S);
   #next = RESERVED_CELLS;
   #full = false;
@@ -64,12 +77,12 @@ export class MetricBook {
 
   /** Index of the counter `name` with these labels; the same index for the same labels. Not for the hot path: ask once, keep it. */
   counter(name: CounterName, labels: Readonly<Record<string, string>>): number {
-    return this.#series(name, labels);
+    return this.#indexOf(name, labels);
   }
 
   /** Index of a gauge. The threads' gauges are summed, and a thread's share ends with it. */
   gauge(name: GaugeName, labels: Readonly<Record<string, string>>): number {
-    return this.#series(name, labels);
+    return this.#indexOf(name, labels);
   }
 
   /**
@@ -77,7 +90,7 @@ export class MetricBook {
    * one for what is longer, then the sum in seconds. The count is the sum of the buckets, so the two can't disagree.
    */
   histogram(name: HistogramName, labels: Readonly<Record<string, string>>): number {
-    return this.#series(name, labels);
+    return this.#indexOf(name, labels);
   }
 
   /** Notes one duration. Hot: no allocation (test/observe/metric-book.test.ts). NaN and negative times count as zero. */
@@ -98,16 +111,41 @@ export class MetricBook {
     return this.#full;
   }
 
-  #series(name: CountedName, labels: Readonly<Record<string, string>>): number {
+  /**
+   * Lets go of the series that nobody here counts in any more, as `isGone` says; never a gauge. Their cells are used anew after the next
+   * call, not after this: calls are as far apart as reloads, between which the main thread has heard of the first.
+   */
+  release(isGone: (name: CountedName, labels: Readonly<Record<string, string>>) => boolean): void {
+    for (const { name, index } of this.#resting) {
+      this.values.fill(0, index, index + cellsOf(METRICS[name].kind));
+      this.#freeOf(METRICS[name].kind).push(index);
+    }
+    this.#resting = [];
+    for (const [key, known] of this.#series) {
+      const { name, labels, index } = known;
+      const { kind } = METRICS[name];
+      if (kind === 'gauge' || !isGone(name, labels)) continue;
+      this.#series.delete(key);
+      this.#resting.push(known);
+      this.#tell(index, name, labels, false, this.values.slice(index, index + cellsOf(kind)));
+    }
+  }
+
+  #freeOf(kind: MetricKind): number[] {
+    return kind === 'histogram' ? this.#free.histogram : this.#free.single;
+  }
+
+  #indexOf(name: CountedName, labels: Readonly<Record<string, string>>): number {
     const key = labelKey(name, labels);
-    const known = this.#indexes.get(key);
-    if (known !== undefined) return known;
+    const known = this.#series.get(key);
+    if (known !== undefined) return known.index;
     const kind = METRICS[name].kind;
     const cells = cellsOf(kind);
-    if (this.#next + cells > this.values.length) return this.#refuse(name, labels);
-    const index = this.#next;
-    this.#next += cells;
-    this.#indexes.set(key, index);
+    const free = this.#freeOf(kind).pop();
+    if (free === undefined && this.#next + cells > this.values.length) return this.#refuse(name, labels);
+    const index = free ?? this.#next;
+    if (free === undefined) this.#next += cells;
+    this.#series.set(key, { name, labels: { ...labels }, index });
     this.#tell(index, name, labels, false);
     return index;
   }
@@ -120,9 +158,15 @@ export class MetricBook {
     return index;
   }
 
-  #tell(index: number, name: CountedName, labels: Readonly<Record<string, string>>, refused: boolean): void {
+  #tell(
+    index: number,
+    name: CountedName,
+    labels: Readonly<Record<string, string>>,
+    refused: boolean,
+    left: Float64Array | null = null,
+  ): void {
     const edition = this.#edition;
-    this.#declare({ edition, index, kind: METRICS[name].kind, name, labels: { ...labels }, refused });
+    this.#declare({ edition, index, kind: METRICS[name].kind, name, labels: { ...labels }, refused, left });
   }
 }
 

@@ -20,6 +20,10 @@ interface Series {
 
 /** Series of one metric. A book bounds those of its own time; this bounds all that were ever declared. */
 const SERIES_MAX_PER_METRIC = 20_000;
+/** Series of what the config no longer has that are still told one by one; the oldest beyond that count in sums only. */
+const GONE_MAX = 1000;
+/** Labels that a sum over what is gone does without. */
+const GONE_LABELS = ['route', 'upstream'];
 
 export interface MetricShelfOptions {
   readonly workers: number;
@@ -39,6 +43,10 @@ export class MetricShelf {
   readonly #memories: MetricBookMemory[] = [];
   readonly #values: Float64Array[] = [];
   readonly #series = new Map<CountedName, Map<string, Series>>();
+  /** Of what is gone for long: summed over upstreams and routes, so that totals never go back. */
+  readonly #rest = new Map<CountedName, Map<string, Series>>();
+  /** Keys of series that no book counts in any more, the oldest first, with their metrics. */
+  readonly #gone = new Map<string, CountedName>();
   #editions = 0;
 
   constructor(options: MetricShelfOptions) {
@@ -65,27 +73,69 @@ export class MetricShelf {
       this.#onFull(declaration.name);
       return;
     }
-    const { name, labels } = declaration;
-    let ofName = this.#series.get(name);
-    if (ofName === undefined) {
-      ofName = new Map();
-      this.#series.set(name, ofName);
-    }
+    const { name, labels, left } = declaration;
     const key = labelKey(name, labels);
-    let series = ofName.get(key);
-    if (series === undefined) {
-      if (ofName.size >= SERIES_MAX_PER_METRIC) {
-        this.#onFull(name);
-        return;
-      }
-      series = {
-        labels,
-        base: new Float64Array(cellsOf(METRICS[name].kind)),
-        indexes: new Int32Array(this.#memories.length).fill(-1),
-      };
-      ofName.set(key, series);
+    if (left !== null) {
+      this.#letGo(worker, name, key, left);
+      return;
+    }
+    const series = this.#seriesOf(this.#series, name, key, labels);
+    if (series === null) {
+      this.#onFull(name);
+      return;
     }
     series.indexes[worker] = declaration.index;
+    this.#gone.delete(key);
+  }
+
+  /** Null: there are too many of this metric. */
+  #seriesOf(
+    all: Map<CountedName, Map<string, Series>>,
+    name: CountedName,
+    key: string,
+    labels: Readonly<Record<string, string>>,
+  ): Series | null {
+    let ofName = all.get(name);
+    if (ofName === undefined) {
+      ofName = new Map();
+      all.set(name, ofName);
+    }
+    let series = ofName.get(key);
+    if (series !== undefined) return series;
+    if (ofName.size >= SERIES_MAX_PER_METRIC) return null;
+    series = {
+      labels,
+      base: new Float64Array(cellsOf(METRICS[name].kind)),
+      indexes: new Int32Array(this.#memories.length).fill(-1),
+    };
+    ofName.set(key, series);
+    return series;
+  }
+
+  /** A book counts in a series no more. What it had counted stays. */
+  #letGo(worker: number, name: CountedName, key: string, left: Float64Array): void {
+    const series = this.#series.get(name)?.get(key);
+    if (series === undefined) return;
+    addCells(series.base, left, 0);
+    series.indexes[worker] = -1;
+    if (series.indexes.some((index) => index >= 0)) return;
+    this.#gone.set(key, name);
+    for (const [oldest, itsName] of this.#gone) {
+      if (this.#gone.size <= GONE_MAX) return;
+      this.#gone.delete(oldest);
+      this.#sumUp(itsName, oldest);
+    }
+  }
+
+  /** Tells a series by its own labels no longer. */
+  #sumUp(name: CountedName, key: string): void {
+    const ofName = this.#series.get(name)!;
+    const { labels, base } = ofName.get(key)!;
+    ofName.delete(key);
+    const kept = { ...labels };
+    for (const label of GONE_LABELS) if (label in kept) kept[label] = '';
+    const rest = this.#seriesOf(this.#rest, name, labelKey(name, kept), kept);
+    if (rest !== null) addCells(rest.base, base, 0);
   }
 
   /**
@@ -107,8 +157,14 @@ export class MetricShelf {
     return this.memory(worker);
   }
 
-  /** Every series of a metric, summed over all books, those of the dead included. */
+  /** Every series of a metric, summed over all books, those of the dead included, and one for all that is gone for long. */
   sums(name: CountedName): MetricSum[] {
+    const rest = [...(this.#rest.get(name)?.values() ?? [])];
+    return [...this.shown(name), ...rest.map(({ labels, base }) => ({ labels, cells: base.slice() }))];
+  }
+
+  /** Those of them that are told to the world: whoever sums up what he was told before would count what is gone twice. */
+  shown(name: CountedName): MetricSum[] {
     const sums: MetricSum[] = [];
     for (const series of this.#series.get(name)?.values() ?? []) {
       const cells = series.base.slice();

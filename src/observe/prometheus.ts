@@ -193,7 +193,7 @@ function perUpstream(
 }
 
 function counted(shelf: MetricShelf, exemplars: Exemplars | null, name: CountedName): Sample[] {
-  const sums = shelf.sums(name);
+  const sums = shelf.shown(name);
   if (METRICS[name].kind === 'histogram') {
     return sums.flatMap((sum) =>
       histogramSamples(name, sum, exemplars?.of(labelKey(name, sum.labels)) ?? []),

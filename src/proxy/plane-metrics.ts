@@ -23,12 +23,25 @@ export const OUTCOME = { answered: 0, refused: 1, aborted: 2, cut: 3 } as const;
 /** The words for OUTCOME, as the metric says them. */
 export const OUTCOME_NAMES = ['answered', 'refused', 'aborted', 'cut'] as const;
 
+/** Of what is counted by upstream or route, such as nobody keeps an index of who outlives the row of either. */
+const RELEASED: ReadonlySet<string> = new Set([
+  'limpet_requests_total',
+  'limpet_request_seconds',
+  'limpet_upstream_seconds',
+  'limpet_moves_total',
+]);
+
 /** Cells of the checks of one session block, by verdict × sources + source. */
 export function checkCells(book: MetricBook, session: string): Int32Array {
   const cells = VERDICT_NAMES.flatMap((verdict) =>
     SOURCE_NAMES.map((source) => book.counter('limpet_session_checks_total', { session, verdict, source })),
   );
   return Int32Array.from(cells);
+}
+
+/** Of what stands in `#routeNames`. */
+function routeOf(name: string): string {
+  return name.slice(0, name.indexOf('\0'));
 }
 
 /** Counters of one worker. */
@@ -66,26 +79,48 @@ export class PlaneMetrics {
    */
   adopt(plans: readonly RoutePlan[], pools: readonly Pool[]): void {
     const { book } = this;
+    const routes = new Set<RoutePlan>();
+    const rows = new Map<Upstream, string>();
+    const leavers = new Set<string>();
+    const leftRoutes = new Set<string>();
     for (const plan of plans) {
       const name = `${plan.name}\0${plan.pool?.name ?? ''}`;
-      if (this.#routeNames[plan.index] === name) continue;
+      const before = this.#routeNames[plan.index];
+      if (before === name) continue;
+      if (before !== undefined) leftRoutes.add(routeOf(before));
       this.#routeNames[plan.index] = name;
+      routes.add(plan);
+    }
+    for (const pool of pools) {
+      for (const upstream of pool.upstreams) {
+        const whose = `${pool.name}\0${upstream.name}`;
+        const before = this.#rowNames[upstream.slot];
+        if (before === whose) continue;
+        if (before !== undefined) leavers.add(before);
+        this.#rowNames[upstream.slot] = whose;
+        rows.set(upstream, pool.name);
+      }
+    }
+    this.#release(leavers, leftRoutes);
+    for (const plan of routes) {
       this.#routeSeconds[plan.index] = book.histogram('limpet_request_seconds', { route: plan.name });
       this.#requests[plan.index] = [];
     }
-    for (const pool of pools) {
-      this.#adoptPool(pool);
-      for (const { slot, name } of pool.upstreams) {
-        const whose = `${pool.name}\0${name}`;
-        if (this.#rowNames[slot] === whose) continue;
-        this.#rowNames[slot] = whose;
-        for (const row of this.#requests) if (row !== undefined) row[slot + 1] = undefined;
-        this.#upstreamSeconds[slot] = book.histogram('limpet_upstream_seconds', {
-          pool: pool.name,
-          upstream: name,
-        });
-      }
+    for (const pool of pools) this.#adoptPool(pool);
+    for (const [{ slot, name }, pool] of rows) {
+      for (const row of this.#requests) if (row !== undefined) row[slot + 1] = undefined;
+      this.#upstreamSeconds[slot] = book.histogram('limpet_upstream_seconds', { pool, upstream: name });
     }
+  }
+
+  /** Pool and name of upstreams, and names of routes, whose rows are others' now. Who has moved to another row counts on. */
+  #release(leavers: Set<string>, leftRoutes: Set<string>): void {
+    for (const name of this.#rowNames) leavers.delete(name);
+    for (const name of this.#routeNames) if (name !== undefined) leftRoutes.delete(routeOf(name));
+    this.book.release(
+      (name, { route = '', pool = '', upstream = '' }) =>
+        RELEASED.has(name) && (leavers.has(`${pool}\0${upstream}`) || leftRoutes.has(route)),
+    );
   }
 
   /** Nothing is under way in `pool` any more. */

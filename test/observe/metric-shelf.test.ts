@@ -67,3 +67,56 @@ t.test('no worker is given a book that is not its own', async (t) => {
   t.throws(() => shelf.memory(-1), { name: 'InvariantError' });
   t.not(shelf.memory(0).buffer, shelf.memory(1).buffer);
 });
+
+t.test(
+  'what is let go of makes room, counts on in sums, and is told until many more have gone',
+  async (t) => {
+    const full: string[] = [];
+    const shelf = new MetricShelf({ workers: 1, capacity: 200, onFull: (name) => full.push(name) });
+    const book = bookOn(shelf, 0);
+    const labels = (i: number) => ({ route: '/', pool: 'shop', upstream: `app-${i}`, code: '200' });
+    const rounds = 3000;
+    for (let i = 0; i < rounds; i++) {
+      book.release((_name, { upstream }) => upstream === `app-${i - 1}`);
+      book.values[book.counter('limpet_requests_total', labels(i))]!++;
+      book.observe(book.histogram('limpet_upstream_seconds', { pool: 'shop', upstream: `app-${i}` }), 0.02);
+      if (i % 500 === 0) t.equal(shelf.total('limpet_requests_total'), i + 1, 'no count is lost on the way');
+    }
+    t.same(full, []);
+    t.equal(shelf.total('limpet_metrics_overflow_total'), 0);
+    t.equal(shelf.total('limpet_requests_total', { pool: 'shop' }), rounds);
+    t.equal(shelf.total('limpet_upstream_seconds'), rounds);
+    const shown = shelf.shown('limpet_requests_total');
+    t.ok(shown.length <= 1001, `${shown.length} are told by name`);
+    t.ok(shown.every(({ labels: { upstream }, cells }) => upstream !== '' && cells[0] === 1));
+    t.equal(
+      shelf.total('limpet_requests_total', { upstream: `app-${rounds - 1}` }),
+      1,
+      'the newest by its name',
+    );
+    book.release((_name, { upstream }) => upstream === `app-${rounds - 1}`);
+    book.values[book.counter('limpet_requests_total', labels(rounds - 1))]!++;
+    t.equal(
+      shelf.total('limpet_requests_total', { upstream: `app-${rounds - 1}` }),
+      2,
+      'who comes back counts on',
+    );
+  },
+);
+
+t.test(
+  'cells that were let go of are not used anew at once, since their reader may not know yet',
+  async (t) => {
+    const shelf = new MetricShelf({ workers: 1, capacity: 200, onFull: quiet });
+    const book = bookOn(shelf, 0);
+    const old = book.counter('limpet_refused_total', { code: 'old' });
+    book.values[old] = 7;
+    book.release((_name, { code }) => code === 'old');
+    t.equal(book.values[old], 7);
+    t.not(book.counter('limpet_refused_total', { code: 'new' }), old);
+    book.release(() => false);
+    t.equal(book.counter('limpet_refused_total', { code: 'newer' }), old);
+    t.equal(book.values[old], 0);
+    t.equal(shelf.total('limpet_refused_total'), 7);
+  },
+);

@@ -132,3 +132,27 @@ t.test('a worker that dies while it prepares refuses the reload, and nothing has
   names = ['at-last'];
   t.equal((await plane.reload('signal')).result, 'applied');
 });
+
+t.test(
+  'after many more names than there is room for at once, the newest is still counted by name',
+  async (t) => {
+    const { shelf } = plane;
+    const before = shelf.total('limpet_requests_total');
+    const rounds = 24;
+    for (let round = 0; round < rounds; round++) {
+      names = Array.from({ length: 40 }, (_, i) => `many-${round}-${i}`);
+      t.equal((await plane.reload('signal')).result, 'applied');
+      await askPath(port, '/');
+      await until('the config before is let go', () => plane.reloader.older === 0);
+    }
+    for (let i = 0; i < 80; i++) await askPath(port, '/');
+    await until('all are counted', () => shelf.total('limpet_requests_total') === before + rounds + 80);
+    const told = shelf.shown('limpet_upstream_seconds').map(({ labels }) => labels.upstream);
+    const counted = shelf.shown('limpet_requests_total').map(({ labels }) => labels.upstream);
+    for (const name of names) {
+      t.ok(told.includes(name), name);
+      t.ok(counted.includes(name), name);
+    }
+    t.equal(shelf.total('limpet_metrics_overflow_total'), 0);
+  },
+);
