@@ -146,7 +146,7 @@ export class CertificateKeeper {
 
   #presenceIn(folder: AcmeFolder): Presence {
     const { processId, clock } = this.#in;
-    this.#presence ??= new Presence(folder, processId, clock.nowMs);
+    this.#presence ??= new Presence(folder, processId, () => clock.nowMs());
     return this.#presence;
   }
 
@@ -191,7 +191,7 @@ export class CertificateKeeper {
   }
 
   #begin(folder: AcmeFolder): void {
-    this.#lock ??= new OrderLock(folder, this.#names.lock, this.#in.clock.nowMs);
+    this.#lock ??= new OrderLock(folder, this.#names.lock, () => this.#in.clock.nowMs());
     if (!this.#lock.take()) return;
     const nowMs = this.#in.clock.wallMs();
     // What another process did a moment ago counts, and so does what was done before a restart.

@@ -6,6 +6,8 @@ import type { AcmeFolder } from './acme-folder.ts';
 
 /** A lock that shows no life for so long is a dead process's, ms. Its holder shows some every second. */
 const DEAD_MS = 60_000;
+/** Tells this process from an earlier one of the same number. */
+const BORN_MS = performance.timeOrigin;
 
 /**
  * A lock by a file. It keeps honest processes from ordering the same thing at once; it is no proof, and need not be: two orders of one
@@ -29,7 +31,7 @@ export class OrderLock {
 
   /** True: it is ours until `release`. Throws what `fs` throws. */
   take(): boolean {
-    const text = JSON.stringify({ at: placeOf(), pid: process.pid, id: randomUUID() });
+    const text = JSON.stringify({ at: placeOf(), pid: process.pid, since: BORN_MS, id: randomUUID() });
     if (!(this.#folder.create(this.#name, text) || (this.#clear() && this.#folder.create(this.#name, text))))
       return false;
     this.#text = text;
@@ -83,16 +85,18 @@ function placeOf(): string {
 /** True: the process that wrote it ran here, and does not run any more. */
 function isGone(text: string): boolean {
   let pid: unknown;
+  let since: unknown;
   try {
-    const told = JSON.parse(text) as { readonly at?: unknown; readonly pid?: unknown }; // anything may stand there
+    // Anything may stand there.
+    const told = JSON.parse(text) as { readonly [field in 'at' | 'pid' | 'since']?: unknown };
     if (told.at !== placeOf()) return false;
-    pid = told.pid;
+    ({ pid, since } = told);
   } catch {
     return false;
   }
   if (typeof pid !== 'number' || !Number.isInteger(pid) || pid <= 0) return false;
-  // Its number is ours now.
-  if (pid === process.pid) return true;
+  // Its number may be ours now.
+  if (pid === process.pid) return since !== BORN_MS;
   try {
     process.kill(pid, 0);
     return false;
