@@ -13,6 +13,7 @@ import { StoreFault } from '../session/store.ts';
 import { openStore, STORE_DEFAULTS } from '../session/stores/open-store.ts';
 import { StoreProblem } from '../session/stores/store-url.ts';
 import { REASONS } from '../session/verdict.ts';
+import { checkAuthorities } from './live-authorities.ts';
 import type { LiveFinding } from './live-finding.ts';
 import { checkUpstreams } from './live-upstreams.ts';
 
@@ -26,6 +27,7 @@ export async function checkLive(config: Config, cookies: string | null): Promise
     checkUpstreams(config),
     ...config.sessions.map((options) => checkSession(config, options, cookies)),
     checkRevocations(config),
+    checkAuthorities(config),
     cookies === null ? [] : checkHomes(config, cookies),
   ]);
   return found.flat();

@@ -9,7 +9,8 @@ export type LiveStep =
   | 'store'
   | 'keys'
   | 'revocation'
-  | 'cookie';
+  | 'cookie'
+  | 'authority';
 
 /** What came of one try. */
 export interface LiveFinding {

@@ -1,9 +1,9 @@
 // What certificates are ordered by ACME, out of the config as read: names that an authority can check over HTTP, and terms agreed to.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
 
+import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
-import { createSecureContext } from 'node:tls';
 import { domainToASCII } from 'node:url';
 import { ACME_PACKAGE, type AcmeOptions } from '../certificates/options.ts';
 import type { ListenerConfig } from './config.ts';
@@ -121,7 +121,7 @@ function checkDirectory(draft: Draft, written: string, path: string): void {
 function checkCa(draft: Draft, ca: string | undefined, path: string): void {
   if (ca === undefined) return;
   try {
-    createSecureContext({ ca });
+    new X509Certificate(ca);
   } catch {
     blame(draft, path, 'this file holds no authority that OpenSSL can read', 'certificates in PEM');
   }

@@ -1,5 +1,5 @@
 // `limpet check --live` tries what a config names, with real servers behind it, and says what does not work.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTcp } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { run } from '../../src/cli/check.ts';
 import type { LiveFinding } from '../../src/cli/live-finding.ts';
 import { startLimpet } from '../kit/limpet.ts';
 import { askPath, cookieOf, startNamedApp } from '../kit/named-app.ts';
+import { startPebble } from '../kit/pebble.ts';
 import { freePort } from '../kit/ports.ts';
 import { startRedis } from '../kit/redis-server.ts';
 
@@ -207,3 +208,40 @@ t.test('a wrong use is told, and nothing is tried of a config that is not sound'
   t.equal(await run(['--live'], io), 1);
   t.match(stderr, 'lisen');
 });
+
+t.test(
+  'the authority of certificates by ACME is asked for its directory, and nothing is ordered or written',
+  async (t) => {
+    const httpPort = await freePort();
+    const pebble = await startPebble({ httpPort, macKeys: { me: 'a2V5' } });
+    writeFileSync(join(folder, 'authority.pem'), pebble.ca);
+    const port = await freePort();
+    const of = async (acme: object): Promise<LiveFinding[]> => {
+      const tls = {
+        acme: { names: ['live.test'], agree: true, folder: 'acme', directory: pebble.directory, ...acme },
+      };
+      const { live } = await findings({
+        listeners: [{ bind: `127.0.0.1:${httpPort}` }, { bind: `127.0.0.1:${port}`, tls }],
+        upstreams: ['http://127.0.0.1:1'],
+      });
+      return only(live, 'authority');
+    };
+    const ca = 'authority.pem';
+    const eab = { keyId: 'me', secret: 'a2V5' };
+    t.match(await of({ ca, eab }), [
+      { at: pebble.directory, ok: true, text: /directory answers/ },
+      { at: join(folder, 'acme'), ok: true, text: /can be kept here/ },
+    ]);
+    t.notOk(existsSync(join(folder, 'acme')));
+    t.match(await of({ ca }), [{ ok: false, text: /nobody without a key/ }, { ok: true }]);
+    t.match(await of({ eab }), [{ ok: false, text: /cannot be read: .*certificate/ }, { ok: true }]);
+    t.match(await of({ ca, eab, directory: pebble.directory.replace('/dir', '/none') }), [
+      { ok: false, text: /it answers 404/ },
+      { ok: true },
+    ]);
+    t.match(await of({ ca, eab, folder: 'authority.pem/acme' }), [
+      { ok: true },
+      { ok: false, text: /cannot be kept here/ },
+    ]);
+  },
+);
