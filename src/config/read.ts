@@ -220,7 +220,8 @@ export class DocumentReader {
     const text = isScalar(real) ? this.#written(real).text : null;
     if (text === null) return this.#mismatch(schema, node, real, path);
     if (words.includes(text)) return text;
-    const refused = schema['x-limpet'].refused?.[text];
+    const { refused: known = {} } = schema['x-limpet'];
+    const refused = Object.hasOwn(known, text) ? known[text] : undefined;
     if (refused !== undefined) return this.#wrong(schema, node, path, refused.wrong, refused.right);
     const likely = nearest(text, words);
     const all = [...words, ...others].join(', ');

@@ -178,7 +178,7 @@ export class Source {
         );
       }
       const name = match[1]!;
-      const value = env[name];
+      const value = Object.hasOwn(env, name) ? env[name] : undefined;
       if (value !== undefined && (value !== '' || match[2] === undefined)) {
         this.hide(value, whole);
         return value;

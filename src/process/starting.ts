@@ -69,6 +69,8 @@ export function withSecrets(
   before: GivenAndRunning | null = null,
   left: Readonly<Record<string, string>> = {},
 ): Config {
+  // A pool may be called `constructor`.
+  const leftFor = (pool: string): string | undefined => (Object.hasOwn(left, pool) ? left[pool] : undefined);
   return {
     ...config,
     pools: config.pools.map((pool) => {
@@ -76,7 +78,7 @@ export function withSecrets(
       if (pool.affinity === null || cookie === null || cookie === undefined || cookie.secrets.length > 0)
         return pool;
       const secrets = [
-        madeFor(pool.name, before) ?? left[pool.name] ?? randomBytes(32).toString('base64url'),
+        madeFor(pool.name, before) ?? leftFor(pool.name) ?? randomBytes(32).toString('base64url'),
       ];
       return { ...pool, affinity: { ...pool.affinity, cookie: { ...cookie, secrets } } };
     }),
@@ -93,10 +95,11 @@ function madeFor(pool: string, before: GivenAndRunning | null): string | null {
 
 /** The secrets that were made, by pool: what a successor goes on with. */
 export function madeSecrets(running: GivenAndRunning): Record<string, string> {
-  const made: Record<string, string> = {};
-  for (const { name } of running.config.pools) {
-    const secret = madeFor(name, running);
-    if (secret !== null) made[name] = secret;
-  }
-  return made;
+  // Not by assignment, which `__proto__` would be lost by.
+  return Object.fromEntries(
+    running.config.pools.flatMap(({ name }): [string, string][] => {
+      const secret = madeFor(name, running);
+      return secret === null ? [] : [[name, secret]];
+    }),
+  );
 }

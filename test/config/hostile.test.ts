@@ -27,6 +27,7 @@ const hostile: Record<string, string> = {
   'open variables': `listen: "${'${'.repeat(100_000)}"`,
   'a line of schemes': `upstreams: ["http://${'://'.repeat(100_000)}"]`,
   'control characters': 'listen: \u0000\u0001\ufeff\u2028 x\n',
+  'a choice of every object': `${base}balance: constructor\n`,
   'keys of every object': `${base}__proto__: { a: 1 }\nconstructor: 1\ntoString: x\npools: { __proto__: { upstreams: [http://a:1] } }\n`,
 };
 
@@ -41,3 +42,9 @@ for (const [what, text] of Object.entries(hostile)) {
     t.notMatch(printed, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/, 'nothing that a terminal acts on');
   });
 }
+
+t.test('what every object has is no variable of the environment', async (t) => {
+  const text = `${base}log: { level: "\${toString}" }\n`;
+  const [problem] = loadConfigText(text, 'limpet.yaml', {}, () => '').problems;
+  t.equal(problem?.message, 'the environment has no toString');
+});
