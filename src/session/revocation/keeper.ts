@@ -58,6 +58,8 @@ export interface RevocationKeeper {
   page(limit: number, after: string | null): Promise<Page>;
   /** Puts back what it has lost; what it has is left alone. Never rejects. */
   restore(records: readonly Revocation[]): Promise<void>;
+  /** Tells the listener everything once more: it has to know what is still kept. */
+  reread(): void;
   /** Tells others of a login. `key`: 128 bits in base64url; `untilS`: how long it may matter. */
   noteLogin(key: string, timeMs: number, untilS: number): void;
   /** Drops what has run out. */

@@ -1,5 +1,6 @@
 // Revocations kept in this process alone: gone with it.
 import {
+  type KeeperListener,
   type KeeperState,
   type Kept,
   type Page,
@@ -14,10 +15,13 @@ const ALONE: KeeperState = { kept: 'process', synced: true, why: '', waiting: 0 
 
 export class LocalKeeper implements RevocationKeeper {
   readonly state = ALONE;
+  #listener: KeeperListener | null = null;
   /** Text by id: a third of what the objects would take. The table bounds them. */
   readonly #texts = new Map<string, string>();
 
-  async start(): Promise<void> {}
+  async start(listener: KeeperListener): Promise<void> {
+    this.#listener = listener;
+  }
 
   async keep(record: Revocation): Promise<Kept> {
     const old = this.#read(record.id);
@@ -53,6 +57,12 @@ export class LocalKeeper implements RevocationKeeper {
   }
 
   async restore(): Promise<void> {}
+
+  reread(): void {
+    this.#listener?.reloading();
+    for (const [id, text] of this.#texts) this.#listener?.core(readCore(id, text)!);
+    this.#listener?.reloaded(false);
+  }
 
   noteLogin(): void {}
 

@@ -124,6 +124,10 @@ export class RedisKeeper implements RevocationKeeper {
     }
   }
 
+  reread(): void {
+    this.#feed?.reread();
+  }
+
   async restore(records: readonly Revocation[]): Promise<void> {
     for (const record of records) if (!(await this.#putBack(record))) return;
   }

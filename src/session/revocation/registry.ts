@@ -198,14 +198,23 @@ export class RevocationRegistry implements KeeperListener {
 
   core(core: RevocationCore): void {
     const { letter, timeMs, untilS } = core;
-    for (let i = 0; readDigest(core, i, this.#words); i++) this.row(this.#words, letter, timeMs, untilS);
+    let owner = 0;
+    for (let i = 0; readDigest(core, i, this.#words); i++) {
+      // The first digest is the one that the revocation goes by.
+      if (i === 0) owner = this.#words.a;
+      this.#put(this.#words, letter, timeMs, untilS, owner);
+    }
   }
 
   row(digest: DigestWords, letter: RecordLetter, timeMs: number, untilS: number): void {
+    this.#put(digest, letter, timeMs, untilS, digest.a);
+  }
+
+  #put(digest: DigestWords, letter: RecordLetter, timeMs: number, untilS: number, owner: number): void {
     const nowS = this.#clocks.earlierMs / 1000;
     if (untilS <= nowS) return;
     const kind = rowOf(letter);
-    const put = this.#table.put(digest, kind, timeMs, untilS, this.#mark, nowS);
+    const put = this.#table.put(digest, kind, timeMs, untilS, this.#mark, nowS, owner);
     if (put === 'full') {
       this.#in.onDropped?.('full');
       return;
@@ -220,8 +229,13 @@ export class RevocationRegistry implements KeeperListener {
 
   lifted(core: RevocationCore): void {
     const row = rowOf(core.letter);
-    for (let i = 0; readDigest(core, i, this.#words); i++)
-      if (this.#table.remove(this.#words, row)) this.#announceSoon();
+    let isOthers = false;
+    for (let i = 0; readDigest(core, i, this.#words); i++) {
+      // What another revocation ends too stays ended: it goes when everything was told again and nobody named it.
+      if (this.#table.isShared(this.#words, row)) isOthers = true;
+      else if (this.#table.remove(this.#words, row)) this.#announceSoon();
+    }
+    if (isOthers) this.#in.keeper.reread();
   }
 
   noted(key: string, timeMs: number): void {

@@ -53,6 +53,7 @@ export class RevocationFeed {
   #lookedMs = 0;
   /** The last change that was read when Redis had had more of them; −1: it had not. */
   #behind = -1;
+  #wantsAll = false;
   #closed = false;
   readonly #words = new DigestWords();
 
@@ -82,6 +83,11 @@ export class RevocationFeed {
     }
   }
 
+  /** Everything is read once more, after the changes that come next. */
+  reread(): void {
+    this.#wantsAll = true;
+  }
+
   close(): void {
     this.#closed = true;
   }
@@ -104,6 +110,7 @@ export class RevocationFeed {
     if (waitMs > 0) await pause(waitMs);
     this.#reloadedMs = performance.now();
     listener.reloading();
+    this.#wantsAll = false;
     const unshared = this.#in.unshared();
     // First where the stream stands: what changes while everything is read is read once more from there.
     const [tail] = entriesOf(await link.ask(READ_MS, 'XREVRANGE', keys.changes, '+', '-', 'COUNT', 1));
@@ -180,6 +187,7 @@ export class RevocationFeed {
       }
     }
     if (performance.now() - this.#lookedMs >= LOOK_MS) await this.#look();
+    if (this.#wantsAll) throw new Gap();
   }
 
   /** A Redis that was emptied says nothing of it, and nor does a stream that was deleted. */

@@ -14,8 +14,16 @@ const KIND = 4;
 const TIME_S = 5;
 const UNTIL_S = 6;
 const MARK = 7;
-/** Bits of the kind; the milliseconds of the time stand above them. */
+/**
+ * Bits of the kind; above them stand the milliseconds of the time, then a few bits of whose row it is, then whether it is another's too: two
+ * tokens may be ways to name one session.
+ */
 const KIND_BITS = 4;
+const MILLIS_BITS = 10;
+const MILLIS = (1 << MILLIS_BITS) - 1;
+const OWNER_AT = KIND_BITS + MILLIS_BITS;
+const OWNER = 0x1ffff;
+const SHARED = 1 << 31;
 
 /** A third empty at its fullest, so that what is not there is known after five rows: 48 bytes an entry. */
 const ROWS_PER_ENTRY = 1.5;
@@ -144,14 +152,28 @@ export class RevocationTable {
 
   /**
    * Puts a row in force. Where there is one of this digest and kind, the later of their times and ends holds: a revocation only grows
-   * until it is lifted. `timeMs`: unix ms. `untilS`: unix s. `mark`: see `sweep`. Main thread.
+   * until it is lifted. `timeMs`: unix ms. `untilS`: unix s. `mark`: see `sweep`. `owner`: any number that stays the same for what brings it
+   * here, of which the low 17 bits are kept. Main thread.
    */
-  put(digest: DigestWords, kind: RowKind, timeMs: number, untilS: number, mark: number, nowS: number): Put {
+  put(
+    digest: DigestWords,
+    kind: RowKind,
+    timeMs: number,
+    untilS: number,
+    mark: number,
+    nowS: number,
+    owner: number = digest.a,
+  ): Put {
     const at = this.#rowOf(digest, kind);
-    if (at < 0) return this.#insert(digest, kind, timeMs, untilS, mark) ? 'added' : 'full';
+    if (at < 0) return this.#insert(digest, kind, timeMs, untilS, mark, owner) ? 'added' : 'full';
     const cells = this.#cells;
-    Atomics.store(cells, at + MARK, mark);
     const isOver = this.untilS <= nowS;
+    // Whoever brings it first under a mark is its owner; whoever comes after him, one more.
+    const isFirst = isOver || cells[at + MARK] !== mark;
+    const was = cells[at + KIND]!;
+    const isShared = !isFirst && (was < 0 || ((was >>> OWNER_AT) & OWNER) !== (owner & OWNER));
+    Atomics.store(cells, at + KIND, kindCell(kind, (was >>> KIND_BITS) & MILLIS, owner, isShared));
+    Atomics.store(cells, at + MARK, mark);
     if (!isOver && timeMs <= this.timeMs) {
       if (untilS <= this.untilS) return 'same';
       Atomics.store(cells, at + UNTIL_S, untilS | 0);
@@ -159,7 +181,7 @@ export class RevocationTable {
     }
     const end = isOver ? untilS : Math.max(untilS, this.untilS);
     // A third of the table is empty at least, so that there is always room for one more beside the old one.
-    this.#write(this.#roomFor(digest), digest, kind, timeMs, end, mark);
+    this.#write(this.#roomFor(digest), digest, kind, timeMs, end, mark, owner, isShared);
     this.#clear(at, kind);
     return 'changed';
   }
@@ -167,6 +189,12 @@ export class RevocationTable {
   /** Whether there is a row of this digest and kind. Main thread. */
   has(digest: DigestWords, kind: RowKind): boolean {
     return this.#rowOf(digest, kind) >= 0;
+  }
+
+  /** Whether more than one revocation has put this row in force. Main thread. */
+  isShared(digest: DigestWords, kind: RowKind): boolean {
+    const at = this.#rowOf(digest, kind);
+    return at >= 0 && this.#cells[at + KIND]! < 0;
   }
 
   /** Takes a row out; false: there is none. Main thread. */
@@ -213,7 +241,7 @@ export class RevocationTable {
       found.push({
         kind: (kind & ((1 << KIND_BITS) - 1)) as RowKind, // as `#write` put it there
         digest: bytes.toString('latin1'),
-        timeMs: (cells[at + TIME_S]! >>> 0) * 1000 + (kind >>> KIND_BITS),
+        timeMs: (cells[at + TIME_S]! >>> 0) * 1000 + ((kind >>> KIND_BITS) & MILLIS),
         untilS: cells[at + UNTIL_S]! >>> 0,
       });
     }
@@ -232,19 +260,35 @@ export class RevocationTable {
       const isWhole = Atomics.load(this.#head, WRITES) === writes && (writes & 1) === 0;
       if (!isWhole && tries < TRIES) continue;
       this.kind = kind & ((1 << KIND_BITS) - 1);
-      this.timeMs = timeS * 1000 + (kind >>> KIND_BITS);
+      this.timeMs = timeS * 1000 + ((kind >>> KIND_BITS) & MILLIS);
       this.untilS = untilS;
       return true;
     }
   }
 
-  #insert(digest: DigestWords, kind: RowKind, timeMs: number, untilS: number, mark: number): boolean {
+  #insert(
+    digest: DigestWords,
+    kind: RowKind,
+    timeMs: number,
+    untilS: number,
+    mark: number,
+    owner: number,
+  ): boolean {
     if (this.size >= this.entries) return false;
-    this.#write(this.#roomFor(digest), digest, kind, timeMs, untilS, mark);
+    this.#write(this.#roomFor(digest), digest, kind, timeMs, untilS, mark, owner, false);
     return true;
   }
 
-  #write(at: number, digest: DigestWords, kind: RowKind, timeMs: number, untilS: number, mark: number): void {
+  #write(
+    at: number,
+    digest: DigestWords,
+    kind: RowKind,
+    timeMs: number,
+    untilS: number,
+    mark: number,
+    owner: number,
+    isShared: boolean,
+  ): void {
     const cells = this.#cells;
     const wholeMs = Math.floor(timeMs);
     Atomics.add(this.#head, WRITES, 1);
@@ -252,7 +296,7 @@ export class RevocationTable {
     cells[at + 1] = digest.b;
     cells[at + 2] = digest.c;
     cells[at + 3] = digest.d;
-    cells[at + KIND] = ((wholeMs % 1000) << KIND_BITS) | kind;
+    cells[at + KIND] = kindCell(kind, wholeMs % 1000, owner, isShared);
     cells[at + TIME_S] = Math.floor(wholeMs / 1000);
     cells[at + UNTIL_S] = untilS;
     cells[at + MARK] = mark;
@@ -298,4 +342,8 @@ export class RevocationTable {
     const cells = this.#cells;
     return cells[at + 1] === b && cells[at + 2] === c && cells[at + 3] === d;
   }
+}
+
+function kindCell(kind: RowKind, millis: number, owner: number, isShared: boolean): number {
+  return kind | (millis << KIND_BITS) | ((owner & OWNER) << OWNER_AT) | (isShared ? SHARED : 0);
 }

@@ -158,3 +158,19 @@ t.test('what has run out is dropped from Redis, pages give each once', async (t)
   });
   t.equal(await redis.client.zcard('{pages}:revocations:ends'), 0);
 });
+
+t.test('what two revocations end stays ended everywhere while one of them is there', async (t) => {
+  const [one, two] = [await replica('shared'), await replica('shared')];
+  const hex = 'ab'.repeat(32);
+  const byDigest = Buffer.from(hex, 'hex').toString('latin1');
+  const token = await one.revoke({ kind: 'token', token: hex });
+  const named = await two.revoke(session(hex));
+  const both = [one, two];
+  await until('both have both', () => both.every(({ registry }) => registry.count === 2));
+  await two.registry.lift(token.record.id);
+  await until('it is lifted', () => both.every(({ seen }) => !seen.revokesCredential(byDigest, null)));
+  for (const each of both) t.ok(each.ends(hex), 'the other one still ends it');
+  await one.registry.lift(named.record.id);
+  await until('that too', () => both.every((each) => !each.ends(hex)));
+  for (const { registry } of both) t.equal(registry.count, 0);
+});

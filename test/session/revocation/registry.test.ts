@@ -195,3 +195,32 @@ t.test('pages give each once, whatever comes and goes', async (t) => {
   t.equal(seen.length, 200);
   t.equal(new Set(seen).size, 200);
 });
+
+t.test('what two revocations end stays ended while one of them is there', async (t) => {
+  const { registry, timers, seen, revoke } = make();
+  await registry.start();
+  const hex = 'ab'.repeat(32);
+  const byDigest = Buffer.from(hex, 'hex').toString('latin1');
+  const ends = (): boolean[] => [
+    seen.revokesCredential(byDigest, null),
+    seen.revokesCredential(digestOf(hex), null),
+  ];
+  for (const first of ['token', 'session'] as const) {
+    // A token that looks like a digest is meant as one and as an id; the id alone may be a session's.
+    const ids = {
+      token: (await revoke({ kind: 'token', token: hex })).record.id,
+      session: (await revoke({ kind: 'session', session: hex })).record.id,
+    };
+    await revoke({ kind: 'session', session: hex }, 120_000);
+    t.not(ids.token, ids.session);
+    t.same(ends(), [true, true]);
+    await registry.lift(ids[first]);
+    timers.advance(100);
+    t.same(ends(), [first === 'session', true], `${first} was lifted first`);
+    await registry.lift(ids[first === 'token' ? 'session' : 'token']);
+    timers.advance(100);
+    t.same(ends(), [false, false]);
+    t.equal(registry.count, 0);
+  }
+  await registry.close();
+});
