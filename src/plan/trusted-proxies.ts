@@ -3,6 +3,9 @@ import ipaddr from 'ipaddr.js';
 
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number];
 
+/** Proxies in a row that are gone through: a head has room for thousands, each of which costs some microseconds. */
+const HOPS_MAX = 32;
+
 /** A compiled list of CIDR blocks and addresses. */
 export class TrustedProxies {
   readonly #ranges: readonly Range[];
@@ -31,16 +34,18 @@ export class TrustedProxies {
 
   /**
    * The client behind a chain of trusted proxies: the rightmost address of `forwardedFor` that is not a trusted proxy itself, else the
-   * leftmost. `peer` where the list is empty or its end is no address.
+   * leftmost, or the one that HOPS_MAX ends at. `peer` where the list is empty or its end is no address.
    */
   clientOf(forwardedFor: string, peer: string): string {
     let client = peer;
-    const hops = forwardedFor.split(',');
-    for (let i = hops.length - 1; i >= 0; i--) {
-      const hop = bareAddress(hops[i]!.trim());
+    let end = forwardedFor.length;
+    for (let hops = 0; hops < HOPS_MAX && end >= 0; hops++) {
+      const comma = end === 0 ? -1 : forwardedFor.lastIndexOf(',', end - 1);
+      const hop = bareAddress(forwardedFor.slice(comma + 1, end).trim());
       if (!isAddress(hop)) return client;
       client = hop;
       if (!this.trusts(hop)) return client;
+      end = comma;
     }
     return client;
   }

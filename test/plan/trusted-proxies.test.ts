@@ -39,6 +39,12 @@ t.test('the client is the nearest hop that is no proxy of ours', async (t) => {
   t.equal(client('2001:db8::1'), '2001:db8::1');
 });
 
+t.test('thousands of proxies in a row are no chain that is gone through', async (t) => {
+  const list = Array.from({ length: 3000 }, (_, i) => `10.0.${i >> 8}.${i & 255}`);
+  t.equal(proxies.clientOf(list.join(', '), '10.0.0.9'), list.at(-32));
+  t.equal(proxies.clientOf(['203.0.113.5', ...list.slice(0, 31)].join(','), '10.0.0.9'), '203.0.113.5');
+});
+
 t.test('a list that says no address ends the belief in it', async (t) => {
   const client = (list: string): string => proxies.clientOf(list, '10.0.0.9');
   for (const list of ['', 'unknown', '_hidden', '203.0.113.5, nonsense'])
