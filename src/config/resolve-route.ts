@@ -118,6 +118,8 @@ function checkSplit(draft: Draft, read: ReadRoute, path: string, pools: readonly
   }
   if (sides.every(({ weight }) => weight === 0))
     blame(draft, `${path}.pools`, 'no side has any weight', 'a weight above 0 for one of them');
+  // A pool that is not there has no cookie either, and that is not what is wrong.
+  if (sides.some(({ pool }) => !known.includes(pool))) return;
   const cookies = sides.map(({ pool }) => pools.find(({ name }) => name === pool)?.affinity?.cookie ?? null);
   const inserted = cookies.filter((cookie) => cookie !== null && cookie.mode === 'insert');
   const first = inserted[0];

@@ -119,18 +119,23 @@ function ofPool(pool: PoolFacts): Finding[] {
       event: 'pool',
     });
   }
-  for (const upstream of upstreams) found.push(...ofUpstream(name, upstream, asked.length));
+  for (const upstream of upstreams) found.push(...ofUpstream(name, upstream, asked.length, serving));
   found.push(...ofTraffic(pool));
   return found;
 }
 
-function ofUpstream(pool: string, upstream: UpstreamFacts, asked: number): Finding[] {
+/** `asked`, `serving`: how many of its pool are not in maintenance, and how many answer. */
+function ofUpstream(pool: string, upstream: UpstreamFacts, asked: number, serving: number): Finding[] {
   const { name, observed, why, sinceMs, wanted } = upstream;
   // Whoever took it out need not be told that it is out.
   if (wanted === 'maintenance') return [];
   const at = { pool, upstream: name, sinceMs };
   const rest =
-    asked > 1 ? 'Others of its pool serve in its place.' : 'It is the only one of its pool that is wanted.';
+    asked === 1
+      ? 'It is the only one of its pool that is wanted.'
+      : serving > 0
+        ? 'Others of its pool serve in its place.'
+        : 'No other of its pool serves in its place.';
   switch (observed) {
     case 'down':
       return [

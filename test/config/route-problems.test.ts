@@ -59,6 +59,15 @@ routes:
       '8:24 error routes[1].pools: the pools of a split know their users by one cookie >> affinity.cookie of the same name, path and domain in each pool',
     ],
   ],
+  'a split with a pool that is not there, which has no cookie either': [
+    `listen: 1
+pools:
+  a: { upstreams: [http://a:1], affinity: { cookie: { secrets: [0123456789abcdef0123456789abcdef] } } }
+routes:
+  - pools: [{ pool: a, weight: 1 }, { pool: aa, weight: 1 }]
+`,
+    ['5:43 error routes[0].pools[1].pool: there is no pool "aa" >> a'],
+  ],
   'two routes for the same': [
     'listen: 1\nupstreams: [http://a:1]\nroutes:\n  - { path: /a, pool: default }\n  - { path: /a/, pool: default }\n  - { path: "= /a", pool: default }\n',
     [

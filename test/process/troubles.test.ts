@@ -69,6 +69,7 @@ t.test('an upstream that is out, by whatever sign, is one trouble; a pool of suc
   });
   t.match(found!.advice, /^Others of its pool serve/);
   const all = [upstream(down), upstream({ ...down, name: 'green' })];
+  t.match(findTroubles(house({ pools: [pool({ upstreams: all })] }))[1]!.advice, /^No other of its pool/);
   t.same(idsOf(house({ pools: [pool({ upstreams: all })] })), [
     'critical pool.down shop',
     'warning upstream.out shop/blue',

@@ -249,7 +249,9 @@ function toldOf(
     notes.push('It ends what bears this, now or later; whether there is such a one was not looked up.');
   else if (letter === 'b') notes.push('The user is kept out until this is lifted or runs out.');
   else
-    notes.push('What says no time of issue is ended too, unless its login went through a Limpet after this.');
+    notes.push(
+      'A session that does not say when it was issued is ended too, unless its login went through a Limpet after this.',
+    );
   if (!shared)
     notes.push('Redis is away: other Limpets have this only when it is back, and a restart forgets it.');
   if (alone)
