@@ -39,6 +39,7 @@ export function resolveRoutes(
       routes.map(([first]) => first!),
     );
     checkUnused(draft);
+    checkRest(draft, routes.flat());
     checkUnusedSessions(draft, routes.flat(), sessions);
     return routes.flat();
   }
@@ -315,6 +316,18 @@ function checkDuplicates(draft: Draft, routes: readonly RouteConfig[]): void {
 function overlap(a: readonly string[] | null, b: readonly string[] | null): boolean {
   if (a === null || b === null) return a === b;
   return a.some((method) => b.includes(method));
+}
+
+/** Whoever writes `upstreams` at the top has a site in mind, which a first route for some of it takes off the air. */
+function checkRest({ findings, places }: Draft, routes: readonly RouteConfig[]): void {
+  if (!places.has('upstreams') || findings.failed) return;
+  if (routes.some(({ path, exact }) => path === '/' && !exact)) return;
+  findings.warning(
+    places.key('routes'),
+    'routes',
+    'no route is for `/`: what none of them names is answered 404',
+    '- { path: /, pool: default } beside them',
+  );
 }
 
 function checkUnused(draft: Draft): void {

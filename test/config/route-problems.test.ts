@@ -66,7 +66,13 @@ pools:
 routes:
   - pools: [{ pool: a, weight: 1 }, { pool: aa, weight: 1 }]
 `,
-    ['5:43 error routes[0].pools[1].pool: there is no pool "aa" >> a'],
+    ['5:45 error routes[0].pools[1].pool: there is no pool "aa" >> a'],
+  ],
+  'a site in short, of which only the login is left': [
+    'listen: 1\nupstreams: [http://a:1]\nroutes:\n  - { path: /login, pool: default, rateLimit: { rate: 5/m } }\n',
+    [
+      '3:1 warning routes: no route is for `/`: what none of them names is answered 404 >> - { path: /, pool: default } beside them',
+    ],
   ],
   'two routes for the same': [
     'listen: 1\nupstreams: [http://a:1]\nroutes:\n  - { path: /a, pool: default }\n  - { path: /a/, pool: default }\n  - { path: "= /a", pool: default }\n',
