@@ -311,11 +311,13 @@ export class CertificateKeeper {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException; // `fs` throws nothing else
       const nowMs = this.#in.clock.wallMs();
+      const known = this.#folderFailed;
       this.#folderFailed = true;
       this.#folderRetryMs = nowMs + FOLDER_RETRY_MS;
       const why = oneLine(`the folder ${this.options.folder} cannot be used: ${code ?? message}`);
       this.orders = { ...this.orders, failingSinceMs: this.orders.failingSinceMs ?? nowMs, why };
-      this.#in.news.failed(this, why, this.#folderRetryMs);
+      // Once, not every minute.
+      if (!known) this.#in.news.failed(this, why, this.#folderRetryMs);
     }
   }
 }

@@ -305,6 +305,9 @@ t.test('a folder that cannot be used is told of, and tried again', async (t) => 
   t.match(told, [{ what: 'failed', why: /^the folder .* cannot be used: ENOTDIR/ }]);
   keeper.look(true);
   t.equal(told.length, 1, 'not every second');
+  clock.advance(61_000);
+  keeper.look(true);
+  t.equal(told.length, 1, 'nor every minute');
   rmSync(options.folder);
   clock.advance(61_000);
   keeper.look(true);
