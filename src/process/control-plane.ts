@@ -1,5 +1,4 @@
 // The main thread put together: health, names, workers, log and admin side; it never touches a request.
-import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import type { ReloadResult } from '../admin/reload-result.ts';
 import { systemClock } from '../base/clock.ts';
@@ -12,7 +11,6 @@ import type { HealthBoard } from '../health/health-board.ts';
 import { EventHub } from '../observe/event-hub.ts';
 import type { Logger } from '../observe/logger.ts';
 import { MetricShelf } from '../observe/metric-shelf.ts';
-import { Exposition } from '../observe/prometheus.ts';
 import { capacityFor, SlotBook } from '../plan/slot-book.ts';
 import { type Rows, rowsOf, type SlottedUpstream } from '../plan/slots.ts';
 import { allocateLimits } from '../proxy/limit-books.ts';
@@ -21,7 +19,6 @@ import { UpstreamTable } from '../upstream/upstream-table.ts';
 import { AcmeDesk } from './acme-desk.ts';
 import { AddressFiles, listFilesOf } from './address-files.ts';
 import { AdminSide } from './admin-side.ts';
-import { canSharePorts } from './binding.ts';
 import { Certificates } from './certificates.ts';
 import { ConfigInForce } from './config-in-force.ts';
 import { ConfigView } from './config-view.ts';
@@ -29,17 +26,18 @@ import { ConfigWatch } from './config-watch.ts';
 import { connectionBound } from './connection-bound.ts';
 import { ControlView } from './control-view.ts';
 import { BindError, Crew } from './crew.ts';
+import { type Foundation, layFoundation } from './foundation.ts';
 import { type Beginning, FRESH } from './handover.ts';
+import { expose } from './house-gauges.ts';
 import type { Inheritance } from './inherited.ts';
 import { LiveDesk } from './live.ts';
-import { type LogDesk, openLogs } from './log-desk.ts';
+import type { LogDesk } from './log-desk.ts';
 import { type MainGeneration, makeGeneration } from './main-generation.ts';
 import { type ReloadCause, Reloader } from './reloader.ts';
 import { makeSwitch, type RevocationSwitch } from './revocation-switch.ts';
 import { Shutdown } from './shutdown.ts';
 import { tellCrewSize, tellMadeKey, tellStarted, tellUnusedSockets } from './start-news.ts';
-import { StartError, withPorts, withSecrets } from './starting.ts';
-import { openTokenKeys } from './token-keys.ts';
+import { StartError } from './starting.ts';
 import { Tracing, TracingError } from './tracing.ts';
 import { UpstreamWatch } from './upstream-watch.ts';
 import { VERSION } from './version.ts';
@@ -56,21 +54,6 @@ const WORKER_ENTRY = new URL(
 const USER_WINDOW_MS = 300_000;
 /** Time for the log to be written at the end. */
 const LOG_CLOSE_MS = 1000;
-
-/** What a plane is made from, found out or opened before. */
-interface Foundation {
-  /** As the file says it. */
-  readonly given: Config;
-  /** As it runs. */
-  readonly config: Config;
-  readonly workers: number;
-  /** They bind the same ports together. */
-  readonly shared: boolean;
-  readonly signing: SigningKeys | null;
-  readonly logs: LogDesk;
-  readonly load: ConfigLoader;
-  readonly inheritance: Inheritance;
-}
 
 /** A process that runs: made by `start`, ended by `shutdown.stop`. */
 export class ControlPlane {
@@ -105,7 +88,8 @@ export class ControlPlane {
   readonly #load: ConfigLoader;
   readonly #inForce: ConfigInForce;
 
-  private constructor({ given, config, workers, shared, signing, logs, load, inheritance }: Foundation) {
+  private constructor({ given, config, size, shared, signing, logs, load, inheritance }: Foundation) {
+    const { workers } = size;
     this.workers = workers;
     this.shared = shared;
     this.inheritance = inheritance;
@@ -200,7 +184,7 @@ export class ControlPlane {
       options: () => this.config.shutdown,
       close: () => this.#close(),
     });
-    this.view = new ControlView(this, this.#exposition());
+    this.view = new ControlView(this, expose(this));
     this.live = new LiveDesk(this, systemClock, systemTimers);
     this.certificates.use(config);
   }
@@ -209,25 +193,17 @@ export class ControlPlane {
   static async start(
     given: Config,
     load: ConfigLoader = configLoader(given.file, process.env),
-    { inheritance, secrets }: Beginning = FRESH,
+    beginning: Beginning = FRESH,
   ): Promise<ControlPlane> {
-    const config = withSecrets(await withPorts(given, inheritance), null, secrets);
-    const asked = config.workers ?? availableParallelism();
-    const wanted = inheritance.workersFor(
-      config.listeners.map(({ bind }) => bind),
-      asked,
-    );
-    const shared = wanted > 1 && (await canSharePorts());
-    const workers = shared ? wanted : 1;
     // Told of the first change long after the plane is there.
     let told: ControlPlane | null = null;
-    const signing = await openTokenKeys(config.signing, () => told);
-    const logs = openLogs(config.log);
-    const plane = new ControlPlane({ given, config, workers, shared, signing, logs, load, inheritance });
+    const foundation = await layFoundation(given, load, beginning, () => told);
+    const { config, size, signing, inheritance } = foundation;
+    const plane = new ControlPlane(foundation);
     told = plane;
     const { log } = plane;
     if (config.signing?.keys.length === 0) tellMadeKey(log, signing?.state.kid);
-    tellCrewSize(log, { asked, wanted, workers });
+    tellCrewSize(log, size);
     const places = placesOf(config);
     tellUnusedSockets(log, inheritance, places);
     inheritance.closeUnused(places);
@@ -282,25 +258,6 @@ export class ControlPlane {
     if (waiting > 0)
       this.log.error({ waiting }, 'revocations that could not be shared are lost: order them again');
     await this.switch?.registry.close();
-  }
-
-  #exposition(): Exposition {
-    return new Exposition({
-      shelf: this.shelf,
-      upstreams: () => this.view.gauges(),
-      pools: () => this.view.poolGauges(),
-      revocations: () => this.view.revocationGauges(),
-      generation: () => this.current.number,
-      configSinceMs: () => this.current.sinceMs,
-      lives: ({ session }) =>
-        session === undefined || this.config.sessions.some(({ name }) => name === session),
-      certificates: () => this.certificates.views,
-      acme: () => this.acme.views,
-      logDropped: () => this.logDropped,
-      nowMs: systemClock.nowMs,
-      exemplars: this.tracing.exemplars,
-      connectionsMax: () => this.connectionsMax,
-    });
   }
 
   #hasLost(worker: number, why: string): void {

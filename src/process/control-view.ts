@@ -19,7 +19,7 @@ import type { EventHub } from '../observe/event-hub.ts';
 import type { ExpositionFormat } from '../observe/exposition-format.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { MetricShelf } from '../observe/metric-shelf.ts';
-import type { Exposition, PoolGauges, RevocationGauges, UpstreamGauges } from '../observe/prometheus.ts';
+import type { Exposition } from '../observe/prometheus.ts';
 import type { Rows, SlottedUpstream } from '../plan/slots.ts';
 import type { Explanation, Question } from '../proxy/explanation.ts';
 import type { PublishedKeys } from '../session/phantom/signing-keys.ts';
@@ -31,6 +31,7 @@ import { type ExplainSource, LiveExplainer } from './live-explain.ts';
 import type { Reloader } from './reloader.ts';
 import { routeViews } from './route-views.ts';
 import type { StoreReports } from './store-reports.ts';
+import { CountedUpstreams, failuresOf } from './upstream-counts.ts';
 import { VERSION } from './version.ts';
 
 /** The parts of the main thread that the view looks at. */
@@ -50,16 +51,6 @@ export interface ViewSource extends ExplainSource {
   /** For which workers stores are away, and why they do not tell of changes. */
   readonly news: { readonly stores: StoreReports; readonly pushes: StoreReports };
 }
-
-interface UpstreamCounts {
-  readonly requests: number;
-  readonly failures: number;
-}
-
-/** By pool, then by upstream. */
-type Counted = ReadonlyMap<string, ReadonlyMap<string, UpstreamCounts>>;
-
-const NOTHING_COUNTED: UpstreamCounts = { requests: 0, failures: 0 };
 
 /** To the microsecond. */
 function rounded(ms: number): number {
@@ -101,7 +92,7 @@ export class ControlView implements AdminView {
       })),
       totals: {
         requests: shelf.total('limpet_requests_total'),
-        failures: this.#failures(),
+        failures: failuresOf(shelf),
         refused: shelf.total('limpet_refused_total'),
         retries: shelf.total('limpet_retries_total'),
         inFlight,
@@ -112,7 +103,7 @@ export class ControlView implements AdminView {
   }
 
   upstreams(): readonly UpstreamView[] {
-    const counted = this.#counted();
+    const counted = new CountedUpstreams(this.#source.shelf);
     return this.#source.slots.map((slotted) => this.#describe(slotted, counted));
   }
 
@@ -127,7 +118,7 @@ export class ControlView implements AdminView {
     }
     if (deadlineMs !== undefined) this.#deadlines.set(pool, name, deadlineMs);
     if (change.weight !== undefined) board.setWeight(slotted.slot, change.weight);
-    return this.#describe(slotted, this.#counted());
+    return this.#describe(slotted, new CountedUpstreams(this.#source.shelf));
   }
 
   /** The deadline of a drain has come: whoever is left moves. */
@@ -255,39 +246,10 @@ export class ControlView implements AdminView {
     return this.#exposition.text(format);
   }
 
-  /** The gauges that /metrics reads. */
-  *gauges(): Iterable<UpstreamGauges> {
-    const { slots, table } = this.#source;
-    for (const { slot, pool, upstream } of slots) {
-      yield {
-        pool: pool.name,
-        name: upstream.name,
-        up: table.serving(slot),
-        inFlight: table.inFlight[slot]!,
-        users: estimateUsers(table.userRegisters, slot),
-      };
-    }
-  }
-
-  /** The gauges of the switch that /metrics reads. */
-  revocationGauges(): RevocationGauges | null {
-    const { revocations } = this;
-    if (revocations === null) return null;
-    const { count, state, clockAheadMs, loginsLost } = revocations;
-    return { entries: count, synced: state.synced, waiting: state.waiting, clockAheadMs, loginsLost };
-  }
-
-  /** The gauges of pools that /metrics reads. */
-  *poolGauges(): Iterable<PoolGauges> {
-    const { config, table, rows } = this.#source;
-    for (const [at, { name }] of config.pools.entries())
-      yield { pool: name, waiting: table.waiting[rows.pools[at]!]! };
-  }
-
-  #describe({ slot, pool, upstream }: SlottedUpstream, counted: Counted): UpstreamView {
+  #describe({ slot, pool, upstream }: SlottedUpstream, counted: CountedUpstreams): UpstreamView {
     const { table, board } = this.#source;
     const seen = board.describe(slot);
-    const { requests, failures } = counted.get(pool.name)?.get(upstream.name) ?? NOTHING_COUNTED;
+    const { requests, failures } = counted.of(pool.name, upstream.name);
     return {
       pool: pool.name,
       name: upstream.name,
@@ -304,35 +266,5 @@ export class ControlView implements AdminView {
       since: new Date(seen?.sinceMs ?? this.#startedWallMs).toISOString(),
       drainUntil: this.drainUntil(pool.name, upstream.name),
     };
-  }
-
-  /** What every upstream has answered, read off the books once for all of them. */
-  #counted(): Counted {
-    const counted = new Map<string, Map<string, UpstreamCounts>>();
-    for (const { labels, cells } of this.#source.shelf.sums('limpet_requests_total')) {
-      const { pool = '', upstream = '', code = '' } = labels;
-      let ofPool = counted.get(pool);
-      if (ofPool === undefined) {
-        ofPool = new Map();
-        counted.set(pool, ofPool);
-      }
-      const { requests, failures } = ofPool.get(upstream) ?? NOTHING_COUNTED;
-      const requestsMore = cells[0]!;
-      ofPool.set(upstream, {
-        requests: requests + requestsMore,
-        failures: failures + (code >= '500' ? requestsMore : 0),
-      });
-    }
-    return counted;
-  }
-
-  /** Requests answered with 500 or more, or with nothing. */
-  #failures(): number {
-    let failures = 0;
-    for (const { labels, cells } of this.#source.shelf.sums('limpet_requests_total')) {
-      const code = labels.code ?? '';
-      if (code >= '500') failures += cells[0]!;
-    }
-    return failures;
   }
 }
