@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { canPin } from '../test/kit/load-process.ts';
+import { adminSide, scrapes } from './admin-side.ts';
 import type { BenchRun } from './bench-run.ts';
 import { failover } from './failover.ts';
 import { idleConnections } from './idle-connections.ts';
@@ -24,10 +25,12 @@ import { sessionFigures } from './session-figures.ts';
 import { sessionTokens } from './session-tokens.ts';
 import { sessionTruth } from './session-truth.ts';
 import { smallRequests } from './small-requests.ts';
+import { tracing } from './tracing.ts';
 
 const USAGE = `npm run bench -- [SCENARIO…] [options]
   SCENARIO           small, small-log, rate, post, chunked, connect, tls, tls-connect, pipelined, download, upload, websocket, events, idle,
-                     upstreams, routes, workers, failover (kill, hang, slow), reloads, restarts, session, session-truth,
+                     upstreams, routes, workers, failover (kill, hang, slow), reloads, restarts, admin, scrapes,
+                     tracing, session, session-truth,
                      session-tokens, session-figures, revocations; default: all
   --only A,B         the same
   --peers A,B        nginx, haproxy, caddy, http-proxy, fastify-proxy, limpet, or NAME=FILE for another build of Limpet by its main file
@@ -113,6 +116,9 @@ const SCENARIOS: Readonly<Record<string, (run: BenchRun) => Promise<Report>>> = 
   slow: (run) => failover(run, 'slow'),
   reloads,
   restarts,
+  admin: adminSide,
+  scrapes,
+  tracing,
   session: sessionChecks,
   'session-truth': sessionTruth,
   'session-tokens': sessionTokens,

@@ -26,7 +26,7 @@ function configOf(task: PeerTask, port: number, statsPort: number): string {
   return `global
   nbthread ${task.workers}
   no strict-limits
-${live === undefined ? '' : liveGlobals(task, live)}  maxconn ${CONNECTIONS}
+${live === undefined ? '' : liveGlobals(task, live)}  maxconn ${task.connections ?? CONNECTIONS}
 ${task.accessLog ? '  log stdout format raw local0\n' : ''}defaults
   mode http
   timeout connect 1s

@@ -47,9 +47,10 @@ function configOf(task: PeerTask, port: number, adminPort: number): object {
     affinity: task.affinity && { cookie: { name: 'limpet', secrets: ['a-secret-only-for-benchmarks'] } },
     health: { active: { path: '/', interval: `${task.checkMs}ms`, timeout: '1s' } },
     // As for HAProxy: idle clients have no upstream connection each, for which the default allows.
-    limits: { connections: 10_100 },
+    limits: { connections: task.connections ?? 10_100 },
     timeouts: { connect: '1s', response: `${task.responseMs}ms`, idle: '10m' },
     admin: { bind: `127.0.0.1:${adminPort}` },
+    ...(task.tracing && { tracing: task.tracing }),
     log: { level: 'info', access: task.accessLog, format: 'json' },
   };
 }
@@ -60,13 +61,15 @@ export function limpet(main: string, name = 'limpet'): Peer {
     name,
     affinity: 'cookie',
     hasAccessLog: true,
+    hasAdmin: true,
     scales: true,
     missing: () => (existsSync(main) ? null : `no ${main}`),
     async start(task) {
       const port = await freePort();
-      const file = join(task.dir, `${name}.yaml`);
+      const adminPort = await freePort();
+      const file = join(task.dir, `${task.configName ?? name}.yaml`);
       // JSON is YAML.
-      writeFileSync(file, JSON.stringify(configOf(task, port, await freePort()), null, 2));
+      writeFileSync(file, JSON.stringify(configOf(task, port, adminPort), null, 2));
       const child = startProcess(NODE, [main, 'run', '-c', file], {
         core: task.core,
         cwd: task.dir,
@@ -78,7 +81,7 @@ export function limpet(main: string, name = 'limpet'): Peer {
         await stopProcess(child);
         throw error;
       }
-      return running(name, port, child);
+      return { ...running(name, port, child), adminPort };
     },
     async startLive(task) {
       const port = await freePort();

@@ -25,6 +25,12 @@ export interface PeerTask {
   readonly tls?: { readonly cert: string; readonly key: string; readonly both: string };
   /** Between two active checks of an upstream. */
   readonly checkMs: number;
+  /** Clients that may be connected at once; left out: ten thousand, and a few. */
+  readonly connections?: number;
+  /** Of Limpet: spans of so many requests are sent there; left out: none. */
+  readonly tracing?: { readonly endpoint: string; readonly sample: string };
+  /** The name of its files, where the same peer runs more than once. */
+  readonly configName?: string;
   /** What is asked of a peer whose config is changed while it runs; left out: nothing. */
   readonly live?: LiveTask;
 }
@@ -43,6 +49,8 @@ export interface RunningPeer {
   readonly name: string;
   readonly port: number;
   readonly pid: number;
+  /** Where its admin side is asked; left out: it has none that the bench knows of. */
+  readonly adminPort?: number;
   stop(): Promise<void>;
 }
 
@@ -64,6 +72,8 @@ export interface Peer {
   /** What it does for affinity: a cookie of its own, a hash over the app's, or nothing. */
   readonly affinity: 'cookie' | 'hash' | 'none';
   readonly hasAccessLog: boolean;
+  /** Its admin side is measured. */
+  readonly hasAdmin?: boolean;
   /** It can be given routes and workers. */
   readonly scales: boolean;
   /** Why it can't take part here, or null. */

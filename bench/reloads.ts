@@ -19,6 +19,9 @@ const WARM_MS = 2000;
 /** A reload that is not in force by then never will be, ms. */
 const FORCE_MS = 30_000;
 
+/** An order of which nothing was seen for so long is given again, ms: a master that is busy with itself may miss a signal. */
+const AGAIN_MS = 4000;
+
 const COLUMNS: readonly Column[] = [
   { key: 'failedRequests', head: 'failed requests', digits: 0 },
   { key: 'lostConnections', head: 'of them by a lost connection', digits: 0 },
@@ -30,6 +33,7 @@ const COLUMNS: readonly Column[] = [
   { key: 'worstMs', head: 'worst ms', digits: 0 },
   { key: 'stalledMs', head: 'load stood still ms', digits: 0 },
   { key: 'forceMs', head: 'in force after ms', digits: 0 },
+  { key: 'repeated', head: 'ordered again', digits: 0 },
   { key: 'processes', head: 'processes at the end', digits: 0 },
   { key: 'pssMiB', head: 'their PSS MiB', digits: 0 },
 ];
@@ -81,13 +85,19 @@ async function measure(run: BenchRun, peer: Peer): Promise<Measurement> {
     try {
       await pause(WARM_MS);
       const forceMs: number[] = [];
+      let repeated = 0;
       for (let round = 1; round <= run.reloads; round++) {
         run.progress(`reloads ${peer.name} ${round}`);
         const orderedMs = performance.now();
         await running.reload(taskOf(round));
+        let askedMs = orderedMs;
         while ((await roundAt(running.port)) !== String(round)) {
-          if (performance.now() > orderedMs + FORCE_MS)
-            throw new Error(`${peer.name}: reload ${round} was none`);
+          const nowMs = performance.now();
+          if (nowMs > orderedMs + FORCE_MS) throw new Error(`${peer.name}: reload ${round} was none`);
+          if (nowMs < askedMs + AGAIN_MS) continue;
+          askedMs = nowMs;
+          repeated++;
+          await running.reload(taskOf(round));
         }
         forceMs.push(performance.now() - orderedMs);
         await pause(EVERY_MS);
@@ -107,6 +117,7 @@ async function measure(run: BenchRun, peer: Peer): Promise<Measurement> {
           worstMs: told.worstMs,
           stalledMs: told.stalledMs,
           forceMs: median(forceMs),
+          repeated,
           processes: pids.length,
           pssMiB: memory.pssKiB / 1024,
         },
