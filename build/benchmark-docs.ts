@@ -1,6 +1,7 @@
-// Writes the measured tables of README.md and docs/benchmarks.md from a run's figures: `node build/benchmark-docs.ts [FILE]`.
+// Writes the measured tables of README.md and docs/benchmarks.md from a run's figures: `node build/benchmark-docs.ts [[--add] FILE]`.
 //
-// FILE is what `npm run bench -- --json FILE` wrote; its medians become docs/benchmarks.json. Without FILE the pages are made of that again.
+// FILE is what `npm run bench -- --json FILE` wrote; its medians become docs/benchmarks.json. With `--add FILE` they take the place of the scenarios of
+// the same names there, and the others stay. Without FILE the pages are made of what is there again.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 /** The part of a report of the benchmark that is kept: medians and ratios. */
@@ -129,6 +130,13 @@ export function benchmarksWith(page: string, reports: readonly KeptReport[]): st
   return between(page, reports.map(whole).join('\n\n'));
 }
 
+/** The reports of two runs: those of `later` in the place of their namesakes, what is new behind them. */
+export function withReports(earlier: readonly KeptReport[], later: readonly KeptReport[]): KeptReport[] {
+  const newer = new Map(later.map((report) => [report.name, report]));
+  const kept = earlier.map((report) => newer.get(report.name) ?? report);
+  return [...kept, ...later.filter(({ name }) => !earlier.some((report) => report.name === name))];
+}
+
 const at = (path: string): URL => new URL(`../${path}`, import.meta.url);
 
 /** The kept figures. */
@@ -137,7 +145,8 @@ export function keptReports(): KeptReport[] {
 }
 
 if (process.argv[1]?.endsWith('benchmark-docs.ts')) {
-  const file = process.argv[2];
+  const adding = process.argv[2] === '--add';
+  const file = process.argv[adding ? 3 : 2];
   if (file !== undefined) {
     const measured = JSON.parse(readFileSync(file, 'utf8')) as KeptReport[]; // written by the bench, from its own Report
     const kept = measured.map(({ name, title, columns, rows }) => ({
@@ -146,7 +155,8 @@ if (process.argv[1]?.endsWith('benchmark-docs.ts')) {
       columns,
       rows: rows.map(({ peer, figures, ratios, void: why }) => ({ peer, figures, ratios, void: why })),
     }));
-    writeFileSync(at('docs/benchmarks.json'), `${JSON.stringify(kept, null, 1)}\n`);
+    const all = adding ? withReports(keptReports(), kept) : kept;
+    writeFileSync(at('docs/benchmarks.json'), `${JSON.stringify(all, null, 1)}\n`);
   }
   const reports = keptReports();
   for (const [path, made] of [

@@ -2,7 +2,13 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { changesSince, type Report, rowsOf } from '../../bench/report.ts';
-import { benchmarksWith, keptReports, readmeWith } from '../../build/benchmark-docs.ts';
+import {
+  benchmarksWith,
+  type KeptReport,
+  keptReports,
+  readmeWith,
+  withReports,
+} from '../../build/benchmark-docs.ts';
 
 const page = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -12,6 +18,15 @@ t.test('README.md and docs/benchmarks.md show the figures of docs/benchmarks.jso
   t.equal(readmeWith(page('README.md'), reports), page('README.md'), hint);
   t.equal(benchmarksWith(page('docs/benchmarks.md'), reports), page('docs/benchmarks.md'), hint);
   t.notOk(reports.some((report) => report.rows.some((row) => row.peer === 'limpet' && row.void !== null)));
+});
+
+t.test('what is added takes the place of its namesake, and the others stay where they are', async (t) => {
+  const report = (name: string, title: string): KeptReport => ({ name, title, columns: [], rows: [] });
+  const all = withReports([report('a', '1'), report('b', '1')], [report('c', '2'), report('a', '2')]);
+  t.same(
+    all.map(({ name, title }) => name + title),
+    ['a2', 'b1', 'c2'],
+  );
 });
 
 t.test('changes are told of rows that both runs have, void ones left out', async (t) => {
