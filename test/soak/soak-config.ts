@@ -68,7 +68,8 @@ export function configOf(around: Surroundings, round: number): object {
         secrets: [SECRET],
         user: 'userId',
         store: around.storeUrl,
-        cache: { ttl: has(4) ? '300ms' : '200ms' },
+        // Small, so that a table which outlives its block by a while is no heap to speak of.
+        cache: { ttl: has(4) ? '300ms' : '200ms', entries: 1000 },
       },
     },
     pools: {
