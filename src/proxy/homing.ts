@@ -369,6 +369,7 @@ export class Homing implements CookieWriter {
   }
 
   reset(): void {
+    this.#session.reset();
     this.#split = null;
     this.#plan = null;
     this.#crossed = false;

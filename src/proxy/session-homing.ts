@@ -36,6 +36,12 @@ export class SessionHoming {
     this.#sessionLo = 0;
   }
 
+  /** Holds nothing of a config any more: an exchange that waits for its next request may outlive it. */
+  reset(): void {
+    this.#homes = null;
+    this.#guard = null;
+  }
+
   /**
    * The home that is remembered for a request with this standing, or null. `hi` and `lo` are set when there is one, or `keyed`. `nowS`: as for
    * LearnedTable. Hot: test/alloc/affinity.test.ts.
