@@ -76,7 +76,7 @@ export function limpet(main: string, name = 'limpet'): Peer {
         stdout: openSync(join(task.dir, `${name}.out`), 'w'),
       });
       try {
-        await saysOnStderr(child, 'limpet: listening on');
+        await saysOnStderr(child, 'limpet: listening on', 60_000);
       } catch (error) {
         await stopProcess(child);
         throw error;
@@ -93,7 +93,7 @@ export function limpet(main: string, name = 'limpet'): Peer {
       const house = new House(task, name);
       const words = [main, 'run', '-c', file, '--control', join(task.dir, 'control')];
       const child = house.start(NODE, words);
-      await saysOnStderr(child, 'limpet: listening on');
+      await saysOnStderr(child, 'limpet: listening on', 60_000);
       return {
         name,
         port,
