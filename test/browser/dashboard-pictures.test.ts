@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { startBrowser } from '../kit/browser.ts';
 import { Child } from '../kit/child.ts';
-import { pinnedNode } from '../kit/limpet.ts';
-import { until } from '../kit/named-app.ts';
+import { pinnedNode, startLimpet } from '../kit/limpet.ts';
+import { askPath, calm, startNamedApp, until } from '../kit/named-app.ts';
 import { freePort } from '../kit/ports.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -69,6 +69,48 @@ t.test(
     await Promise.all(users);
     await demo.kill('SIGTERM');
     t.equal(await demo.exit(), 0);
+  },
+);
+
+t.test(
+  'the picture of a canary is taken',
+  {
+    skip: process.env.LIMPET_PICTURES === undefined ? 'LIMPET_PICTURES is not set' : false,
+    timeout: 300_000,
+  },
+  async (t) => {
+    const [v1, v2] = [await startNamedApp('v1', t), await startNamedApp('v2', t)];
+    // The new version is a little slower, and now and then it fails.
+    v2.answer = (_request, response) => {
+      response.statusCode = Math.random() < 0.08 ? 500 : 200;
+      setTimeout(() => response.end(), 12);
+    };
+    const affinity = { cookie: { secrets: ['a secret of this picture alone'] } };
+    const adminPort = await freePort();
+    const limpet = await startLimpet({
+      admin: { bind: `127.0.0.1:${adminPort}` },
+      routes: [
+        {
+          pools: [
+            { pool: 'v1', weight: 95 },
+            { pool: 'v2', weight: 5 },
+          ],
+        },
+      ],
+      pools: {
+        v1: { upstreams: [v1.url], affinity, health: calm },
+        v2: { upstreams: [v2.url], affinity, health: calm },
+      },
+    });
+    const browser = await startBrowser(t, { viewport: { width: 960, height: 900 } });
+    const page = await browser.newPage();
+    await page.goto(`http://127.0.0.1:${adminPort}/`);
+    const sides = page.locator('#splits');
+    await sides.waitFor();
+    for (let i = 0; i < 1500; i++) await askPath(limpet.port, '/');
+    t.match(await sides.innerText(), /v1[\s\S]*95 %[\s\S]*v2[\s\S]*5\.0 %/);
+    await sides.screenshot({ path: join(ROOT, 'docs/dashboard-canary.png') });
+    await limpet.stop();
   },
 );
 

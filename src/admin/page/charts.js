@@ -295,7 +295,8 @@ export function largeChart({ title, strokes, least, format }) {
         ticks: { show: false },
       };
       return {
-        padding: [6, 8, 0, 0],
+        // The time of the last tick has its room, also where it stands at the edge.
+        padding: [6, 28, 0, 0],
         cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 }, sync: { key: 'limpet' } },
         scales: { x: TIME, y: fromZero(least) },
         axes: [
