@@ -3,12 +3,11 @@
 /** Words in the name of a key whose value is a secret. */
 const WORDS = 'secret|token|passw|passphrase|credential|private|api-?key|authorization';
 const KEY = new RegExp(WORDS, 'i');
-/** A key and its colon in text that may not be YAML at all. */
-const KEY_IN_TEXT = new RegExp(`(?:${WORDS})[\\w-]*["']?\\s*:`, 'i');
 /** The field of that name; `cookie` in lower case is the block of affinity. */
 const COOKIE_IN_TEXT = /(?:Set-)?Cookie["']?\s*:/;
-/** What follows such a key without a space, which to YAML is one word. */
-const VALUE_IN_WORD = new RegExp(`((?:${WORDS})[\\w-]*["']?:).+`, 'is');
+/** What a key is made of, and what may stand between it and its colon. */
+const KEY_UNIT = /[\w-]/;
+const SPACE = /\s/;
 
 /** True for a key, also a misspelt or misplaced one, whose value is taken for a secret. */
 export function isSensitiveKey(name: string): boolean {
@@ -17,18 +16,39 @@ export function isSensitiveKey(name: string): boolean {
 
 /** Where the value of a secret key begins on a line; −1 where there is none. */
 export function secretValueAt(line: string): number {
-  const match = KEY_IN_TEXT.exec(line) ?? COOKIE_IN_TEXT.exec(line);
+  const colon = secretColonAt(line, true);
+  if (colon >= 0) return colon + 1;
+  const match = COOKIE_IN_TEXT.exec(line);
   return match === null ? -1 : match.index + match[0].length;
+}
+
+/**
+ * The first colon behind a key of a secret, perhaps with a quotation mark between, and white space where it may be `spaced`; −1 where there is
+ * none. Goes back from each colon, so that it is linear in the length of nonsense: no key is looked at twice.
+ */
+function secretColonAt(text: string, spaced: boolean): number {
+  for (let colon = text.indexOf(':'); colon >= 0; colon = text.indexOf(':', colon + 1)) {
+    let end = colon;
+    while (spaced && end > 0 && SPACE.test(text[end - 1]!)) end--;
+    if (end > 0 && (text[end - 1] === '"' || text[end - 1] === "'")) end--;
+    let start = end;
+    while (start > 0 && KEY_UNIT.test(text[start - 1]!)) start--;
+    if (start < end && KEY.test(text.slice(start, end))) return colon;
+  }
+  return -1;
 }
 
 /** True when a word holds a key of a secret and its value, as `token:abc` does. */
 export function holdsSecret(word: string): boolean {
-  return VALUE_IN_WORD.test(word);
+  const colon = secretColonAt(word, false);
+  return colon >= 0 && colon < word.length - 1;
 }
 
 /** A value for a message, without what must not be printed. */
 export function masked(text: string): string {
-  return maskUserinfo(text).replace(VALUE_IN_WORD, '$1***');
+  const safe = maskUserinfo(text);
+  const colon = secretColonAt(safe, false);
+  return colon >= 0 && colon < safe.length - 1 ? `${safe.slice(0, colon + 1)}***` : safe;
 }
 
 /** Blanks what stands before `@` in the URLs of a text. Linear in its length, since it also sees lines of nonsense. */

@@ -27,8 +27,8 @@ const SECRET_NAMES: ReadonlySet<string> = new Set([
   'credentials',
 ]);
 
-/** `scheme://user:password@`: only the part between the slashes and the `@` is a secret. */
-const USER_INFO = /(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/?#@]+@/gi;
+/** `scheme://user:password@`: only the part between the slashes and the `@` is a secret. Looks for no scheme, which in a long text of nonsense may begin anywhere. */
+const USER_INFO = /(:\/\/)[^\s/?#@]+@/g;
 
 /**
  * A copy of a line's fields that is fit to print: values under a secret name are hidden, so is the user part of any URL, and

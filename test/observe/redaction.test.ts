@@ -1,7 +1,7 @@
 // What the log promises: whatever a caller hands it, no secret leaves by it.
 import t from 'tap';
 import { makeLogger } from '../../src/observe/logger.ts';
-import { redact } from '../../src/observe/redaction.ts';
+import { redact, redactText } from '../../src/observe/redaction.ts';
 
 const SECRET = 'hunter2hunter2';
 
@@ -87,4 +87,10 @@ t.test('a line is stamped, levelled by name, and one line', async (t) => {
   });
   t.match(JSON.parse(lines[1]!), { level: 'error', msg: 'boom', err: { type: 'Error' } });
   for (const line of lines) t.equal(line.indexOf('\n'), line.length - 1);
+});
+
+t.test('a text of nonsense is looked through in a moment', { timeout: 5000 }, async (t) => {
+  const nonsense = `${'a.'.repeat(300_000)}@`;
+  t.equal(redactText(nonsense), nonsense);
+  t.equal(redactText(`${nonsense}://u:p@h`), `${nonsense}://[hidden]@h`);
 });
