@@ -86,6 +86,37 @@ export function checkSessionHomes(
   }
 }
 
+/** Two pools that one client meets must not overwrite each other's cookie. The sides of a canary are told apart by the split. */
+export function checkCookieNames(
+  draft: Draft,
+  routes: readonly RouteConfig[],
+  pools: readonly PoolConfig[],
+): void {
+  const users = (pool: string): RouteConfig[] =>
+    routes.filter((route) => leadsTo(route, pool) && route.affinity && route.split === null);
+  pools.forEach((later, i) => {
+    const own = later.affinity?.cookie ?? null;
+    if (own === null || own.mode !== 'insert') return;
+    const met = users(later.name);
+    const earlier = pools.slice(0, i).find(({ name, affinity }) => {
+      const cookie = affinity?.cookie ?? null;
+      if (cookie === null || cookie.mode !== 'insert') return false;
+      if (cookie.name !== own.name || cookie.path !== own.path || cookie.domain !== own.domain) return false;
+      return users(name).some((one) => met.some((other) => maySeeOneClient(one, other)));
+    });
+    if (earlier === undefined) return;
+    const at = `pools.${later.name}.affinity`;
+    const path = [`${at}.cookie.name`, `${at}.cookie`, at].find((one) => draft.places.has(one)) ?? 'affinity';
+    const why = `the cookie ${quote(own.name)} is that of pool ${quote(earlier.name)} too: whoever uses both loses his home at each change`;
+    draft.findings.warning(draft.places.key(path), path, why, `cookie: { name: limpet-${later.name} }`);
+  });
+}
+
+/** Hosts are told apart by browsers; wildcards may be any. */
+function maySeeOneClient({ host: a }: RouteConfig, { host: b }: RouteConfig): boolean {
+  return a === null || b === null || a === b || a.startsWith('*') || b.startsWith('*');
+}
+
 function leadsTo({ action }: RouteConfig, pool: string): boolean {
   return action.kind === 'pool' && action.pool === pool;
 }

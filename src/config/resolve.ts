@@ -13,7 +13,7 @@ import type {
 import { blame, blameKey, type Draft, items, warn } from './draft.ts';
 import { checkChallenges } from './resolve-acme.ts';
 import { resolveAdminTls } from './resolve-admin-tls.ts';
-import { checkSessionHomes } from './resolve-affinity.ts';
+import { checkCookieNames, checkSessionHomes } from './resolve-affinity.ts';
 import { resolveContinuity } from './resolve-continuity.ts';
 import { RateLimits, resolveAccess } from './resolve-limit.ts';
 import { resolveLog } from './resolve-log.ts';
@@ -39,6 +39,7 @@ export function resolveConfig(draft: Draft, file: string): Config {
   const routes = resolveRoutes(draft, pools, sessionNames(draft), rateLimits);
   rateLimits.checkUnused();
   checkSessionHomes(draft, routes, pools);
+  checkCookieNames(draft, routes, pools);
   if (!['upstreams', 'pools', 'routes'].some((key) => draft.places.isMeant(key))) {
     draft.findings.error(
       { start: 0, end: 0 },
