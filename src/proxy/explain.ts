@@ -1,5 +1,4 @@
 // Decides about one request as the running proxy would, step by step and in words; forwards nothing.
-import type { SessionHomes } from '../affinity/session-homes.ts';
 import { BALANCER_KINDS } from '../balance/kinds.ts';
 import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import { systemTimers } from '../base/timers.ts';
@@ -7,7 +6,6 @@ import type { Config, ListenerConfig } from '../config/config.ts';
 import { isFound } from '../plan/compile.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { RouteTable } from '../plan/route-table.ts';
-import type { Split } from '../plan/split.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { PoolAffinity } from '../pool/pool-affinity.ts';
 import type { SessionGuard } from '../session/guard.ts';
@@ -15,13 +13,12 @@ import type { OpenSession } from '../session/open-session.ts';
 import { SigningKeys, type SigningState } from '../session/phantom/signing-keys.ts';
 import { REASONS, VERDICT_NAMES } from '../session/verdict.ts';
 import type { Upstream } from '../upstream/upstream.ts';
-import { CookieCursor } from '../wire/cookies.ts';
-import { FIELD } from '../wire/fields.ts';
 import { ResponseHead } from '../wire/response-head.ts';
 import { DryRun } from './dry-run.ts';
 import type { ExplainStep, Explanation, Question, StepName } from './explanation.ts';
 import { PROXY_FAULT } from './faults.ts';
 import { fieldChanges } from './field-changes.ts';
+import { cookieHomeWords, sessionHomeWords, splitWords } from './home-words.ts';
 import type { LiveHouse } from './live-house.ts';
 import { HOMED_NAMES } from './plane-metrics.ts';
 import { listenerFor, reasonOf, requestBytes, whyNot } from './question.ts';
@@ -315,60 +312,18 @@ class Explainer {
     const sets = run.exchange.homing.answerEditor(chosen, answer) !== null;
     const result = HOMED_NAMES[run.exchange.homing.result]!;
     if (affinity.session !== null) {
-      this.#say('affinity', this.#sessionHomeWords(affinity.session));
+      this.#say(
+        'affinity',
+        sessionHomeWords(affinity.session, run.exchange.homing.placedByKey, this.#isLive),
+      );
       return result;
     }
-    const cookie = latin1Text(affinity.cookieName, 0, affinity.cookieName.length);
-    this.#say(
-      'affinity',
-      `${this.#homeWords(result, cookie, affinity, pool, chosen)}${sets ? '; the answer sets it' : ''}`,
-    );
+    const { pools } = this.#config;
+    const secrets = pools.find(({ name }) => name === pool.name)?.affinity?.cookie?.secrets ?? null;
+    const home = { result, affinity, chosen, movedFrom: run.movedFrom, isLive: this.#isLive };
+    const words = cookieHomeWords(home, run.head.fields, secrets?.length === 0);
+    this.#say('affinity', `${words}${sets ? '; the answer sets it' : ''}`);
     return result;
-  }
-
-  #sessionHomeWords({ by, learns }: SessionHomes): string {
-    const key = this.#run.exchange.homing.placedByKey;
-    if (key !== null) {
-      const home = `by the ${key}: who is not remembered lives where its hash leads`;
-      return this.#isLive ? home : `${home}; only the running proxy knows whom it remembers elsewhere`;
-    }
-    const shown = `by the ${by}: the request shows no session`;
-    return learns ? `${shown}, and one that the answer gives out lives where that came from` : shown;
-  }
-
-  #homeWords(result: string, cookie: string, affinity: PoolAffinity, pool: Pool, chosen: Upstream): string {
-    const { movedFrom } = this.#run;
-    switch (result) {
-      case 'kept':
-        return `cookie ${cookie} names ${chosen.name}, which serves`;
-      case 'moved':
-        return `cookie ${cookie} is ours, but its upstream ${movedFrom || '(which left the pool)'} cannot serve: the user moves, and the app is told (Limpet-Affinity: moved)`;
-      case 'forged': {
-        const made =
-          this.#config.pools.find(({ name }) => name === pool.name)?.affinity?.cookie?.secrets.length === 0;
-        return made
-          ? `cookie ${cookie} cannot be read here: the config has no secrets, and the running proxy makes its own`
-          : `cookie ${cookie} is not one of ours (forged, damaged, or of another pool or secret): as good as none`;
-      }
-      default:
-        if (affinity.learned !== null) {
-          const knows = this.#isLive ? 'nobody has it yet' : 'only the running proxy knows what it learned';
-          return `by the app's cookie ${cookie}: ${knows}`;
-        }
-        if (this.#hasCookie(affinity))
-          return `cookie ${cookie} names nobody (no mark of ours, or its life is over)`;
-        return `no cookie ${cookie}: a new user`;
-    }
-  }
-
-  #hasCookie(affinity: PoolAffinity): boolean {
-    const { bytes, id, count, valueStart, valueEnd } = this.#run.head.fields;
-    const cursor = new CookieCursor();
-    for (let i = 0; i < count; i++) {
-      if (id[i] === FIELD.cookie && cursor.find(bytes, valueStart[i]!, valueEnd[i]!, affinity.cookieName))
-        return true;
-    }
-    return false;
   }
 }
 
@@ -386,11 +341,4 @@ async function signingOf({ signing }: Config): Promise<SigningState | null> {
   });
   keys.close();
   return keys.state;
-}
-
-/** How the route's users are shared out, and why this one is on this side. */
-function splitWords(split: Split<RoutePlan>, pool: Pool): string {
-  const shares = split.sides.map((side, at) => `${side.pool?.name} ${split.weights[at]}`).join(', ');
-  const by = split.byCookie ? 'the nonce of the affinity cookie, which a new user is given' : 'the address';
-  return `shared out between ${shares} by ${by}: this user is on the side of ${pool.name}`;
 }
