@@ -1,6 +1,7 @@
 // The open streams of events: each reader is sent what happens as it happens; one that does not keep up is cut, so that none can fill the memory.
 import type { ServerResponse } from 'node:http';
 import type { HouseEvent } from '../observe/event-hub.ts';
+import { beginEvents } from './event-source.ts';
 import type { AdminView } from './view.ts';
 
 /** Readers at a time: pages and terminals of a whole team. */
@@ -30,16 +31,7 @@ export class EventStreams {
 
   /** Streams to `response` until either side ends. `after`: the last id that the reader knows, 0: all that is kept; null: from now on. */
   add(response: ServerResponse, after: number | null): void {
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      // A proxy of the nginx kind would hold the events back until its buffer is full.
-      'X-Accel-Buffering': 'no',
-      Connection: 'close',
-    });
-    response.on('close', () => this.#remove(response));
-    response.on('error', () => response.destroy());
+    beginEvents(response, () => this.#remove(response));
     response.write(`retry: ${RETRY_MS}\n\n${after === null ? '' : this.#missed(after)}`);
     if (this.#open.size === 0) this.#begin();
     this.#open.add(response);

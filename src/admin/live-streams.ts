@@ -1,5 +1,6 @@
 // The open streams of live states: one text a second for all readers; to one that does not keep up, states are left out, since the next tells all.
 import type { ServerResponse } from 'node:http';
+import { beginEvents } from './event-source.ts';
 import type { LiveFeed, LiveHello, LiveSnapshot } from './live-view.ts';
 
 /** Readers at a time: pages and terminals of a whole team. */
@@ -25,16 +26,7 @@ export class LiveStreams {
 
   /** Streams to `response` until either side ends: who asks, the state now, and then each second's. */
   add(response: ServerResponse, hello: LiveHello): void {
-    response.writeHead(200, {
-      'Content-Type': 'text/event-stream; charset=utf-8',
-      'Cache-Control': 'no-store',
-      'X-Content-Type-Options': 'nosniff',
-      // A proxy of the nginx kind would hold the events back until its buffer is full.
-      'X-Accel-Buffering': 'no',
-      Connection: 'close',
-    });
-    response.on('close', () => this.#remove(response));
-    response.on('error', () => response.destroy());
+    beginEvents(response, () => this.#remove(response));
     response.write(blockOf('hello', hello) + blockOf('live', this.#feed.snapshot()));
     this.#leftOut.set(response, 0);
     this.#unwatch ??= this.#feed.watch((snapshot) => this.#tell(snapshot));

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { AskError, type ClientTls } from '../admin/ask.ts';
 import { AdminClient, type AdminClientOptions } from '../admin/client.ts';
+import { nearest } from '../config/nearest.ts';
 import type { CommandIo } from './command-io.ts';
 import { wrongOptions } from './wrong-options.ts';
 
@@ -27,6 +28,12 @@ const DEFAULT = 'http://127.0.0.1:9090';
 /** A command line that means nothing, or asks for what there is not. `hint`: what would be right. */
 export class UsageError extends AskError {
   override name = 'UsageError';
+}
+
+/** For `limpet COMMAND WORD` where the command has no such word; the likeliest of `words` is shown. */
+export function noSuchWord(command: string, word: string, words: readonly string[]): UsageError {
+  const right = `limpet ${command} ${nearest(word, words) ?? words.join(', ')}`;
+  return new UsageError(`there is no ${JSON.stringify(word)} of ${command}`, right);
 }
 
 /** The API of the Limpet that the options name. Throws a UsageError for what is no address. */

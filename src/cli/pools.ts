@@ -2,7 +2,15 @@
 import { parseArgs } from 'node:util';
 import type { UpstreamView } from '../admin/view.ts';
 import { nearest } from '../config/nearest.ts';
-import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, print, telling, UsageError } from './admin-access.ts';
+import {
+  ADMIN_HELP,
+  ADMIN_OPTIONS,
+  adminOf,
+  noSuchWord,
+  print,
+  telling,
+  UsageError,
+} from './admin-access.ts';
 import type { CommandIo } from './command-io.ts';
 import { shown, table } from './table.ts';
 import { upstreamsOf } from './upstream-name.ts';
@@ -40,11 +48,7 @@ async function all(argv: string[], io: CommandIo): Promise<number> {
     return 0;
   }
   const [word] = positionals;
-  if (word !== undefined) {
-    const words = Object.keys(WANTED);
-    const right = `limpet pools ${nearest(word, words) ?? words.join(', ')}`;
-    throw new UsageError(`there is no ${JSON.stringify(word)} of pools`, right);
-  }
+  if (word !== undefined) throw noSuchWord('pools', word, Object.keys(WANTED));
   const told = summed(await upstreamsOf(adminOf(values.admin, io)));
   print(io, values.json, told, () =>
     table(

@@ -1,8 +1,7 @@
 // `limpet sessions`: how the session check of a running Limpet fares; and, by a further word, what is revoked and which apps lose sessions.
 import { parseArgs } from 'node:util';
 import type { ContinuityView, SessionView } from '../admin/view.ts';
-import { nearest } from '../config/nearest.ts';
-import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, print, telling, UsageError } from './admin-access.ts';
+import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, noSuchWord, print, telling } from './admin-access.ts';
 import type { CommandIo } from './command-io.ts';
 import * as lift from './sessions-lift.ts';
 import * as list from './sessions-list.ts';
@@ -51,13 +50,7 @@ async function state(argv: string[], io: CommandIo): Promise<number> {
     return 0;
   }
   const [word] = positionals;
-  if (word !== undefined) {
-    const words = Object.keys(WORDS);
-    throw new UsageError(
-      `there is no ${JSON.stringify(word)} of sessions`,
-      `limpet sessions ${nearest(word, words) ?? words.join(', ')}`,
-    );
-  }
+  if (word !== undefined) throw noSuchWord('sessions', word, Object.keys(WORDS));
   // The fields are contract (src/admin/view.ts); another version may lack some, which then are shown empty.
   const told = (await adminOf(values.admin, io).read('/api/v1/sessions')) as SessionView[];
   print(io, values.json, told, () => stateInWords(told));

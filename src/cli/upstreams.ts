@@ -1,8 +1,7 @@
 // `limpet upstreams`: every instance of a running Limpet; and, by a further word, the operator's hand on one of them.
 import { parseArgs } from 'node:util';
 import type { UpstreamView } from '../admin/view.ts';
-import { nearest } from '../config/nearest.ts';
-import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, print, telling, UsageError } from './admin-access.ts';
+import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, noSuchWord, print, telling } from './admin-access.ts';
 import type { CommandIo } from './command-io.ts';
 import { COMMANDS } from './commands.ts';
 import { type Cell, shown, table } from './table.ts';
@@ -51,13 +50,7 @@ async function all(argv: string[], io: CommandIo): Promise<number> {
     return 0;
   }
   const [word] = positionals;
-  if (word !== undefined) {
-    const words = Object.keys(COMMANDS.upstreams.words);
-    throw new UsageError(
-      `there is no ${JSON.stringify(word)} of upstreams`,
-      `limpet upstreams ${nearest(word, words) ?? words.join(', ')}`,
-    );
-  }
+  if (word !== undefined) throw noSuchWord('upstreams', word, Object.keys(COMMANDS.upstreams.words));
   const told = await upstreamsOf(adminOf(values.admin, io));
   print(io, values.json, told, () => inWords(told));
   return 0;
