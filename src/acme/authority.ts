@@ -1,6 +1,7 @@
 // The one place that knows acme-client: one order of one certificate, from the account to the chain (RFC 8555, HTTP-01).
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
+import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Authorization, Client, Order } from 'acme-client';
 import type { AcmeOptions } from '../certificates/options.ts';
@@ -65,7 +66,7 @@ export const orderCertificate: OrderCertificate = async (input) => {
   const notes: Notes = { problem: null, unanswered: null, retryAfterMs: 0 };
   let leave = (): void => {};
   try {
-    const acme = await import('acme-client');
+    const acme = loadClient();
     leave = instruct(acme.axios, input, notes);
     const { eab } = options;
     const client = new acme.Client({
@@ -89,6 +90,13 @@ export const orderCertificate: OrderCertificate = async (input) => {
   }
 };
 
+/** Throws Node's error where it is not there. */
+function loadClient(): AcmeClient {
+  // Because: Node 20 gives an empty module for `import()` of this package in a process that has loaded as much as ours.
+  return createRequire(import.meta.url)('acme-client') as AcmeClient; // its own types
+}
+
+type AcmeClient = typeof import('acme-client');
 type Account = Awaited<ReturnType<Client['createAccount']>>;
 type Axios = typeof import('acme-client')['axios'];
 
@@ -209,7 +217,7 @@ function faultOf(error: unknown, notes: Notes, signal: AbortSignal): AcmeFault {
   }
   if (notes.problem !== null) return new AcmeFault(sentenceOf(notes.problem), notes.retryAfterMs);
   const { code = '', message } = error as NodeJS.ErrnoException; // the package throws nothing but errors
-  if (code === 'ERR_MODULE_NOT_FOUND')
+  if (code === 'MODULE_NOT_FOUND')
     return new AcmeFault('the package acme-client is not installed: npm install acme-client');
   return new AcmeFault(message, notes.retryAfterMs);
 }
