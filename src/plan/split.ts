@@ -82,11 +82,11 @@ export class Split<S extends Side> {
       this.keyHi = cookie.nonceHi;
       this.keyLo = cookie.nonceLo;
     }
-    const first = this.#cheapest(-1);
+    const first = this.#cheapest(-1, false);
     if (this.#sides.length === 1 || this.#serves(first, fields, start, end)) return this.#sides[first]!;
-    // A side that has nobody to take a new user takes none: a dead canary must not be noticed.
-    const other = this.#cheapest(first);
-    return this.#sides[this.#takesUsers(other) ? other : first]!;
+    // A side that has nobody to take a new user takes none: a dead canary must not be noticed, nor a second one beside it.
+    const other = this.#cheapest(first, true);
+    return this.#sides[other >= 0 ? other : first]!;
   }
 
   /** Whether another side of the split knows the home that this cookie value names. */
@@ -99,12 +99,13 @@ export class Split<S extends Side> {
     return false;
   }
 
-  #cheapest(but: number): number {
+  /** The user's side among all `but` one; `alive`: among those that take new users; −1: there is none. */
+  #cheapest(but: number, alive: boolean): number {
     const key = mixSigned(this.keyLo ^ mixSigned(this.keyHi));
     let best = -1;
     let bestCost = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.#sides.length; i++) {
-      if (i === but) continue;
+      if (i === but || (alive && !this.#takesUsers(i))) continue;
       const cost = rendezvousCost(key, this.#seeds[i]!, this.#weights[i]!);
       if (best >= 0 && cost >= bestCost) continue;
       best = i;

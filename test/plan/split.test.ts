@@ -155,6 +155,19 @@ t.test(
   },
 );
 
+t.test('of three sides of which two are dead the third takes all', async (t) => {
+  const sides = [fake('v1'), fake('v2'), fake('v3')] as const;
+  const split = splitOf([sides[0], 90], [sides[1], 10], [sides[2], 1]);
+  for (const living of sides) {
+    for (const side of sides) {
+      side.candidates = side === living ? [{}] : [];
+      side.serving = side === living;
+    }
+    const names = Array.from({ length: 50 }, () => split.choose(fieldsOf(null), '', random) === living.side);
+    t.notOk(names.includes(false), living.side.pool?.name);
+  }
+});
+
 t.test('a home of another side is known to be none of a forger', async (t) => {
   const [v1, v2] = [fake('v1'), fake('v2')];
   const split = splitOf([v1, 1], [v2, 1]);
