@@ -164,7 +164,7 @@ t.test('of three sides of which two are dead the third takes all', async (t) => 
       side.serving = side === living;
     }
     const names = Array.from({ length: 50 }, () => split.choose(fieldsOf(null), '', random) === living.side);
-    t.notOk(names.includes(false), living.side.pool?.name);
+    t.notOk(names.includes(false), `${living.side.pool?.name} lives`);
   }
 });
 
