@@ -28,7 +28,13 @@ const MASK_BYTES = 4;
 
 /** The exchange that the tunnel grew out of, as the tunnel needs it. */
 export interface TunnelExchange {
-  readonly plan: { readonly timeouts: { readonly tunnelMs: number; readonly tunnelTotalMs: number } } | null;
+  readonly plan: {
+    readonly timeouts: {
+      readonly streamMs: number;
+      readonly tunnelMs: number;
+      readonly tunnelTotalMs: number;
+    };
+  } | null;
   readonly plane: { readonly randomBytes: RandomBytes };
   /** It is a WebSocket: its frames are followed, so that it can be told between two of them that it is over. */
   readonly framed: boolean;
@@ -48,6 +54,8 @@ export class Tunnel implements ConnectionUser {
   readonly #out = new ByteWriter(1024);
   /** Infinity: it may be silent for ever. */
   readonly #tunnelMs: number;
+  /** So long the client has to read the end, ms. */
+  readonly #lastMs: number;
   /** When it has lasted as long as it may, ms. */
   readonly #totalAtMs: number;
   #farewell = SESSION_OVER;
@@ -80,7 +88,8 @@ export class Tunnel implements ConnectionUser {
     this.#upstream = upstream;
     this.#exchange = exchange;
     this.#deadlines = deadlines;
-    const { tunnelMs = 0, tunnelTotalMs = 0 } = exchange.plan?.timeouts ?? {};
+    const { streamMs = 0, tunnelMs = 0, tunnelTotalMs = 0 } = exchange.plan?.timeouts ?? {};
+    this.#lastMs = streamMs > 0 ? streamMs : FAREWELL_MS;
     this.#tunnelMs = tunnelMs > 0 ? tunnelMs : Number.POSITIVE_INFINITY;
     this.#totalAtMs = tunnelTotalMs > 0 ? deadlines.nowMs + tunnelTotalMs : Number.POSITIVE_INFINITY;
     this.#framesUp = exchange.framed ? new WebSocketFrames() : null;
@@ -98,7 +107,8 @@ export class Tunnel implements ConnectionUser {
 
   /** A deadline came: over, unless bytes passed meanwhile. */
   onQuiet(nowMs: number): void {
-    if (this.#closing) this.#onPatienceOver(nowMs);
+    if (this.#over) this.#client.destroy();
+    else if (this.#closing) this.#onPatienceOver(nowMs);
     else if (nowMs >= this.#totalAtMs) this.#exchange.onTunnelTime();
     else if (nowMs - this.#heardMs >= this.#tunnelMs) this.#end(WHO.limpetTime);
     else this.arm();
@@ -277,9 +287,10 @@ export class Tunnel implements ConnectionUser {
     if (!this.#closing || !this.#upstreamTold || this.#upstreamEnded) this.#upstream.destroy();
   }
 
-  /** What is still on its way to the client goes before its connection does. */
+  /** What is still on its way to the client goes before its connection does, unless he has stopped reading. */
   #endClient(): void {
     this.#client.end();
     if (this.#client.pendingBytes === 0) this.#client.destroy();
+    else this.#deadlines.arm(this.#timed, this.#deadlines.nowMs + this.#lastMs);
   }
 }

@@ -73,7 +73,7 @@ function open(framed = true) {
   const upstream = new FakeUpstream();
   let over = 0;
   const exchange = {
-    plan: { timeouts: { tunnelTotalMs: 0, tunnelMs: 3_600_000 } },
+    plan: { timeouts: { streamMs: 2000, tunnelTotalMs: 0, tunnelMs: 3_600_000 } },
     plane: { randomBytes: new RandomBytes() },
     framed,
     onTunnelTime: () => {},
@@ -257,4 +257,17 @@ t.test('what is no WebSocket is cut', async (t) => {
   t.equal(it.over(), 1);
   it.pass(2000);
   t.equal(it.over(), 1);
+});
+
+t.test('a client that stopped reading before the end of its tunnel is not kept for ever', async (t) => {
+  const it = open();
+  it.client.stuck = true;
+  it.down(fromServer(5));
+  it.upstreamClosed();
+  t.equal(it.over(), 1);
+  t.ok(it.client.ended);
+  it.pass(1900);
+  t.notOk(it.client.destroyed, 'it is given time for what is on its way');
+  it.pass(200);
+  t.ok(it.client.destroyed);
 });
