@@ -68,7 +68,10 @@ dialog.addEventListener('click', (event) => {
 });
 dialog.addEventListener('close', () => {
   act = null;
-  if (opener instanceof HTMLElement) focusNear(opener);
+  // Whoever was quicker than this event is left where he has gone to.
+  const { activeElement } = document;
+  const stayed = activeElement === null || activeElement === document.body || activeElement === opener;
+  if (opener instanceof HTMLElement && stayed) focusNear(opener);
 });
 
 /**
