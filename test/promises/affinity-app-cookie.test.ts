@@ -45,6 +45,10 @@ const login: Answer = (_request, response, name) => {
   response.end(name);
 };
 async function settle(path: string, count: number): Promise<{ home: string; cookie: string }[]> {
+  // One that was ejected a moment ago would have nobody.
+  await until('all are up', async () =>
+    (await views(path.slice(1))).every(({ observed }) => observed === 'up'),
+  );
   inAll(login);
   const all: { home: string; cookie: string }[] = [];
   for (let i = 0; i < count; i++) {
