@@ -1,5 +1,5 @@
 // nginx as a peer: a hash over the app's cookie for affinity, since the free one has no cookie of its own.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../test/kit/ports.ts';
 import { House } from './house.ts';
@@ -80,7 +80,14 @@ export const nginx: Peer = {
     const house = new House(task, 'nginx');
     // As a daemon: one whose parent is still there believes itself the successor of it, and takes no order to be replaced.
     house.start(NGINX, ['-c', file, '-p', task.dir]);
-    const master = (): number => (existsSync(pidFile) ? Number(readFileSync(pidFile, 'utf8')) : 0);
+    // While one master takes over from another the file is away for a moment.
+    const master = (): number => {
+      try {
+        return Number(readFileSync(pidFile, 'utf8'));
+      } catch {
+        return 0;
+      }
+    };
     await house.until('the pid of nginx', () => master() > 0);
     house.adopt(master());
     await house.untilServed(port, task.live!.round);
@@ -97,6 +104,7 @@ export const nginx: Peer = {
       // "Upgrading Executable on the Fly" of its manual: a new master beside the old one, which is then told to end in order.
       restart: async (next) => {
         write(next);
+        await house.until('the pid of nginx', () => master() > 0);
         const old = master();
         process.kill(old, 'SIGUSR2');
         await house.until('a new nginx', () => master() > 0 && master() !== old);
