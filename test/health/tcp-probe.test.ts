@@ -48,6 +48,20 @@ t.test('no connect within its time is told, and the late one is not', async (t) 
   t.equal(told.length, 1);
 });
 
+t.test('a process that stands still for longer than that does not call who listens dead', async (t) => {
+  const app = await startApp(t);
+  for (let i = 0; i < 5; i++) {
+    const told = new Promise<ProbeResult>((resolve) => {
+      startTcpProbe(time, app.target, null, 60, resolve);
+    });
+    // Node's own dialling begins in this turn; from here on nothing is heard.
+    await new Promise((resolve) => setImmediate(resolve));
+    const endMs = performance.now() + 150;
+    while (performance.now() < endMs);
+    t.match(await told, { ok: true, why: 'connected' });
+  }
+});
+
 t.test('cancelled, it tells nothing', async (t) => {
   const app = await startApp(t);
   let told = 0;
