@@ -1,10 +1,16 @@
 // What checking a session costs: remembered and not, beside nginx that asks a service, and HAProxy that verifies tokens.
 import { Generator } from '../test/kit/load-drill.ts';
 import { type BenchRun, interleave, scratchFolder, withPeers } from './bench-run.ts';
+import type { RunningPeer } from './peers.ts';
 import { type Column, type Measurement, type Report, rowsOf } from './report.ts';
 import { type SessionPeer, type Sessions, sessionPeers, startSessions } from './session-peers.ts';
 
 const CONNECTIONS = 64;
+/**
+ * Rounds that one set of processes is measured for; the next ones are started anew. Two processes of one build differ by more than a check costs: by
+ * what the JIT compiler made of each, and where its memory lies. Rounds of one pair would repeat that difference.
+ */
+const ROUNDS_OF_A_SET = 2;
 
 export const COLUMNS: readonly Column[] = [
   { key: 'cpuMicros', head: 'CPU us/req', digits: 2 },
@@ -51,42 +57,12 @@ export async function compareChecks(run: BenchRun, scenario: CheckScenario): Pro
   const unprepare = await scenario.prepare?.(redis, run.loadCore);
   try {
     const peers = scenario.peers(redis);
-    const measured = await withPeers(run, peers, { affinity: false, accessLog: false }, async (running) => {
-      const generator = await Generator.start(run.loadCore);
-      const load = (peer: SessionPeer, port: number, pid: number, measureMs: number) =>
-        generator.run({
-          port,
-          users: CONNECTIONS,
-          rate: 0,
-          warmupMs: 300,
-          measureMs,
-          drainMs: 2000,
-          postEvery: 0,
-          watchPid: pid,
-          alsoWatchPid: redis.pid,
-          credentials: peer.credentials,
-        });
-      const of = (name: string): SessionPeer => peers.find((peer) => peer.name === name)!;
-      try {
-        for (const { name, port, pid } of running) await load(of(name), port, pid, run.warmMs);
-        return await interleave(running, run.rounds, async ({ name, port, pid }): Promise<Measurement> => {
-          const result = await load(of(name), port, pid, run.measureMs);
-          run.progress(`${scenario.name} ${name} ${result.cpuMicrosPerRequest.toFixed(2)} us`);
-          return {
-            figures: {
-              cpuMicros: result.cpuMicrosPerRequest,
-              requestsPerSecond: result.requestsPerSecond,
-              p50Ms: result.p50Ms,
-              p99Ms: result.p99Ms,
-            },
-            trouble:
-              result.failed > 0 ? `${result.failed} failed, the first: ${result.failures[0]?.why}` : '',
-          };
-        });
-      } finally {
-        await generator.stop();
-      }
-    });
+    const measured = new Map<string, Measurement[]>(peers.map(({ name }) => [name, []]));
+    for (let done = 0; done < run.rounds; done += ROUNDS_OF_A_SET) {
+      const rounds = Math.min(ROUNDS_OF_A_SET, run.rounds - done);
+      for (const [name, more] of await measureSet(run, scenario.name, peers, redis.pid, rounds))
+        measured.get(name)!.push(...more);
+    }
     return {
       name: scenario.name,
       title: scenario.title,
@@ -99,6 +75,51 @@ export async function compareChecks(run: BenchRun, scenario: CheckScenario): Pro
     await redis.stop();
     sweep();
   }
+}
+
+/** Starts every peer anew and measures it for some rounds. `redis`: pid of what they share. */
+async function measureSet(
+  run: BenchRun,
+  scenario: string,
+  peers: readonly SessionPeer[],
+  redis: number,
+  rounds: number,
+): Promise<Map<string, Measurement[]>> {
+  return withPeers(run, peers, { affinity: false, accessLog: false }, async (running) => {
+    const generator = await Generator.start(run.loadCore);
+    const of = (name: string): SessionPeer => peers.find((peer) => peer.name === name)!;
+    const load = ({ name, port, pid }: RunningPeer, measureMs: number) =>
+      generator.run({
+        port,
+        users: CONNECTIONS,
+        rate: 0,
+        warmupMs: 300,
+        measureMs,
+        drainMs: 2000,
+        postEvery: 0,
+        watchPid: pid,
+        alsoWatchPid: redis,
+        credentials: of(name).credentials,
+      });
+    try {
+      for (const peer of running) await load(peer, run.warmMs);
+      return await interleave(running, rounds, async (peer): Promise<Measurement> => {
+        const result = await load(peer, run.measureMs);
+        run.progress(`${scenario} ${peer.name} ${result.cpuMicrosPerRequest.toFixed(2)} us`);
+        return {
+          figures: {
+            cpuMicros: result.cpuMicrosPerRequest,
+            requestsPerSecond: result.requestsPerSecond,
+            p50Ms: result.p50Ms,
+            p99Ms: result.p99Ms,
+          },
+          trouble: result.failed > 0 ? `${result.failed} failed, the first: ${result.failures[0]?.why}` : '',
+        };
+      });
+    } finally {
+      await generator.stop();
+    }
+  });
 }
 
 /** Adds what a check costs beside the same requests without one, and the share of what nginx with its service needs, round by round. */
