@@ -74,7 +74,9 @@ const held = (more: Partial<Rest> = {}, heap = 20_000_000, timers = 1): Rest => 
   resident: 100_000_000,
   descriptors: { socket: 5, file: 2 },
   sockets: { listen: 3 },
-  threads: [{ reading: 1, thread: 1, heap, external: 1_000_000, resources: { Timeout: timers } }],
+  threads: [
+    { reading: 1, thread: 1, heap, external: 1_000_000, resources: { Timeout: timers }, connections: [] },
+  ],
   ...more,
 });
 

@@ -1,6 +1,7 @@
 // What a Limpet at rest holds, read from outside and from its threads, and what of it is more than it was.
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { ThreadReading } from './gauge.ts';
+import { kernelSockets, tellConnections } from './kernel-sockets.ts';
 
 const MIB = 1024 * 1024;
 
@@ -30,14 +31,14 @@ const LOOK_MS = 60_000;
 
 /** Reads processes that were started with gauge.ts. One for each process. */
 export class RestReader {
-  readonly #pid: number;
+  readonly pid: number;
   readonly #gaugeFile: string;
   readonly #threads: number;
   #readings = 0;
 
   /** `gaugeFile`: what gauge.ts writes; `threads`: how many the process has, the main one included. */
   constructor(pid: number, gaugeFile: string, threads: number) {
-    this.#pid = pid;
+    this.pid = pid;
     this.#gaugeFile = gaugeFile;
     this.#threads = threads;
   }
@@ -53,9 +54,18 @@ export class RestReader {
     return rest;
   }
 
+  /** For a process that does not come to rest: what its threads and the kernel know of the connections that it holds, a line each. */
+  async tellHeld(): Promise<string[]> {
+    const { threads } = await this.#look();
+    const lines = threads.flatMap(({ thread, connections }) =>
+      connections.map((line) => `worker ${thread}: ${line}`),
+    );
+    return [...lines, ...tellConnections(this.pid)];
+  }
+
   async #look(): Promise<Rest> {
     this.#readings++;
-    process.kill(this.#pid, 'SIGUSR2');
+    process.kill(this.pid, 'SIGUSR2');
     const untilMs = performance.now() + LOOK_MS;
     let told: ThreadReading[] = [];
     while (told.length < this.#threads) {
@@ -63,10 +73,10 @@ export class RestReader {
       await new Promise((resolve) => setTimeout(resolve, 20));
       told = readingsIn(this.#gaugeFile).filter((one) => one.reading === this.#readings);
     }
-    const status = readFileSync(`/proc/${this.#pid}/status`, 'utf8');
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     return {
       resident: Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) * 1024,
-      ...openIn(this.#pid),
+      ...openIn(this.pid),
       threads: told.sort((a, b) => a.thread - b.thread),
     };
   }
@@ -122,23 +132,10 @@ export function openIn(pid: number): Pick<Rest, 'descriptors' | 'sockets'> {
   return { descriptors, sockets: statesOf(inodes) };
 }
 
-/** Hexadecimal states of /proc/net/tcp (include/net/tcp_states.h of Linux). */
-const STATES: Readonly<Record<string, string>> = {
-  '01': 'established',
-  '04': 'fin-wait',
-  '05': 'fin-wait',
-  '08': 'close-wait',
-  '0A': 'listen',
-};
-
 function statesOf(inodes: ReadonlySet<string>): Record<string, number> {
   const states: Record<string, number> = {};
-  for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1)) {
-    const fields = line.trim().split(/\s+/);
-    if (!inodes.has(fields[9] ?? '')) continue;
-    const state = STATES[fields[3]!] ?? fields[3]!;
-    states[state] = (states[state] ?? 0) + 1;
-  }
+  for (const { inode, state } of kernelSockets())
+    if (inodes.has(inode)) states[state] = (states[state] ?? 0) + 1;
   return states;
 }
 

@@ -77,6 +77,7 @@ class SoakRun {
   readonly #harms: Record<string, number> = {};
   /** Of the process that serves. */
   #load = new Books();
+  #lastReader: RestReader | null = null;
   #reloads = 0;
   #round = 0;
   #rests = 0;
@@ -109,8 +110,6 @@ class SoakRun {
 
   /** Cycles of the process that serves, until `untilMs` and for one more than the warm ones at least. */
   async #era(untilMs: number): Promise<Era> {
-    const { pid, gaugeFile } = this.#stage.serving;
-    const reader = new RestReader(pid, gaugeFile, WORKERS + 1);
     this.#load = new Books();
     const zero = await this.#stage.books();
     let begin: Rest | null = null;
@@ -119,7 +118,7 @@ class SoakRun {
     while (performance.now() < untilMs || cycles <= WARM_CYCLES) {
       await this.#cycle();
       cycles++;
-      end = await this.#rest(reader, begin);
+      end = await this.#rest(begin);
       if (cycles === WARM_CYCLES) begin = end;
       this.#tell(end);
     }
@@ -253,17 +252,31 @@ class SoakRun {
       if (wanting.length === 0) return;
       if (performance.now() > endMs) {
         // Whatever follows would be measured from a state that is none.
-        const all = [...this.#faults, ...this.#load.wrongs, ...wanting];
+        const all = [...this.#faults, ...this.#load.wrongs, ...wanting, ...(await this.#witnesses())];
         throw new Error(`not at rest after ${REST_MS / 1000} s:\n${all.join('\n')}`);
       }
       await sleep(100);
     }
   }
 
+  /** What tells why it does not come to rest. */
+  async #witnesses(): Promise<string[]> {
+    const gauges = /^limpet_(?:connections|upstream_inflight|pool_waiting)\b.* [^0].*$/;
+    const counted = (await this.#stage.metrics()).split('\n').filter((line) => gauges.test(line));
+    return [...counted, ...(await this.#reader().tellHeld())];
+  }
+
+  /** Looks at the process that serves. */
+  #reader(): RestReader {
+    const { pid, gaugeFile } = this.#stage.serving;
+    if (this.#lastReader?.pid !== pid) this.#lastReader = new RestReader(pid, gaugeFile, WORKERS + 1);
+    return this.#lastReader;
+  }
+
   /** `before`: what is to be held again; null: not known yet. */
-  async #rest(reader: RestReader, before: Rest | null): Promise<Rest> {
+  async #rest(before: Rest | null): Promise<Rest> {
     this.#rests++;
-    const rest = await reader.read(before);
+    const rest = await this.#reader().read(before);
     const sums = sumsThatFail(await this.#stage.books());
     this.#blame(...sums.map((fault) => `after cycle ${this.#rests}: ${fault}`));
     return rest;
