@@ -1,7 +1,6 @@
 // What becomes of each field of a message, decided when the route is compiled: one table look-up a field at run time.
 import { latin1Bytes } from '../base/byte-writer.ts';
 import { FIELD, FIELD_COUNT, FIELD_FLAGS, FORWARDING, fieldId, HOP } from '../wire/fields.ts';
-import type { HeadFields } from '../wire/head-fields.ts';
 import { MARK } from '../wire/head-fields.ts';
 
 /** What to do with a field. `special`: the head writer writes it in its own way, or not at all. */
@@ -23,6 +22,8 @@ export interface FieldEdits {
   readonly actions: Uint8Array;
   /** Lower-case names that are taken off and have no number of their own; null for none. */
   readonly dropNames: readonly Uint8Array[] | null;
+  /** Lower-case names that are taken off trailers, with a number of their own or without; null for none. */
+  readonly trailerNames: readonly Uint8Array[] | null;
   /** Marks (MARK) that take a field off. */
   readonly dropMarks: number;
   /** Ready field lines to append; null for none. */
@@ -90,9 +91,10 @@ function hopActions(): Uint8Array {
 }
 
 function withSpec(spec: EditSpec, actions: Uint8Array, dropMarks: number): FieldEdits {
+  const names = [...spec.remove, ...spec.set.map(([name]) => name)];
+  const allNames = names.map((name) => latin1Bytes(name.toLowerCase()));
   const dropNames: Uint8Array[] = [];
-  for (const name of [...spec.remove, ...spec.set.map(([n]) => n)]) {
-    const bytes = latin1Bytes(name.toLowerCase());
+  for (const bytes of allNames) {
     const id = fieldId(bytes, 0, bytes.length);
     // The two families share a number among many names, so a member of one is taken off by its name.
     if (id === FIELD.other || id === FIELD.limpet || id === FIELD.xForwarded) dropNames.push(bytes);
@@ -102,27 +104,8 @@ function withSpec(spec: EditSpec, actions: Uint8Array, dropMarks: number): Field
   return {
     actions,
     dropNames: dropNames.length > 0 ? dropNames : null,
+    trailerNames: allNames.length > 0 ? allNames : null,
     dropMarks,
     lines: lines === '' ? null : latin1Bytes(lines),
   };
-}
-
-/** Whether a field without a number of its own is taken off. Only asked where there are such names. */
-export function isDroppedName(names: readonly Uint8Array[], fields: HeadFields, index: number): boolean {
-  const start = fields.nameStart[index]!;
-  const length = fields.nameEnd[index]! - start;
-  for (let i = 0; i < names.length; i++) {
-    const name = names[i]!;
-    if (name.length !== length) continue;
-    let k = 0;
-    while (k < length && isSame(name[k]!, fields.bytes[start + k]!)) k++;
-    if (k === length) return true;
-  }
-  return false;
-}
-
-/** Whether `b` is the lower-case `wanted` in either case, or the `_` that CGI makes of a `-`. */
-function isSame(wanted: number, b: number): boolean {
-  if (b === wanted) return true;
-  return b === 0x5f ? wanted === 0x2d : b >= 0x41 && b <= 0x5a && (b | 0x20) === wanted;
 }

@@ -42,7 +42,7 @@ export class BodyRelay {
   /**
    * Begins a body framed as `framing` (BODY), of `length` bytes where that is `length`; `outChunked`: written chunked;
    * `dropUnderscores`: trailer fields with `_` in their names are dropped (rule L8); `tinyChunks`: pieces that it may come in beyond one for each
-   * 16 bytes.
+   * 16 bytes; `trailerNames`: trailers that are dropped, as ChunkedDecoder.reset has it.
    */
   begin(
     framing: number,
@@ -50,6 +50,7 @@ export class BodyRelay {
     outChunked: boolean,
     dropUnderscores: boolean,
     tinyChunks = Number.POSITIVE_INFINITY,
+    trailerNames: readonly Uint8Array[] | null = null,
   ): void {
     this.#framing = framing;
     this.#remaining = length;
@@ -60,7 +61,7 @@ export class BodyRelay {
     if (framing === BODY.chunked) {
       this.#decoder ??= new ChunkedDecoder(this.#direction);
       this.#chunksLeft = tinyChunks;
-      this.#decoder.reset(dropUnderscores ? CHUNK_LIMITS : KEEPS_UNDERSCORES);
+      this.#decoder.reset(dropUnderscores ? CHUNK_LIMITS : KEEPS_UNDERSCORES, trailerNames);
     }
   }
 

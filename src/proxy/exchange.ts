@@ -311,7 +311,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
     if (statuses.length > 0 && inRanges(statuses, head.status) && this.#moveOn(UPSTREAM_FAULT.byStatus))
       return;
     const { answer } = this;
-    answer.begin(head, this.minor);
+    answer.begin(head, this.minor, plan.responseEdits.trailerNames);
     this.attempt.noteKeepAlive(head);
     // A client that waits for a 100 will not send its body now, or will: its next bytes would be ambiguous.
     if (answer.frame === FRAME_OUT.close || this.request.expects || this.client!.stopping)

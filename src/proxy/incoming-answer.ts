@@ -99,13 +99,15 @@ export class IncomingAnswer {
     } while (at < end);
   }
 
-  /** The final head is there: settles how its body goes to a client of HTTP/1.`minor` (rules A4, C3). */
-  begin(head: ResponseHead, minor: number): void {
+  /** The final head is there: settles how its body goes to a client of HTTP/1.`minor` (rules A4, C3), without trailers of these names. */
+  begin(head: ResponseHead, minor: number, trailerNames: readonly Uint8Array[] | null): void {
     this.reusable = head.keepAlive;
     const unsized = head.framing === BODY.chunked || head.framing === BODY.close;
     this.frame = !unsized ? FRAME_OUT.asIs : minor === 0 ? FRAME_OUT.close : FRAME_OUT.chunked;
     // Requests lose names with `_`, since apps confuse them; answers keep them, in trailers as in heads.
-    this.body.begin(head.framing, Math.max(0, head.contentLength), this.frame === FRAME_OUT.chunked, false);
+    const length = Math.max(0, head.contentLength);
+    const outChunked = this.frame === FRAME_OUT.chunked;
+    this.body.begin(head.framing, length, outChunked, false, Number.POSITIVE_INFINITY, trailerNames);
   }
 
   /** Forgets what has come: of an attempt that failed, or of a request that is over. */

@@ -30,6 +30,8 @@ export interface SessionTold {
   readonly lineBytes: Uint8Array | null;
   /** Whose credentials are kept from the app; null: nobody's. */
   readonly withheld: SessionGuard | null;
+  /** Whose `Authorization`, which came in several lines, is; null: nobody's. */
+  readonly doubled: SessionGuard | null;
 }
 
 /** Part of an exchange, and reused with it. */
@@ -110,7 +112,7 @@ export class OutgoingRequest {
     this.#hostFromUpstream =
       plan.hostMode === 'upstream' ||
       (plan.hostMode === 'keep' && head.hostIsMissing && head.authorityEnd === 0);
-    const actions = side.trusted ? plan.trustedEdits.actions : plan.requestEdits.actions;
+    const { actions, trailerNames } = side.trusted ? plan.trustedEdits : plan.requestEdits;
     this.#expectLine =
       head.minor === 1 && head.fields.first[FIELD.expect]! >= 0 && actions[FIELD.expect] !== ACTION.drop;
     this.expects = head.expectContinue;
@@ -122,6 +124,7 @@ export class OutgoingRequest {
       chunked,
       plan.http.dropUnderscores,
       plan.limits.tinyChunks,
+      trailerNames,
     );
     this.#hold = this.body.done ? null : plane.writers.take();
     this.#holdSent = 0;
@@ -129,11 +132,12 @@ export class OutgoingRequest {
   }
 
   /** Tells the upstream of the session, and keeps from it what it is not to see. Before anything is sent. */
-  tellSession({ lines, lineBytes, withheld }: SessionTold): void {
+  tellSession({ lines, lineBytes, withheld, doubled }: SessionTold): void {
     this.sessionLines = lines;
     this.sessionBytes = lineBytes;
-    if (withheld === null || this.head === null) return;
-    withholdSession(this.head, this.mark, withheld);
+    const guard = withheld ?? doubled;
+    if (guard === null || this.head === null) return;
+    withholdSession(this.head, this.mark, guard, withheld !== null);
     this.#headLength = this.head.length;
   }
 

@@ -1,10 +1,11 @@
 // Lays out the head that goes to the upstream: what was understood of the client's, newly written, in one buffer.
 import { type ByteWriter, latin1Bytes } from '../base/byte-writer.ts';
 import type { RandomBytes } from '../base/random.ts';
-import { ACTION, type FieldEdits, isDroppedName } from '../plan/field-edits.ts';
+import { ACTION, type FieldEdits } from '../plan/field-edits.ts';
 import { type Rewrite, stripAt } from '../plan/rewrite.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { layUpgrade } from '../wire/connection-options.ts';
+import { isDroppedName } from '../wire/dropped-names.ts';
 import { FIELD } from '../wire/fields.ts';
 import type { HeadFields } from '../wire/head-fields.ts';
 import { FORM, type RequestHead } from '../wire/request-head.ts';

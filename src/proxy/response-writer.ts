@@ -1,6 +1,7 @@
 // Lays out the head that goes to the client: the upstream's as it was understood, with our framing, edits and cookie.
 import { type ByteWriter, latin1Bytes } from '../base/byte-writer.ts';
-import { ACTION, type FieldEdits, isDroppedName } from '../plan/field-edits.ts';
+import { ACTION, type FieldEdits } from '../plan/field-edits.ts';
+import { isDroppedName } from '../wire/dropped-names.ts';
 import { FIELD } from '../wire/fields.ts';
 import type { HeadFields } from '../wire/head-fields.ts';
 import type { DateField } from '../wire/local-reply.ts';

@@ -56,6 +56,11 @@ export class SessionCheck implements VerdictWaiter {
    * visitor's; null: nobody's.
    */
   withheld: SessionGuard | null = null;
+  /**
+   * `Authorization` came in several lines, of which each server takes its own: none of them was checked, and none that these blocks would
+   * read goes to the app. Null: it did not.
+   */
+  doubled: SessionGuard | null = null;
   /** Path and query that were asked for, for a redirect; empty until somebody is refused or waits. */
   target = '';
   /** The client is a browser that shows a page: known when `target` is. */
@@ -95,6 +100,7 @@ export class SessionCheck implements VerdictWaiter {
       if (fields.seen[FIELD.cookie]! + fields.seen[FIELD.authorization]! > 0) this.withheld = guard;
       return CHECK.passed;
     }
+    if (fields.seen[FIELD.authorization]! > 1) this.doubled = guard;
     // What the connection remembers are fields as they came.
     let standing: Standing | null =
       cookies === null
@@ -215,6 +221,7 @@ export class SessionCheck implements VerdictWaiter {
   reset(): void {
     this.waitsFor = null;
     this.withheld = null;
+    this.doubled = null;
     this.#guard = null;
     this.memo = null;
     this.#source = null;

@@ -23,11 +23,16 @@ const MARKS = [
 ] as const satisfies readonly (keyof RequestMark)[];
 
 /**
- * Takes every cookie out of the head in `out` that the guard's blocks read, and `Authorization` where one of them reads that; `mark` is
- * moved along. The head is as `layRequest` left it. Only for requests of a revoked session: not hot.
+ * Takes `Authorization` out of the head in `out` where one of the guard's blocks reads it and, if `cookies`, every cookie that they read;
+ * `mark` is moved along. The head is as `layRequest` left it. Only for requests whose session is revoked or unclear: not hot.
  */
-export function withholdSession(out: ByteWriter, mark: RequestMark, guard: SessionGuard): void {
-  const edits = editsOf(latin1Text(out.bytes, 0, out.length), guard);
+export function withholdSession(
+  out: ByteWriter,
+  mark: RequestMark,
+  guard: SessionGuard,
+  cookies: boolean,
+): void {
+  const edits = editsOf(latin1Text(out.bytes, 0, out.length), guard, cookies);
   for (const { start, end, text } of edits.reverse()) {
     const rest = out.bytes.slice(end, out.length);
     out.truncate(start);
@@ -38,7 +43,7 @@ export function withholdSession(out: ByteWriter, mark: RequestMark, guard: Sessi
   }
 }
 
-function editsOf(head: string, guard: SessionGuard): Edit[] {
+function editsOf(head: string, guard: SessionGuard, cookies: boolean): Edit[] {
   const edits: Edit[] = [];
   for (let start = head.indexOf('\r\n') + 2; start > 1 && start < head.length; ) {
     const end = head.indexOf('\r\n', start) + 2;
@@ -46,7 +51,7 @@ function editsOf(head: string, guard: SessionGuard): Edit[] {
     const colon = head.indexOf(':', start);
     const name = head.slice(start, colon).toLowerCase();
     const value = head.slice(colon + 1, end - 2).trim();
-    if (name === 'cookie') {
+    if (cookies && name === 'cookie') {
       const rest = guard.cookies.without(value);
       if (rest !== value) edits.push({ start, end, text: rest === '' ? '' : `Cookie: ${rest}\r\n` });
     } else if (name === 'authorization' && readsAuthorization(guard, value)) {

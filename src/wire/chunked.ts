@@ -1,6 +1,7 @@
 // Chunked bodies, decoded byte by byte without allocation, and the pieces of their encoding.
 import { type ByteWriter, latin1Bytes } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
+import { isDroppedName } from './dropped-names.ts';
 import { FIELD_FLAGS, NO_TRAILER } from './fields.ts';
 import { HeadFields, MARK, PARSE } from './head-fields.ts';
 import { COLON, CR, HEX_VALUE, LF, SEMICOLON, SP } from './octets.ts';
@@ -80,6 +81,7 @@ export class ChunkedDecoder {
   fault: Fault | null = null;
 
   readonly #no: ChunkRefusals;
+  #trailerNames: readonly Uint8Array[] | null = null;
   #limits: ChunkLimits = CHUNK_LIMITS;
   #at: number = AT.sizeStart;
   #digits = 0;
@@ -98,9 +100,13 @@ export class ChunkedDecoder {
     this.#no = direction === 'request' ? REQUEST_REFUSAL : RESPONSE_REFUSAL;
   }
 
-  /** Begins a new body. Gives back what trailers of the last one had taken. */
-  reset(limits: ChunkLimits = CHUNK_LIMITS): void {
+  /**
+   * Begins a new body. Gives back what trailers of the last one had taken. `trailerNames`: lower-case names of trailers that are dropped
+   * beside those that never pass; null: none.
+   */
+  reset(limits: ChunkLimits = CHUNK_LIMITS, trailerNames: readonly Uint8Array[] | null = null): void {
     this.#limits = limits;
+    this.#trailerNames = trailerNames;
     this.#at = AT.sizeStart;
     this.#extensions = 0;
     this.#rawLength = 0;
@@ -260,6 +266,7 @@ export class ChunkedDecoder {
     let at = 0;
     for (let i = 0; i < fields.count; i++) {
       if ((FIELD_FLAGS[fields.id[i]!]! & NO_TRAILER) !== 0) continue;
+      if (this.#trailerNames !== null && isDroppedName(this.#trailerNames, fields, i)) continue;
       if (this.#limits.dropUnderscores && (fields.marks[i]! & MARK.underscore) !== 0) continue;
       for (let j = fields.nameStart[i]!; j < fields.nameEnd[i]!; j++) out[at++] = raw[j]!;
       out[at++] = COLON;

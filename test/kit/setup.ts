@@ -1,120 +1,6 @@
 // Run by `npm test` before the tests: sees that the programs they drive are there, and installs Debian's packages where it may.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
-
-interface Need {
-  /** Any one of these on the PATH will do. */
-  readonly programs: readonly string[];
-  /** A part of the first of them that the tests use: arguments with which it ends well where the part is there. */
-  readonly part?: readonly string[];
-  /** Debian's package that has it. */
-  readonly debianPackage: string;
-  readonly why: string;
-}
-
-/** Debian's own, which finds the packages of Debian. */
-const PYTHON = '/usr/bin/python3';
-
-const hasPhp = (extension: string): string[] => ['-r', `exit(extension_loaded('${extension}') ? 0 : 1);`];
-
-const needs: readonly Need[] = [
-  { programs: ['php'], debianPackage: 'php-cli', why: 'the PHP app behind the proxy' },
-  { programs: ['python3'], debianPackage: 'python3', why: 'the Python app behind the proxy' },
-  { programs: ['curl'], debianPackage: 'curl', why: 'curl as a client' },
-  {
-    programs: ['chromium', 'chromium-browser', 'google-chrome'],
-    debianPackage: 'chromium',
-    why: 'pages in a browser',
-  },
-  { programs: ['redis-server'], debianPackage: 'redis-server', why: 'Redis as a store of sessions' },
-  { programs: ['memcached'], debianPackage: 'memcached', why: 'Memcached as a store of sessions' },
-  { programs: ['initdb'], debianPackage: 'postgresql', why: 'PostgreSQL as a store of sessions' },
-  { programs: ['mariadbd'], debianPackage: 'mariadb-server', why: 'MariaDB as a store of sessions' },
-  { programs: ['php'], part: hasPhp('redis'), debianPackage: 'php-redis', why: 'PHP sessions in Redis' },
-  {
-    programs: ['php'],
-    part: hasPhp('memcached'),
-    debianPackage: 'php-memcached',
-    why: 'PHP sessions in Memcached',
-  },
-  {
-    programs: [PYTHON],
-    part: ['-c', 'import flask_session, redis'],
-    debianPackage: 'python3-flask-session',
-    why: 'Flask sessions, its own and in Redis',
-  },
-  {
-    programs: [PYTHON],
-    part: ['-c', 'import redis'],
-    debianPackage: 'python3-redis',
-    why: 'Flask sessions in Redis',
-  },
-  {
-    programs: [PYTHON],
-    part: ['-c', 'import django'],
-    debianPackage: 'python3-django',
-    why: 'Django sessions',
-  },
-  {
-    programs: [PYTHON],
-    part: ['-c', 'import MySQLdb'],
-    debianPackage: 'python3-mysqldb',
-    why: 'Django sessions in MariaDB',
-  },
-  {
-    programs: [PYTHON],
-    part: ['-c', 'import pymemcache'],
-    debianPackage: 'python3-pymemcache',
-    why: 'Django sessions in Memcached',
-  },
-  {
-    programs: ['/usr/bin/ruby'],
-    part: ['-e', "require 'rack'; require 'webrick'"],
-    debianPackage: 'ruby-rack',
-    why: 'Rack sessions',
-  },
-  { programs: ['saslpasswd2'], debianPackage: 'sasl2-bin', why: 'users of Memcached' },
-  {
-    programs: ['sh'],
-    part: ['-c', 'ls /usr/lib/*/sasl2/libplain.so /usr/lib/sasl2/libplain.so 2>/dev/null | grep -q .'],
-    debianPackage: 'libsasl2-modules',
-    why: 'passwords of Memcached’s users',
-  },
-  { programs: ['pebble'], debianPackage: 'pebble', why: 'an authority of certificates' },
-  { programs: ['pebble-challtestsrv'], debianPackage: 'pebble', why: 'names that the authority looks up' },
-  { programs: ['openssl'], debianPackage: 'openssl', why: 'certificates of the stores' },
-];
-
-/** Debian's servers are off the PATH of users who are not root; PostgreSQL's programs are by version. */
-function folders(): string[] {
-  const postgres = '/usr/lib/postgresql';
-  const versions = existsSync(postgres) ? readdirSync(postgres) : [];
-  return [
-    ...(process.env.PATH ?? '').split(delimiter),
-    '/usr/sbin',
-    ...versions.map((version) => join(postgres, version, 'bin')),
-  ];
-}
-
-function isOnPath(program: string): boolean {
-  return folders().some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-function missing(): Need[] {
-  return needs.filter(({ programs, part }) => {
-    if (!programs.some((program) => (program.startsWith('/') ? existsSync(program) : isOnPath(program))))
-      return true;
-    return part !== undefined && spawnSync(programs[0]!, part, { stdio: 'ignore' }).status !== 0;
-  });
-}
+import { isOnPath, missing, type Need } from './setup-needs.ts';
 
 function aptGet(...args: string[]): boolean {
   const done = spawnSync('apt-get', args, {
@@ -130,14 +16,23 @@ function install(packages: readonly string[]): void {
   if (!aptGet(...install) && aptGet('update')) aptGet(...install);
 }
 
+const packagesOf = (needs: readonly Need[]): string[] => needs.map((need) => need.debianPackage);
+const isOptional = ({ optional }: Need): boolean => optional === true;
+
 const absent = missing();
 if (absent.length > 0 && process.getuid?.() === 0 && isOnPath('apt-get')) {
-  install(absent.map((need) => need.debianPackage));
+  const wanted = absent.filter((need) => !isOptional(need));
+  if (wanted.length > 0) install(packagesOf(wanted));
+  // Apart from the others, which should not want for a package that this Debian does not have.
+  if (absent.some(isOptional)) install(packagesOf(absent.filter(isOptional)));
 }
-const still = missing();
+const lacking = missing();
+for (const { debianPackage, why } of lacking.filter(isOptional))
+  console.error(`not here: ${debianPackage} (${why}); its tests are skipped`);
+const still = lacking.filter((need) => !isOptional(need));
 if (still.length > 0) {
   for (const { programs, part, debianPackage, why } of still)
     console.error(`missing: ${part === undefined ? programs[0] : debianPackage} (${why})`);
-  console.error(`install with: apt-get install -y ${still.map((need) => need.debianPackage).join(' ')}`);
+  console.error(`install with: apt-get install -y ${packagesOf(still).join(' ')}`);
   process.exit(1);
 }

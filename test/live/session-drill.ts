@@ -123,7 +123,7 @@ export async function drill(
     return jar.line;
   };
   const login = (who: string, host: Host = 'app'): Promise<string> =>
-    jarFrom(host, '/visit', `/login?user=${who}`);
+    jarFrom(host, '/visit', `/login?user=${encodeURIComponent(who)}`);
   const ask = async (cookie: string, host: Host = 'app'): Promise<string> =>
     outcome(await askAt(limpet.port, host, '/me', cookie));
   const askApp = async (cookie: string, host: Host = 'app'): Promise<string> =>

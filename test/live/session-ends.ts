@@ -8,10 +8,11 @@ import { until } from '../kit/named-app.ts';
 
 export type EndsSession = (cookie: string) => Promise<void>;
 
-/** Keys are `PREFIX:ID`, or ids. Redis drops them when their time is over; waits until it has. */
-export function endInRedis(client: Redis): EndsSession {
+/** Keys are `PREFIX:ID` or ids, or `prefix` and an id. Redis drops them when their time is over; waits until it has. */
+export function endInRedis(client: Redis, prefix: string | null = null): EndsSession {
+  const idOf = (key: string): string => key.slice(prefix?.length ?? key.lastIndexOf(':') + 1);
   const keysOf = async (cookie: string): Promise<string[]> =>
-    (await client.keys('*')).filter((key) => cookie.includes(key.slice(key.lastIndexOf(':') + 1)));
+    (await client.keys(`${prefix ?? ''}*`)).filter((key) => cookie.includes(idOf(key)));
   return async (cookie) => {
     const keys = await keysOf(cookie);
     if (keys.length === 0) throw new Error('Redis has no such session');

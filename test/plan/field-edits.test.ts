@@ -1,12 +1,8 @@
 // What becomes of each field under a route's edits, told by the names of the fields.
 import t from 'tap';
 import { latin1Bytes, latin1Text } from '../../src/base/byte-writer.ts';
-import {
-  ACTION,
-  compileRequestEdits,
-  compileResponseEdits,
-  isDroppedName,
-} from '../../src/plan/field-edits.ts';
+import { ACTION, compileRequestEdits, compileResponseEdits } from '../../src/plan/field-edits.ts';
+import { isDroppedName } from '../../src/wire/dropped-names.ts';
 import { FIELD } from '../../src/wire/fields.ts';
 import { HeadFields, MARK } from '../../src/wire/head-fields.ts';
 import { REQUEST_REFUSAL } from '../../src/wire/refusals.ts';

@@ -197,6 +197,29 @@ t.test('a bearer token, beside which other credentials stay', async (t) => {
   t.equal(other?.headers.cookie, 'a=1');
 });
 
+t.test('a bearer token in several lines, of which each server would take another', async (t) => {
+  const [revoked, other, third] = [await tokenOf('mia'), await tokenOf('nils'), await tokenOf('olga')];
+  await revoke({ token: revoked });
+  const lines = [`Bearer ${revoked}`, `Bearer ${third}`];
+  const cookie = `access_token=${other}; a=1`;
+  t.equal((await shown('api', '/page', { authorization: lines })).told.status, 401, 'none of them counts');
+  for (const path of ['/login', '/page']) {
+    const { told, seen } = await shown('api', path, { authorization: lines, cookie });
+    t.equal(told.status, 200);
+    t.equal(seen?.headers['limpet-user'], 'nils');
+    t.equal(seen?.headers.authorization, undefined, 'the app sees whom it was told of, and nobody else');
+    t.equal(seen?.headers.cookie, cookie);
+  }
+  const mixed = { authorization: ['Basic dTpw', `bearer ${revoked}`], cookie };
+  t.equal((await shown('api', '/login', mixed)).seen?.headers.authorization, 'Basic dTpw');
+  // Where no block reads it, it is the app's.
+  const basic = { authorization: ['Basic dTpw', 'Basic eDp5'], cookie: `sid=${sessionOf('pia')}` };
+  t.equal(
+    (await shown('members', '/page', basic)).seen?.rawHeaders.filter((one) => /^Basic/.test(one)).length,
+    2,
+  );
+});
+
 t.test('with `require: nothing` nobody is refused, and the revoked session is withheld', async (t) => {
   const sid = sessionOf('erin');
   const cookie = `sid=${sid}; a=1`;

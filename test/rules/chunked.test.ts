@@ -169,6 +169,49 @@ t.test('F8: trailers are forwarded as trailers, without those that would mislead
   }
 });
 
+t.test('F8: what a route takes off or sets is taken off trailers too, both ways', async (t) => {
+  const dressed = await RawUpstream.listen();
+  const limpet = await startLimpet({
+    pools: { default: { upstreams: [dressed.url], health: unwatched } },
+    sessions: {
+      seen: {
+        verify: 'opaque',
+        cookie: 'sid',
+        store: 'redis://127.0.0.1:1',
+        user: 'user',
+        require: 'nothing',
+        pass: { user: 'X-User', fields: { 'X-Plan': 'plan' } },
+      },
+    },
+    routes: [
+      {
+        path: '/',
+        pool: 'default',
+        session: 'seen',
+        headers: {
+          request: { set: { 'X-Edge': 'own' }, remove: ['X-Own', 'User-Agent'] },
+          response: { remove: ['X-Inside'] },
+        },
+      },
+    ],
+  });
+  const names = ['X-User', 'x-plan', 'X-PLAN', 'X-Edge', 'X-Own', 'User-Agent', 'X-Free'];
+  const trailers = names.map((name) => `${name}: forged\r\n`).join('');
+  dressed.script = async (exchange) => {
+    await exchange.whole();
+    exchange.connection.send(
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Inside: a\r\nX-Out: b\r\n\r\n',
+    );
+  };
+  const client = await RawClient.open(limpet.port);
+  const answer = await client.ask(
+    chunkedPost('/f8', `2\r\nhi\r\n0\r\n${trailers}\r\n`, 'TE: trailers'),
+    'POST',
+  );
+  t.same((await dressed.last.whole()).trailers, [['X-Free', 'forged']]);
+  t.same(answer.trailers, [['X-Out', 'b']]);
+});
+
 t.test('F9: a body that its client does not finish is never complete upstream', async (t) => {
   const cuts = [
     ['half of a length', `${request('POST', '/f9', 'Content-Length: 10')}hello`],
