@@ -133,6 +133,7 @@ export class DataPlane implements ListenerPlane {
       book: input.book,
       random: input.random,
       nowMs: () => clock.nowMs(),
+      soon: setImmediate,
     });
     this.gates = new GateKeeper(input.book);
     const counts = input.counts ?? allocateLimits(config.limits, input.connectionsMax, input.workers);
@@ -310,7 +311,7 @@ export class DataPlane implements ListenerPlane {
   #tick(): void {
     const nowMs = this.clock.nowMs();
     this.deadlines.tick(nowMs);
-    this.doors.tick(nowMs);
+    this.doors.tick();
     this.pools.tick(this.generations.ticked, nowMs);
     if (++this.#ticks % 5 === 0) this.#flushLogs();
     if (this.#ticks % 50 === 1) this.#eachSecond(nowMs);

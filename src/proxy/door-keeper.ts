@@ -2,14 +2,16 @@
 import type { Random } from '../base/random.ts';
 import type { MetricBook } from '../observe/metric-book.ts';
 import type { Revocations } from '../session/revocations.ts';
-import { type CloseReason, type Door, type DoorDesk, OPEN } from './door.ts';
+import { type CloseReason, type Door, type DoorDesk, LOOK, OPEN } from './door.ts';
 
 /** All doors are looked at every so many ticks (60 ms), and at the next one when something was revoked. */
 const ROUND_TICKS = 3;
 /** Verdicts that doors wait for at one time; further doors wait for a free place. */
 const WAITING_MAX = 256;
-/** Of each tick so much may go into asking and closing, ms, which is half of it: requests of others come between. */
-const ASKING_MS = 10;
+/** So long doors are looked at and closed in one go, ms; then whatever else has come is served, and the round goes on. */
+const STRETCH_MS = 5;
+/** Time is asked for at each door that had something to do, and once for so many that had not. */
+const GLANCES = 256;
 
 export interface DoorKeeperInput {
   readonly revocations: Revocations;
@@ -17,6 +19,8 @@ export interface DoorKeeperInput {
   readonly random: Random;
   /** Monotonic ms. */
   readonly nowMs: () => number;
+  /** Calls `run` once, behind what has come for the worker meanwhile. Never before it has returned. */
+  readonly soon: (run: () => void) => void;
 }
 
 /** One a worker. Joining is a few stores, and done once for many requests. */
@@ -24,15 +28,21 @@ export class DoorKeeper implements DoorDesk {
   readonly #in: DoorKeeperInput;
   readonly #tunnels: number;
   readonly #answers: number;
+  readonly #goOn = (): void => this.#stretch();
   #first: Door | null = null;
+  /** `Revocations.sequence` when the last round began. */
   #sequence = 0;
   #ticks = 0;
   #waiting = 0;
-  /** Some were due and had to be left. */
-  #behind = false;
   #revocations: Revocations;
-  /** Those that are due, of one round. */
-  readonly #due: Door[] = [];
+  // The round that is under way, or was last.
+  #underWay = false;
+  /** The door that is next. Only a round takes doors out of the list, so that it is still there when the round goes on. */
+  #next: Door | null = null;
+  /** Some are due, and found no place to wait for their verdicts. */
+  #left = false;
+  #tunnelsSeen = 0;
+  #answersSeen = 0;
 
   constructor(input: DoorKeeperInput) {
     this.#in = input;
@@ -81,49 +91,56 @@ export class DoorKeeper implements DoorDesk {
   }
 
   /** Every tick of the plane. */
-  tick(nowMs: number): void {
+  tick(): void {
+    if (this.#underWay) return;
     const { sequence } = this.#revocations;
-    const waits = sequence === this.#sequence && !this.#behind;
-    if (++this.#ticks % ROUND_TICKS !== 0 && waits) return;
+    const nothingNew = sequence === this.#sequence && !this.#left;
+    if (++this.#ticks % ROUND_TICKS !== 0 && nothingNew) return;
     this.#sequence = sequence;
-    this.#findDue(nowMs, sequence);
-    this.#lookAt(nowMs, sequence);
+    this.#next = this.#first;
+    this.#left = false;
+    this.#tunnelsSeen = 0;
+    this.#answersSeen = 0;
+    this.#stretch();
   }
 
-  #findDue(nowMs: number, sequence: number): void {
-    let tunnels = 0;
-    let answers = 0;
-    let after: Door | null = null;
-    for (let door = this.#first; door !== null; door = after) {
-      after = door.next;
-      if (!door.isOpen) {
-        this.#unlist(door);
-        continue;
-      }
-      const open = door.openAs(nowMs);
-      if (open === OPEN.shut) continue;
-      if (open === OPEN.tunnel) tunnels++;
-      else answers++;
-      if (door.isDue(nowMs, sequence)) this.#due.push(door);
+  /** Goes on with the round, for a while. */
+  #stretch(): void {
+    const beganMs = this.#in.nowMs();
+    // What is revoked while a round is under way ends those that it still comes to, and the others in the next.
+    const { sequence } = this.#revocations;
+    let glances = 0;
+    let nowMs = beganMs;
+    while (this.#next !== null) {
+      const door = this.#next;
+      this.#next = door.next;
+      if (!this.#visit(door, nowMs, sequence) && ++glances % GLANCES !== 0) continue;
+      nowMs = this.#in.nowMs();
+      if (nowMs - beganMs < STRETCH_MS) continue;
+      this.#underWay = true;
+      this.#in.soon(this.#goOn);
+      return;
     }
+    this.#underWay = false;
     const { values } = this.#in.book;
-    values[this.#tunnels] = tunnels;
-    values[this.#answers] = answers;
+    values[this.#tunnels] = this.#tunnelsSeen;
+    values[this.#answers] = this.#answersSeen;
   }
 
-  #lookAt(nowMs: number, sequence: number): void {
-    const due = this.#due;
-    this.#behind = false;
-    for (let i = 0; i < due.length; i++) {
-      const door = due[i]!;
-      if (this.#waiting >= WAITING_MAX || this.#in.nowMs() - nowMs > ASKING_MS) {
-        this.#behind = true;
-        break;
-      }
-      // What was closed before it may have taken it along.
-      if (!door.isOpen || door.openAs(nowMs) === OPEN.shut) continue;
-      if (door.look(nowMs, sequence)) this.#waiting++;
+  /** True: there was something to do. */
+  #visit(door: Door, nowMs: number, sequence: number): boolean {
+    if (!door.isOpen) {
+      this.#unlist(door);
+      return false;
     }
-    due.length = 0;
+    const open = door.openAs(nowMs);
+    if (open === OPEN.shut) return false;
+    if (open === OPEN.tunnel) this.#tunnelsSeen++;
+    else this.#answersSeen++;
+    if (!door.isDue(nowMs, sequence)) return false;
+    const came = door.look(nowMs, sequence, this.#waiting < WAITING_MAX);
+    if (came === LOOK.waits) this.#waiting++;
+    else if (came === LOOK.left) this.#left = true;
+    return true;
   }
 }

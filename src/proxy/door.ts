@@ -3,10 +3,13 @@ import type { Standing, VerdictWaiter } from '../session/standing.ts';
 import { VERDICT_NAMES } from '../session/verdict.ts';
 
 /**
- * What is open of a request: nothing that could be closed; a poll, which has waited for its answer for long; an answer that goes on; a
- * tunnel.
+ * What is open of a request: nothing that could be closed; a poll, which has waited for its answer for long; an answer; one that has gone
+ * on for long; a tunnel.
  */
-export const OPEN = { shut: 0, poll: 1, answer: 2, tunnel: 3 } as const;
+export const OPEN = { shut: 0, poll: 1, answer: 2, stream: 3, tunnel: 4 } as const;
+
+/** What a look came to: all is done; its verdict comes later; a verdict would have to be waited for, and there is no place. */
+export const LOOK = { done: 0, waits: 1, left: 2 } as const;
 
 /** Why a door was closed: the session was revoked; it ended by its own time; it ended otherwise, as by a logout; it is another user's now. */
 export type CloseReason = 'revoked' | 'expired' | 'ended' | 'user';
@@ -17,8 +20,10 @@ export interface DoorOwner {
   readonly session: { readonly standing: Standing | null; readonly seen: number; readonly exempt: boolean };
   /** Asks for the verdict anew, as SessionGuard.check. */
   checkAgain(waiter: VerdictWaiter): Standing | null;
-  /** Whether no revocation ends a verdict that stands otherwise. False: it must be asked for anew. */
-  confirms(standing: Standing): boolean;
+  /**
+   * A verdict that stands otherwise, as the revocations leave it: the same where none ends it. Null: it must be asked for anew.
+   */
+  compared(standing: Standing): Standing | null;
   /** What is open of it (OPEN). */
   openAs(nowMs: number): number;
   /** The session is over, as `standing` says: what it let in is to be closed. */
@@ -44,8 +49,8 @@ const SPREAD_MS = 200;
 /** What could not be told is asked again this often, ms, unless verdicts are remembered for less. */
 const UNKNOWN_AGAIN_MS = 2000;
 /**
- * An ordinary answer may go on for so long behind the end of its session, ms: a logout ends the session before its own answer is
- * complete, and that answer is the one thing that must reach the client.
+ * A poll, and an answer that has not gone on for long, may do so for so long behind the end of their session, ms: a logout ends the session
+ * before its own answer is complete, and that answer is the one thing that must reach the client.
  */
 const ANSWER_GRACE_MS = 200;
 
@@ -133,19 +138,28 @@ export class Door implements VerdictWaiter {
     this.#againMs = nowMs + (standing.untilMs === 0 ? after : 0) + this.#spreadMs;
   }
 
-  /** Closes, or asks for the verdict anew. True: it comes later. */
-  look(nowMs: number, sequence: number): boolean {
+  /** Closes, or asks for the verdict anew, which may be waited for if `mayWait` (LOOK). */
+  look(nowMs: number, sequence: number, mayWait: boolean): number {
     if (this.#reason !== null) {
       this.#close(nowMs);
-      return false;
+      return LOOK.done;
     }
-    this.#seen = sequence;
     const before = this.#standing;
-    if (before !== null && before.untilMs > nowMs && this.#owner.confirms(before)) return false;
+    if (before !== null && before.untilMs > nowMs) {
+      // Mostly that alone decides it.
+      const compared = this.#owner.compared(before);
+      if (compared !== null) {
+        this.#seen = sequence;
+        if (compared !== before) this.#judge(compared);
+        return LOOK.done;
+      }
+    }
+    if (!mayWait) return LOOK.left;
+    this.#seen = sequence;
     const standing = this.#owner.checkAgain(this);
-    if (standing === null) return true;
+    if (standing === null) return LOOK.waits;
     this.#judge(standing);
-    return false;
+    return LOOK.done;
   }
 
   onVerdict(standing: Standing): void {
@@ -180,7 +194,7 @@ export class Door implements VerdictWaiter {
   #close(nowMs: number): void {
     const open = this.#owner.openAs(nowMs);
     if (open === OPEN.shut) return;
-    if (open !== OPEN.tunnel && nowMs - this.#overMs < ANSWER_GRACE_MS) return;
+    if (open < OPEN.stream && nowMs - this.#overMs < ANSWER_GRACE_MS) return;
     const standing = this.#standing!;
     this.#desk.closed(standing.verifier.name, this.#reason!);
     // Nothing is left to look at, though a tunnel takes leave for a while.

@@ -113,8 +113,8 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     return this.session.again(this.client!, this.homing.clientAddress, waiter);
   }
 
-  confirms(standing: Standing): boolean {
-    return this.session.confirms(standing, this.client!, this.homing.clientAddress);
+  compared(standing: Standing): Standing | null {
+    return this.session.compared(standing, this.client!, this.homing.clientAddress);
   }
 
   /** Whom the request is at, or was at last. */

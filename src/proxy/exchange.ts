@@ -28,6 +28,8 @@ import { isOffered, isWebSocket } from './upgrade-offer.ts';
 const DISCARD_BYTES_MAX = 64 * 1024;
 /** An answer that is waited for so long is a long poll's, ms: it is not given any more when the session ends. */
 const LONG_POLL_MS = 2000;
+/** An answer that has gone on for so long is no logout's, ms. */
+const LONG_ANSWER_MS = 2000;
 
 /** `checking`: the session. `gathering`: a body, for an upstream of HTTP/1.0. `answered`: only the body's rest still comes. */
 const STATE = {
@@ -52,6 +54,8 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
   /** When the waiting in line ends at the latest, ms; −1 while it has not waited. */
   #patientUntilMs = -1;
   #discarded = 0;
+  /** Since when an answer goes on that did not come whole, ms. */
+  #goesOnMs = 0;
   #tunnel: Tunnel | null = null;
   framed = false;
 
@@ -156,7 +160,10 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
 
   /** What is open of it (OPEN): nothing before it is answered, unless it polls. */
   openAs(nowMs: number): number {
-    if (this.#state === STATE.relaying) return this.#tunnel === null ? OPEN.answer : OPEN.tunnel;
+    if (this.#state === STATE.relaying) {
+      if (this.#tunnel !== null) return OPEN.tunnel;
+      return nowMs - this.#goesOnMs > LONG_ANSWER_MS ? OPEN.stream : OPEN.answer;
+    }
     if (this.#state !== STATE.attempting || !this.repeatable || !this.request.sent) return OPEN.shut;
     return nowMs - this.request.sentMs > LONG_POLL_MS ? OPEN.poll : OPEN.shut;
   }
@@ -331,6 +338,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
     this.#state = STATE.relaying;
     this.traced?.relaying();
     this.attempt.relaying = true;
+    if (!answer.body.done) this.#goesOnMs = plane.deadlines.nowMs;
     this.bytesOut = out.length - headLength;
     this.#relay(at, end);
   }

@@ -51,6 +51,8 @@ export class PlaneMetrics {
   readonly #routeless: StatusCounter;
   readonly #accepted: number;
   readonly #ended: Int32Array;
+  /** By code. */
+  readonly #refused = new Map<string, number>();
   readonly #requests: ((StatusCounter | undefined)[] | undefined)[] = [];
   readonly #routeSeconds: number[] = [];
   readonly #upstreamSeconds: number[] = [];
@@ -209,7 +211,12 @@ export class PlaneMetrics {
   }
 
   refused(code: string): void {
-    this.book.values[this.book.counter('limpet_refused_total', { code })]!++;
+    let index = this.#refused.get(code);
+    if (index === undefined) {
+      index = this.book.counter('limpet_refused_total', { code });
+      this.#refused.set(code, index);
+    }
+    this.book.values[index]!++;
   }
 
   #firstOf(

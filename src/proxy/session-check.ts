@@ -149,8 +149,9 @@ export class SessionCheck implements VerdictWaiter {
     const since = this.seen > 0 ? this.seen : standing.seen;
     if (since === sequence && standing.untilMs !== ENDED_MS) return CHECK.passed;
     this.seen = sequence;
-    if (standing.untilMs !== ENDED_MS && this.confirms(standing, client, address)) return CHECK.passed;
-    const now = guard.check(this.shown(client, address), this);
+    let now = standing.untilMs === ENDED_MS ? null : this.compared(standing, client, address);
+    if (now === standing) return CHECK.passed;
+    now ??= guard.check(this.shown(client, address), this);
     if (now === null) return CHECK.waits;
     return this.#passes(now) ? CHECK.passed : CHECK.refused;
   }
@@ -194,15 +195,15 @@ export class SessionCheck implements VerdictWaiter {
   }
 
   /**
-   * Whether no revocation ends a verdict on it that stands otherwise: a hundredth of a check's cost, for thousands that something was
-   * revoked beside. False: it must be checked.
+   * A verdict on it that stands otherwise, as the revocations leave it: the same where none ends it, which takes a hundredth of a check, for
+   * thousands that something was revoked beside. Null: it must be checked.
    */
-  confirms(standing: Standing, client: ExchangeClient, address: string): boolean {
+  compared(standing: Standing, client: ExchangeClient, address: string): Standing | null {
     const { verifiers } = this.#guard!;
     // Of several blocks each has a word in it.
-    if (verifiers.length > 1) return false;
+    if (verifiers.length > 1) return null;
     this.#key ??= verifiers[0]!.credentials.keyOf(this.shown(client, address));
-    return this.#key !== null && verifiers[0]!.confirms(standing, this.#key);
+    return this.#key === null ? null : verifiers[0]!.compared(standing, this.#key);
   }
 
   /** The credentials that the request showed. `client`, `address`: whose it is. */

@@ -19,12 +19,17 @@ export class RevocationCheck {
     this.#memory = memory;
   }
 
-  /** Whether no revocation ends a verdict that stands otherwise. `key`: what it is remembered by. */
-  confirms(standing: Standing, key: string): boolean {
+  /**
+   * A verdict that somebody holds and that stands otherwise, as the revocations leave it: the same where none ends it. `key`: what it is
+   * remembered by. Null: it was revoked before, and must be asked for anew.
+   */
+  comparedHeld(held: Standing, key: string): Standing | null {
+    if (held.reason === 'revoked') return null;
     const { sequence } = this.#revocations;
-    if (standing.reason === 'revoked' || this.#revocations.revokes(standing.subject(key))) return false;
-    standing.seen = sequence;
-    return true;
+    const subject = held.subject(key);
+    if (this.#revocations.revokes(subject)) return this.#revoke(key, subject);
+    held.seen = sequence;
+    return held;
   }
 
   /** Whether what a request shows is revoked, whoever's it is; asked before its store is. */

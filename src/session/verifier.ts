@@ -204,8 +204,9 @@ export class SessionVerifier implements StandingOwner {
     return this.#logins.note(given, shown, standing);
   }
 
-  confirms(standing: Standing, key: string): boolean {
-    return this.#revoked.confirms(standing, key);
+  /** A verdict that stands otherwise, as the revocations leave it, by what it is remembered by. Null: it must be checked. */
+  compared(standing: Standing, key: string): Standing | null {
+    return this.#revoked.comparedHeld(standing, key);
   }
 
   #fly(check: Check, found: Promise<Finding>, waiter: VerdictWaiter): void {

@@ -1,4 +1,6 @@
 // Open doors looked at again: when, by whose verdict they close, and that a storm of them meets its bounds.
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import t from 'tap';
 import { HandClock } from '../../src/base/clock.ts';
 import { SeededRandom } from '../../src/base/random.ts';
@@ -25,6 +27,15 @@ class World {
   /** Verdicts are no more than compared with what was revoked. */
   confirms = false;
   confirmed = 0;
+  /** What a revocation alone makes of a verdict; null: nothing. */
+  ended: Standing | null = null;
+  /** What it takes to close one, ms. */
+  closingMs = 0;
+  /** What a round that is under way goes on with. */
+  readonly soon: (() => void)[] = [];
+  later = (run: () => void): void => {
+    this.soon.push(run);
+  };
 
   constructor(require: 'login' | 'session' | 'nothing' = 'login') {
     const book = new MetricBook(
@@ -42,6 +53,7 @@ class World {
       book,
       random: new SeededRandom(3),
       nowMs: () => this.clock.nowMs(),
+      soon: (run) => this.later(run),
     });
     const closed = this.keeper.closed.bind(this.keeper);
     this.keeper.closed = (session, reason) => {
@@ -90,8 +102,16 @@ class World {
   pass(ms: number): void {
     for (let passed = 0; passed < ms; passed += TICK_MS) {
       this.clock.advance(TICK_MS);
-      this.keeper.tick(this.clock.nowMs());
+      this.keeper.tick();
+      while (this.turn());
     }
+  }
+
+  /** The next turn of the loop; false: nothing waits for one. */
+  turn(): boolean {
+    const run = this.soon.shift();
+    run?.();
+    return run !== undefined;
   }
 }
 
@@ -100,6 +120,7 @@ class Owner implements DoorOwner {
   readonly session: { standing: Standing | null; seen: number; exempt: boolean };
   open: number = OPEN.shut;
   over = 0;
+  looks = 0;
   readonly world: World;
 
   constructor(world: World, standing: Standing) {
@@ -109,6 +130,7 @@ class Owner implements DoorOwner {
   }
 
   openAs(): number {
+    this.looks++;
     return this.open;
   }
 
@@ -121,15 +143,17 @@ class Owner implements DoorOwner {
     return null;
   }
 
-  confirms(standing: Standing): boolean {
-    if (!this.world.confirms) return false;
+  compared(standing: Standing): Standing | null {
+    if (this.world.ended !== null) return this.world.ended;
+    if (!this.world.confirms) return null;
     this.world.confirmed++;
     standing.seen = this.world.sequence;
-    return true;
+    return standing;
   }
 
   onSessionOver(): void {
     this.over++;
+    this.world.clock.advance(this.world.closingMs);
   }
 }
 
@@ -271,6 +295,97 @@ t.test('an answer has a moment to end by itself, such as that of the logout', as
   world.pass(200);
   t.equal(brief.over, 0, 'it was complete');
   t.equal(long.over, 1);
+});
+
+t.test('an answer that has gone on for long, as an event stream has, is given none', async (t) => {
+  const world = new World();
+  const stream = world.let(world.valid('ann', 60_000), OPEN.stream);
+  const answer = world.let(world.valid('ann', 60_000), OPEN.answer);
+  const poll = world.let(world.valid('ann', 60_000), OPEN.poll);
+  world.sequence++;
+  world.ended = world.standing('invalid', 'revoked', Number.MAX_SAFE_INTEGER, 'ann');
+  world.pass(20);
+  t.same([stream.over, answer.over, poll.over], [1, 0, 0]);
+  world.pass(280);
+  t.same([stream.over, answer.over, poll.over], [1, 1, 1]);
+  t.equal(world.checks, 0, 'the revocation alone decides it');
+});
+
+t.test('thousands are closed a few at a time, and the round goes on where it stopped', async (t) => {
+  const world = new World();
+  const owners = Array.from({ length: 1000 }, (_, i) => world.let(world.valid(`user ${i}`, 60_000)));
+  world.pass(60);
+  const lookedBefore = owners.map(({ looks }) => looks);
+  world.sequence++;
+  world.ended = world.standing('invalid', 'revoked', Number.MAX_SAFE_INTEGER);
+  world.closingMs = 0.5;
+  world.clock.advance(20);
+  world.keeper.tick();
+  let turns = 0;
+  for (let before = 0; world.soon.length > 0; turns++) {
+    const now = world.closed.length;
+    t.ok(now > before && now - before <= 10, `${now - before} in one go`);
+    before = now;
+    // The tick comes by while the round is under way.
+    world.keeper.tick();
+    t.equal(world.soon.length, 1);
+    // Somebody new comes in the middle of it, with a verdict that knows of the revocation.
+    if (turns === 10) world.let(world.valid('new', 60_000));
+    world.turn();
+  }
+  t.ok(turns >= 99, `${turns} turns of the loop for others`);
+  t.ok(owners.every(({ over }) => over === 1));
+  t.ok(
+    owners.every(({ looks }, i) => looks <= lookedBefore[i]! + 2),
+    'each was looked at once, and again as it was closed',
+  );
+});
+
+t.test('sockets are served between the closings', async (t) => {
+  const world = new World();
+  world.later = (run) => setImmediate(run);
+  const owners = Array.from({ length: 1000 }, (_, i) => world.let(world.valid(`user ${i}`, 60_000)));
+  const echo = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+  t.teardown(() => echo.close());
+  await once(echo, 'listening');
+  // Because: one that listens on a port has an address.
+  const client = connect((echo.address() as AddressInfo).port, '127.0.0.1');
+  t.teardown(() => client.destroy());
+  await once(client, 'connect');
+  /** How many were closed as each answer came. */
+  const answered: number[] = [];
+  client.on('data', () => {
+    answered.push(world.closed.length);
+    client.write('again');
+  });
+  client.write('first');
+  world.sequence++;
+  world.ended = world.standing('invalid', 'revoked', Number.MAX_SAFE_INTEGER);
+  world.closingMs = 0.5;
+  world.clock.advance(20);
+  world.keeper.tick();
+  while (owners.some(({ over }) => over === 0)) await new Promise((resolve) => setImmediate(resolve));
+  const between = answered.filter((closed) => closed > 0 && closed < owners.length);
+  // The hundred turns that it takes are ten times those that so many answers do.
+  t.ok(between.length >= 4, `${between.length} answers`);
+});
+
+t.test('what a revocation alone ends waits for nobody whose store is slow', async (t) => {
+  const world = new World();
+  world.verdict = () => null;
+  const revoked = world.let(world.valid('bob', 60_000));
+  const slow = Array.from({ length: 300 }, (_, i) => world.let(world.valid(`user ${i}`, 100)));
+  world.pass(600);
+  t.equal(world.waiters.length, 256, 'as many wait as may');
+  world.sequence++;
+  world.ended = world.standing('invalid', 'revoked', Number.MAX_SAFE_INTEGER);
+  world.pass(20);
+  t.equal(revoked.over, 1);
+  tell(world, () => world.valid('ann', 60_000));
+  world.pass(20);
+  tell(world, () => world.valid('ann', 60_000));
+  t.ok(slow.every(({ door }) => door.waitsFor === null));
+  t.equal(world.checks, 300, 'and those who found no place are asked for when there is one');
 });
 
 t.test('a request that is neither answered nor polls is left to its end', async (t) => {
