@@ -31,7 +31,7 @@ import { RequestNotes } from './request-notes.ts';
 import type { RequestTrace } from './request-trace.ts';
 import type { RequestMark } from './request-writer.ts';
 import { type AnswerEditor, layInterim, layResponse } from './response-writer.ts';
-import { AGAIN, judgeRetry } from './retry-verdict.ts';
+import { AGAIN, isOrphaned, judgeRetry } from './retry-verdict.ts';
 import { type CheckOwner, SessionCheck } from './session-check.ts';
 
 /** Hex digits of a trace's id. */
@@ -319,7 +319,11 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
       isIdempotent(this.method),
       request.replayable,
     );
-    return again === AGAIN.paid ? this.pool!.budget.take(this.plane.deadlines.nowMs) : again === AGAIN.free;
+    if (again !== AGAIN.paid) return again === AGAIN.free;
+    return (
+      isOrphaned(fault, this.placement.upstream!, request.sentMs, performance.now()) ||
+      this.pool!.budget.take(this.plane.deadlines.nowMs)
+    );
   }
 
   /** Says 100 in the upstream's place: it said nothing for a while, or is not to be asked yet (rule C5). */

@@ -1,6 +1,7 @@
 // Whether a request whose attempt failed may be tried again: section 7 of the HTTP rules as one pure function.
 import type { Fault } from '../base/fault.ts';
 import { UPSTREAM_FAULT } from '../upstream/faults.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 
 /** `free`: the retry budget is not asked; `paid`: it is. */
 export const AGAIN = { no: 0, free: 1, paid: 2 } as const;
@@ -24,4 +25,13 @@ export function judgeRetry(
   if (sent && !idempotent) return AGAIN.no;
   // The retries of suspicion have a bounded allowance of their own: one a request, since the hung one is ejected.
   return fault === UPSTREAM_FAULT.hung ? AGAIN.free : AGAIN.paid;
+}
+
+/**
+ * Whether a retry that is to be paid for is free after all: the request, sent at `sentMs`, was with `upstream` when that died. Its load
+ * was the dead one's, so that the living are given what was there already (see RetryBudget). Call it once for a failed attempt.
+ */
+export function isOrphaned(fault: Fault, upstream: Upstream, sentMs: number, nowMs: number): boolean {
+  if (fault !== UPSTREAM_FAULT.closedUnanswered && fault !== UPSTREAM_FAULT.closedReused) return false;
+  return upstream.letGo(sentMs, nowMs);
 }

@@ -50,6 +50,9 @@ export interface KeptConnection {
   moveTo(upstream: Upstream): void;
 }
 
+/** An upstream that has closed nothing under a request for so long may be said to die anew, ms. */
+const QUIET_MS = 1000;
+
 /** One instance, of one worker. Outlives balancers. */
 export class Upstream {
   readonly spec: UpstreamSpec;
@@ -74,6 +77,9 @@ export class Upstream {
   heardMs = 0;
   /** When this worker last told the main thread that it suspects it, ms. */
   toldMs = Number.NEGATIVE_INFINITY;
+  /** When a connection last closed under a request that was unanswered, ms; and when the first did after a quiet second. */
+  #closedMs = Number.NEGATIVE_INFINITY;
+  #fellMs = Number.NEGATIVE_INFINITY;
   /** The same instance under a newer config, which gets the connections as they become idle; null: this is the newest. */
   heir: Upstream | null = null;
 
@@ -140,6 +146,18 @@ export class Upstream {
   /** One more answer is owed. */
   owe(nowMs: number): void {
     if (this.owed++ === 0) this.owedSinceMs = nowMs;
+  }
+
+  /**
+   * A connection closed under a request that was sent at `sentMs`, unanswered. True: the request was there when the instance, which
+   * had been answering, let go of its first after a quiet second, as all are that a dying process leaves behind. Such are as many as
+   * were in flight at that moment, and no more: what one that closes everything is sent later, came after its first close.
+   */
+  letGo(sentMs: number, nowMs: number): boolean {
+    const closedMs = this.#closedMs;
+    this.#closedMs = nowMs;
+    if (nowMs - closedMs >= QUIET_MS && this.heardMs > Math.max(closedMs, 0)) this.#fellMs = nowMs;
+    return sentMs <= this.#fellMs;
   }
 
   /** How long it has owed answers without a byte, ms; 0 when it owes none. */

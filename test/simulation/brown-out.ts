@@ -1,8 +1,9 @@
 // Upstreams that fail requests they were sent: what retries add to the load of the living, and whether the pool recovers.
 import { Avoid } from '../../src/balance/balancer.ts';
 import type { Fault } from '../../src/base/fault.ts';
-import { AGAIN, judgeRetry } from '../../src/proxy/retry-verdict.ts';
+import { AGAIN, isOrphaned, judgeRetry } from '../../src/proxy/retry-verdict.ts';
 import { UPSTREAM_FAULT } from '../../src/upstream/faults.ts';
+import type { Upstream } from '../../src/upstream/upstream.ts';
 import { Draws } from './draws.ts';
 import { namesOf, Replica } from './replica.ts';
 import type { Outcome, Row, Scenario, Size } from './scenario.ts';
@@ -18,8 +19,8 @@ const BUDGET = 0.2;
 const ATTEMPTS = 3;
 /** No budget to speak of: every request may be retried as often as `ATTEMPTS` says. */
 const UNBOUNDED = ATTEMPTS;
-const FLOOR_PER_S = 3;
-const WINDOW_S = 10;
+/** What the floor gives a replica in one second at the most: that second's three, and those of three seconds that it has saved. */
+const FLOOR_IN_A_SECOND = 3 + 9;
 const WORK_MS = 10;
 /** What it costs an upstream to say no. */
 const REFUSAL_MS = 3;
@@ -28,13 +29,19 @@ const LOAD = 0.75;
 const BROWN_FROM_S = 20;
 const BROWN_TO_S = 30;
 const END_S = 70;
+/** When a third is killed; and how long an app waits for others before it answers, in a pool whose answers take long. */
+const KILL_S = 20.5;
+const WAIT_MS = 2000;
 
 interface Second {
   requests: number;
   tries: number;
   /** Tries at upstreams that answer. */
   atLiving: number;
+  /** Requests that are tried again since their upstream died while it had them: load that was there before. */
+  orphans: number;
   answered: number;
+  failed: number;
 }
 
 interface Trouble {
@@ -43,8 +50,20 @@ interface Trouble {
   readonly perMs: number;
   readonly budget: number;
   readonly attempts: number;
+  /** How long an answer takes beside the work for it. */
+  readonly waitMs?: number;
+  /** The first third is killed at `KILL_S`. */
+  readonly kill?: boolean;
+  /** Orphans are paid for as everything else: the contrast. */
+  readonly orphansPay?: boolean;
   /** Told each second, so that it may change the world. */
   readonly onSecond?: (second: number, servers: Servers) => void;
+}
+
+/** One try that an upstream has not answered yet. */
+interface Try {
+  readonly server: number;
+  readonly end: (fault: Fault | null) => void;
 }
 
 function simulate(size: Size, trouble: Trouble): Second[] {
@@ -58,37 +77,78 @@ function simulate(size: Size, trouble: Trouble): Second[] {
     (_, number) =>
       new Replica({ world, seed: SEED, number, names, kind: 'random', retryBudget: trouble.budget }),
   );
-  const seconds: Second[] = Array.from({ length: END_S + WINDOW_S }, () => ({
+  const seconds: Second[] = Array.from({ length: END_S + 10 }, () => ({
     requests: 0,
     tries: 0,
     atLiving: 0,
+    orphans: 0,
     answered: 0,
+    failed: 0,
   }));
   const now = (): Second => seconds[Math.min(seconds.length - 1, Math.floor(world.nowMs() / 1000))]!;
+  const underWay = new Set<Try>();
+  const thirdEnds = Math.ceil(upstreams / 3);
+  let killed = false;
 
+  /** As the exchange does: GETs, sent in full, held in full. */
+  const mayRetry = (
+    replica: Replica,
+    upstream: Upstream,
+    fault: Fault,
+    attempts: number,
+    sentMs: number,
+  ): boolean => {
+    const again = judgeRetry(fault, attempts, trouble.attempts, true, true, true);
+    if (again !== AGAIN.paid) return again === AGAIN.free;
+    const nowMs = world.nowMs();
+    if (isOrphaned(fault, upstream, sentMs, nowMs) && trouble.orphansPay !== true) {
+      now().orphans++;
+      return true;
+    }
+    return replica.pool.budget.take(nowMs);
+  };
   const tryAt = (replica: Replica, avoid: Avoid, attempts: number): void => {
     const { pool } = replica;
     const chosen = pool.pick(0, avoid.count === 0 ? null : avoid);
-    if (chosen === null) return;
+    if (chosen === null) {
+      now().failed++;
+      return;
+    }
     pool.reserve(chosen);
     const server = chosen.slot;
-    const fault = trouble.faultOf(server, servers.queue[server]!);
+    const sentMs = world.nowMs();
+    const dead = killed && server < thirdEnds;
+    const fault = dead ? UPSTREAM_FAULT.refused : trouble.faultOf(server, servers.queue[server]!);
     now().tries++;
-    if (fault !== UPSTREAM_FAULT.closedUnanswered) now().atLiving++;
+    if (!dead && fault !== UPSTREAM_FAULT.closedUnanswered) now().atLiving++;
+    const attempt: Try = {
+      server,
+      end: (ended) => {
+        // It was killed meanwhile.
+        if (!underWay.delete(attempt)) return;
+        servers.leave(server);
+        pool.release(chosen);
+        if (ended === null) {
+          chosen.heardMs = world.nowMs();
+          now().answered++;
+        } else if (mayRetry(replica, chosen, ended, attempts, sentMs)) {
+          avoid.add(server);
+          tryAt(replica, avoid, attempts + 1);
+        } else {
+          now().failed++;
+        }
+      },
+    };
+    underWay.add(attempt);
     const work = fault === null ? draws.exponential(WORK_MS) : REFUSAL_MS;
-    world.at(servers.arrive(server, world.nowMs(), work), () => {
-      servers.leave(server);
-      pool.release(chosen);
-      if (fault === null) {
-        now().answered++;
-        return;
-      }
-      // As the exchange does: GETs, sent in full, held in full.
-      const again = judgeRetry(fault, attempts, trouble.attempts, true, true, true);
-      if (again === AGAIN.no || (again === AGAIN.paid && !pool.budget.take(world.nowMs()))) return;
-      avoid.add(server);
-      tryAt(replica, avoid, attempts + 1);
-    });
+    const waitMs = fault === null ? (trouble.waitMs ?? 0) : 0;
+    world.at(servers.arrive(server, world.nowMs(), work) + waitMs, () => attempt.end(fault));
+  };
+  const kill = (): void => {
+    killed = true;
+    for (const attempt of [...underWay]) {
+      if (attempt.server < thirdEnds) attempt.end(UPSTREAM_FAULT.closedUnanswered);
+    }
   };
   const arrive = (): void => {
     const replica = replicas[draws.random.below(replicas.length)]!;
@@ -100,6 +160,7 @@ function simulate(size: Size, trouble: Trouble): Second[] {
     if (atMs < END_S * 1000) world.at(atMs, arrive);
   };
   world.at(0, arrive);
+  if (trouble.kill === true) world.at(KILL_S * 1000, kill);
   for (let second = 0; second < END_S; second++) {
     trouble.onSecond?.(second, servers);
     world.run((second + 1) * 1000);
@@ -108,15 +169,9 @@ function simulate(size: Size, trouble: Trouble): Second[] {
   return seconds;
 }
 
-/** The most that `count` adds up to in any `windowS` seconds, over the requests of those seconds. */
-function worstWindow(seconds: readonly Second[], count: 'tries' | 'atLiving', windowS = WINDOW_S): number {
-  let worst = 0;
-  for (let end = windowS; end <= END_S; end++) {
-    const window = seconds.slice(end - windowS, end);
-    const requests = window.reduce((sum, s) => sum + s.requests, 0);
-    worst = Math.max(worst, window.reduce((sum, s) => sum + s[count], 0) / requests);
-  }
-  return worst;
+/** The most that `count` is in any second, over the requests of that second and those that the dead left behind in it. */
+function worst(seconds: readonly Second[], count: 'tries' | 'atLiving'): number {
+  return Math.max(...seconds.slice(0, END_S).map((s) => s[count] / (s.requests + s.orphans)));
 }
 
 /** Share of the requests answered from second `from` to before `to`. */
@@ -124,6 +179,8 @@ function answered(seconds: readonly Second[], from: number, to: number): number 
   const window = seconds.slice(from, to);
   return window.reduce((sum, s) => sum + s.answered, 0) / window.reduce((sum, s) => sum + s.requests, 0);
 }
+
+const failed = (seconds: readonly Second[]): number => seconds.reduce((sum, s) => sum + s.failed, 0);
 
 /** A third closes the connection on every request that it is sent, and nobody ejects it. */
 function failingThird(size: Size, budget: number, perMs: number, share = 1 / 3): Second[] {
@@ -133,6 +190,20 @@ function failingThird(size: Size, budget: number, perMs: number, share = 1 / 3):
     perMs,
     budget,
     attempts: ATTEMPTS,
+  });
+}
+
+/** A third is killed while each holds the requests of two seconds: far more than the budget of one. */
+function killedThird(size: Size, perMs: number, orphansPay: boolean): Second[] {
+  return simulate(size, {
+    faultOf: () => null,
+    perMs,
+    budget: BUDGET,
+    // Of dead ones it may meet several, until the main thread has put them down.
+    attempts: SIZES[size].upstreams,
+    waitMs: WAIT_MS,
+    kill: true,
+    orphansPay,
   });
 }
 
@@ -154,31 +225,34 @@ function overload(size: Size, budget: number): Second[] {
 function run(size: Size): Outcome {
   const { upstreams, replicas } = SIZES[size];
   const perMs = (upstreams * 0.25) / WORK_MS;
-  const floor = (perSecond: number): number => (replicas * FLOOR_PER_S) / perSecond;
-  const bound = 1 + BUDGET + floor(perMs * 1000);
+  const boundAt = (requestsPerMs: number): number =>
+    1 + BUDGET + (replicas * FLOOR_IN_A_SECOND) / (requestsPerMs * 1000);
+  const bound = boundAt(perMs);
   const third = failingThird(size, BUDGET, perMs);
   const all = failingThird(size, BUDGET, perMs, 1);
   const lone = failingThird(size, BUDGET, 0.001);
+  const killed = killedThird(size, perMs, false);
+  const killedAndPaid = killedThird(size, perMs, true);
   const bounded = overload(size, BUDGET);
   const unbounded = overload(size, UNBOUNDED);
-  const whence = `1 + budget, and the floor of ${FLOOR_PER_S} a second and replica`;
-  const overBound = 1 + BUDGET + floor((upstreams * LOAD * 1000) / WORK_MS);
+  const whence = `1 + budget, and the floor: ${FLOOR_IN_A_SECOND} in one second and replica`;
+  const overBound = boundAt((upstreams * LOAD) / WORK_MS);
   const rows: Row[] = [
     {
-      what: 'a third fails: load on the living over the requests, worst ten seconds',
-      measured: worstWindow(third, 'atLiving'),
+      what: 'a third fails: load on the living over the requests, worst second',
+      measured: worst(third, 'atLiving'),
       atMost: bound,
       whence,
     },
     {
-      what: 'a third fails: all tries over the requests, worst ten seconds',
-      measured: worstWindow(third, 'tries'),
+      what: 'a third fails: all tries over the requests, worst second',
+      measured: worst(third, 'tries'),
       atMost: bound,
       whence,
     },
     {
-      what: 'all fail: tries over the requests, worst ten seconds',
-      measured: worstWindow(all, 'tries'),
+      what: 'all fail: tries over the requests, worst second',
+      measured: worst(all, 'tries'),
       atLeast: 1 + BUDGET / 2,
       atMost: bound,
       whence,
@@ -190,16 +264,28 @@ function run(size: Size): Outcome {
       whence: 'the floor: a lone visitor’s request is tried again as often as it may be',
     },
     {
-      what: 'overload: load over the requests, worst ten seconds',
-      measured: worstWindow(bounded, 'atLiving'),
-      atMost: overBound,
-      whence,
+      what: 'a third is killed, answers take 2 s: requests that fail',
+      measured: failed(killed),
+      atMost: 0,
+      whence: 'the promise: a kill costs nobody an answer',
     },
     {
-      what: 'overload: load over the requests, worst single second',
-      measured: worstWindow(bounded, 'atLiving', 1),
-      atMost: 1 + WINDOW_S * BUDGET + floor((upstreams * LOAD * 1000) / WORK_MS) * WINDOW_S,
-      whence: 'the budget of ten seconds may be spent in one, so that a short outage is bridged whole',
+      what: 'the same: load on the living over the requests and those that the dead left behind, worst second',
+      measured: worst(killed, 'atLiving'),
+      atMost: bound,
+      whence: 'what the dead had is not new load: the living take it over, once',
+    },
+    {
+      what: 'the same, were those paid for: requests that fail',
+      measured: failed(killedAndPaid),
+      atLeast: 1,
+      whence: 'the contrast: a kill needs more at once than any share of one second',
+    },
+    {
+      what: 'overload: load over the requests, worst second',
+      measured: worst(bounded, 'atLiving'),
+      atMost: overBound,
+      whence,
     },
     {
       what: 'overload: share answered, from 5 s after its cause has gone',
@@ -208,8 +294,8 @@ function run(size: Size): Outcome {
       whence: 'with a budget it ends with its cause',
     },
     {
-      what: 'overload without a budget: load over the requests, worst ten seconds',
-      measured: worstWindow(unbounded, 'atLiving'),
+      what: 'overload without a budget: load over the requests, worst second',
+      measured: worst(unbounded, 'atLiving'),
       atLeast: 2,
       whence: 'the contrast',
     },
@@ -253,8 +339,10 @@ function run(size: Size): Outcome {
 export const brownOut: Scenario = {
   name: 'brown-out',
   title: 'The retry budget in a brown-out',
-  text: `GETs that fail after they were sent, so that each retry is paid for from the budget (${BUDGET * 100} % here; up to ${ATTEMPTS} more tries). First a third, then all upstreams
-close every connection, and nobody ejects them: the worst case. Then half of the pool turns four times slower for ten seconds; an upstream with ${QUEUE_MAX} requests in line answers 503, which costs
+  text: `GETs that fail after they were sent, so that each retry is paid for from the budget (${BUDGET * 100} % here; up to ${ATTEMPTS} more tries). The law is about each single second: tries ≤ (1 + budget) ×
+requests, and a floor of three a second and replica, saved up for three seconds. Requests that an instance had when it died are on top, since their load was there before: each goes to a living one
+once more. Quiet times save nothing. First a third, then all upstreams close every connection, and nobody ejects them: the worst case. Then a third is killed while each holds the requests of two
+seconds, which is more than any share of one second: with the rule for the dead none fails, without it those above the budget do. Then half of the pool turns four times slower for ten seconds; an upstream with ${QUEUE_MAX} requests in line answers 503, which costs
 it ${REFUSAL_MS} ms, and the route retries on 503. Without a budget the retries alone keep the pool overloaded after the cause has gone.`,
   setting: (size) => {
     const { upstreams, replicas } = SIZES[size];

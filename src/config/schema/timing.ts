@@ -87,7 +87,7 @@ const retryKeys = {
   attempts: leaf('count', 'Tries after the first; 0 for none.', { default: 2, min: 0, max: 10 }),
   budget: leaf(
     'percent',
-    "Share of the pool's requests of the last 10 seconds that may be tries again; three a second are always allowed, and a failed connect does not count.",
+    "Share of the pool's requests of the last second that may be tries again; three a second are always allowed (nine at once after a pause), and neither a failed connect counts nor a request that an instance had when it died.",
     { default: '20%', min: 0, max: 1 },
   ),
   statuses: list(
