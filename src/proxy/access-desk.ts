@@ -30,6 +30,7 @@ export interface AnsweredHere {
   readonly status: number;
   readonly fault: Fault | null;
   readonly durationMs: number;
+  readonly bytesOut: number;
 }
 
 /** One for each generation of the config whose access log is on. */
@@ -134,6 +135,7 @@ export class AccessDesk {
       record.carried = this.#lateNotes.carried;
     }
     record.route = told.plan?.name ?? null;
+    record.bytesOut = told.bytesOut;
     this.#log.write(record);
     if (slow) this.#tellSlow(record, durationMs);
   }
@@ -149,9 +151,11 @@ export class AccessDesk {
     bytes: Uint8Array | null,
     fault: Fault,
     durationMs: number,
+    bytesOut: number,
   ): void {
     const record = this.#blank(client, fault.status, durationMs, fault);
     record.listener = listener;
+    record.bytesOut = bytesOut;
     if (head !== null && bytes !== null && head.targetEnd > 0) {
       record.bytes = bytes;
       record.methodStart = head.methodStart;

@@ -159,8 +159,8 @@ export class AdmissionDesk {
   }
 
   #refuse(connection: ClientConnection, plan: RoutePlan | null, fault: Fault, startedMs: number): Admission {
-    this.#books.answeredHere(connection, plan, fault.status, fault, startedMs, '');
     connection.refuse(fault);
+    this.#books.answeredHere(connection, plan, fault.status, fault, startedMs, '');
     return 'closing';
   }
 

@@ -153,8 +153,9 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       }
       if (state === PARSE.refused) {
         this.#consuming = false;
-        plane.tellUnread(this.side.address, this.home.name, head, bytes, head.fault!, this.#headTookMs());
+        const tookMs = this.#headTookMs();
         this.refuse(head.fault!);
+        plane.tellUnread(this.side.address, this.home.name, head, bytes, head.fault!, tookMs);
         return;
       }
       at = head.end;
@@ -275,15 +276,9 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
         return;
       case PHASE.head: {
         const { headMs } = this.home.plane.generation.timeouts;
-        this.home.plane.tellUnread(
-          this.side.address,
-          this.home.name,
-          null,
-          null,
-          PROXY_FAULT.headTimeout,
-          headMs,
-        );
-        this.refuse(PROXY_FAULT.headTimeout, false);
+        const { headTimeout } = PROXY_FAULT;
+        this.refuse(headTimeout, false);
+        this.home.plane.tellUnread(this.side.address, this.home.name, null, null, headTimeout, headMs);
         return;
       }
       case PHASE.exchange:

@@ -292,7 +292,7 @@ export class DataPlane implements ListenerPlane {
     durationMs: number,
   ): void {
     this.metrics.unread(fault.status);
-    this.access?.unread(client, listener, head, bytes, fault, durationMs);
+    this.access?.unread(client, listener, head, bytes, fault, durationMs, this.replies.bodyBytes);
   }
 
   account(exchange: Accountable): void {

@@ -347,6 +347,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     // Nothing else fails by the faults of sessions.
     if (standing === null || fault !== session.fault) plane.replies.fault(plane.out, fault, this);
     else this.status = plane.replies.denied(plane.out, fault, standing.verifier, target, html, this);
+    this.bytesOut = plane.replies.bodyBytes;
   }
 
   /** Forgets everything of this request. */

@@ -26,7 +26,7 @@ export class OwnAnswers implements AdmissionBooks {
     startedMs: number,
     requestId: string,
   ): void {
-    const { metrics, access, tracer, requestHead } = this.#plane;
+    const { metrics, access, tracer, requestHead, replies } = this.#plane;
     const { side, listener } = connection;
     const seconds = (performance.now() - startedMs) / 1000;
     metrics.request(plan, null, status, fault === null ? OUTCOME.answered : OUTCOME.refused, seconds);
@@ -40,6 +40,8 @@ export class OwnAnswers implements AdmissionBooks {
       status,
       fault,
       durationMs: seconds * 1000,
+      // Told behind the answer.
+      bytesOut: replies.bodyBytes,
     });
     const traced = tracer?.begin(requestHead, side, startedMs) ?? null;
     if (traced !== null) this.#traceLog?.write(traced.endHere(plan, status, fault, seconds));

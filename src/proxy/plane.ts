@@ -103,7 +103,8 @@ export interface Plane {
   refused(fault: Fault): void;
   /**
    * Counts a request that was refused before anybody could look at it whole, and tells the access log of it. `head` and the `bytes` that it was read
-   * from: as far as it got; null: nothing is known of it. `durationMs`: for how long it was waited for.
+   * from: as far as it got; null: nothing is known of it. `durationMs`: for how long it was waited for. Called when its answer has been
+   * laid out.
    */
   tellUnread(
     client: string,

@@ -42,6 +42,8 @@ const RETRY_AFTER_S = 2;
 export class Replies {
   /** Also for answers of apps that say no time. */
   readonly date: DateField;
+  /** Of the body of the answer that was laid out last. */
+  bodyBytes = 0;
   readonly #pages: Readonly<Record<string, ErrorPage>>;
   readonly #maintenance: ReadonlyMap<string, ErrorPage>;
 
@@ -89,7 +91,7 @@ export class Replies {
       this.#pages[String(status)] ??
       this.#pages[`${Math.floor(status / 100)}xx`] ??
       (html ? plainPage(fault, to.requestId) : undefined);
-    writeLocalReply(out, this.date, {
+    this.bodyBytes = writeLocalReply(out, this.date, {
       status,
       code: fault.code,
       text: fault.text,
@@ -129,7 +131,7 @@ export class Replies {
     const fields = redirects ? ([['Location', fillHome(onFail.to, target)]] as const) : onFail.headers;
     const type = fields.find(([name]) => name.toLowerCase() === 'content-type')?.[1];
     const lines = fields.filter(([name]) => name.toLowerCase() !== 'content-type');
-    writeLocalReply(out, this.date, {
+    this.bodyBytes = writeLocalReply(out, this.date, {
       status,
       code: fault.code,
       text: fault.text,
@@ -147,7 +149,7 @@ export class Replies {
 
   /** Lays out a 204 with `Allow`, for `OPTIONS *` and requests that may go no further. */
   noContent(out: ByteWriter, to: ReplyTo): void {
-    writeLocalReply(out, this.date, {
+    this.bodyBytes = writeLocalReply(out, this.date, {
       status: 204,
       code: '',
       text: '',
@@ -162,7 +164,7 @@ export class Replies {
 
   /** Lays out a redirect to `location`, which keeps the method (RFC 9110 section 15.4.9). */
   moved(out: ByteWriter, location: string, to: ReplyTo): void {
-    writeLocalReply(out, this.date, {
+    this.bodyBytes = writeLocalReply(out, this.date, {
       status: 308,
       code: '',
       text: '',
@@ -186,7 +188,7 @@ export class Replies {
         .map(([name, value]) => `${name}: ${value}\r\n`)
         .join('');
     }
-    writeLocalReply(out, this.date, {
+    this.bodyBytes = writeLocalReply(out, this.date, {
       status: answer.status,
       code: '',
       text: '',

@@ -63,8 +63,8 @@ export interface LocalReply {
   readonly page?: { readonly contentType: string; readonly body: string };
 }
 
-/** Appends a whole answer. Without a body by its status (204, 304), no content type and no length are said. */
-export function writeLocalReply(out: ByteWriter, date: DateField, reply: LocalReply): void {
+/** Appends a whole answer, and returns the bytes of its body. Without a body by its status (204, 304), no content type and no length are said. */
+export function writeLocalReply(out: ByteWriter, date: DateField, reply: LocalReply): number {
   const { status } = reply;
   const reason = reasonOf(status);
   out.latin1(`HTTP/1.1 ${status} ${reason}\r\n`);
@@ -84,7 +84,9 @@ export function writeLocalReply(out: ByteWriter, date: DateField, reply: LocalRe
   if (reply.lines !== undefined) out.block(reply.lines);
   if (reply.connection !== '') out.latin1(`Connection: ${reply.connection}\r\n`);
   out.latin1('\r\n');
-  if (body !== null && !reply.toHead) out.block(body);
+  if (body === null || reply.toHead) return 0;
+  out.block(body);
+  return body.length;
 }
 
 function bodyOf(reply: LocalReply, reason: string): string {

@@ -16,7 +16,7 @@ import t from 'tap';
 import { post, request, unwatched } from '../kit/judge.ts';
 import { metric, type RunningLimpet, startLimpet } from '../kit/limpet.ts';
 import { askPath, calm, startNamedApp, until } from '../kit/named-app.ts';
-import { RawClient } from '../kit/raw-client.ts';
+import { askOnce, RawClient } from '../kit/raw-client.ts';
 import { OK, RawUpstream } from '../kit/raw-upstream.ts';
 
 const app = await startNamedApp('app', t);
@@ -35,6 +35,54 @@ const read = (limpet: RunningLimpet, name: string): string => {
   }
 };
 const signal = (limpet: RunningLimpet): void => void process.kill(limpet.pid, 'SIGUSR2');
+
+t.test('the bytes of answers are those that clients get, whoever gave them', async (t) => {
+  const limpet = await startLimpet(
+    {
+      pools: { default: pool, none: { upstreams: ['http://127.0.0.1:1'], retries: { attempts: 0 } } },
+      routes: [
+        { path: '/', pool: 'default' },
+        { path: '/none', pool: 'none' },
+        { path: '/get', pool: 'default', methods: ['GET'] },
+        { path: '/fixed', respond: { body: 'fixed' } },
+        { path: '/moved', redirect: { to: '/fixed' } },
+        { path: '/only', host: 'only.example', pool: 'default' },
+      ],
+      errors: { 502: { json: { sorry: true } } },
+      log: { access: { fields: ['path', 'status', 'bytesOut'] } },
+    },
+    { owner: t },
+  );
+  const asked: [string, string][] = [
+    ['GET /app HTTP/1.1', 'Host: x'],
+    ['GET /fixed HTTP/1.1', 'Host: x'],
+    ['HEAD /fixed HTTP/1.1', 'Host: x'],
+    ['GET /moved HTTP/1.1', 'Host: x'],
+    ['GET /none HTTP/1.1', 'Host: x'],
+    ['POST /get HTTP/1.1', 'Host: x\r\nContent-Length: 0'],
+    ['OPTIONS * HTTP/1.1', 'Host: x'],
+    ['GET /bad HTTP/1.1', 'Host : x'],
+  ];
+  const got: number[] = [];
+  for (const [line, fields] of asked) {
+    const { body } = await askOnce(limpet.port, `${line}\r\n${fields}\r\nConnection: close\r\n\r\n`);
+    got.push(body.length);
+  }
+  let told: number[] = [];
+  await until('all are told', () => {
+    told = limpet
+      .logs()
+      .split('\n')
+      .filter((text) => text.includes('"bytesOut"'))
+      .map((text) => JSON.parse(text).bytesOut);
+    return told.length === asked.length;
+  });
+  t.same(told, got);
+  t.ok(
+    [0, 1, 4, 5, 7].every((i) => got[i]! > 0),
+    'an app, a route, an error page and refusals said something',
+  );
+});
 
 t.test('the fields that were chosen, in their order, and no secret among them', async (t) => {
   const limpet = await startLimpet(
@@ -136,7 +184,7 @@ t.test('the fields that were chosen, in their order, and no secret among them', 
     read(limpet, 'access.log'),
     /^127\.0\.0\.1 - - \[[^\]]+\] "GET \/a\?b=1&token=\[hidden\] HTTP\/1\.1" 200 2 "http:\/\/x\/" "tester"$/m,
   );
-  t.match(read(limpet, 'access.log'), /^127\.0\.0\.1 - - \[[^\]]+\] "-" 400 - "-" "-"$/m);
+  t.match(read(limpet, 'access.log'), /^127\.0\.0\.1 - - \[[^\]]+\] "-" 400 \d+ "-" "-"$/m);
   t.notMatch(limpet.logs().slice(before), 'GET', 'the main log stays where it was');
   await reload({ to: { file: 'no/such/file' } }, 'no/such/file');
   await askPath(limpet.port, '/three');

@@ -97,7 +97,7 @@ const limpet = await startLimpet({
     { path: '/silent', pool: 'app', timeouts: { bodyIdle: '300ms', response: '300ms', stream: '10m' } },
     { path: '/still', pool: 'app', timeouts: { bodyIdle: '10m', stream: '300ms', tunnel: '300ms' } },
     { path: '/stalled', pool: 'app', timeouts: { stream: '2s' } },
-    { path: '/total', pool: 'app', timeouts: { total: '300ms' } },
+    { path: '/total', pool: 'app', timeouts: { total: '1s' } },
     { path: '/narrow', pool: 'narrow' },
     { path: '/narrow/total', pool: 'narrow', timeouts: { total: '300ms' } },
     { path: '/deaf', pool: 'deaf' },
