@@ -87,7 +87,7 @@ export const PROXY_FAULT = {
     'limpet',
     401,
     'never',
-    'This needs a session, and the request has none.',
+    'This needs a session, and the request has none that is good.',
   ),
   sessionLogin: fault('session.login', 'limpet', 401, 'never', 'This needs a user who is logged in.'),
   sessionAmbiguous: fault(
