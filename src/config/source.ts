@@ -65,6 +65,17 @@ export class Source {
       const { line } = this.lines.linePos(start);
       if (lines.has(line) || lines.size >= SYNTAX_LINES_MAX) continue;
       lines.add(line);
+      if (text.startsWith('${', start - 1)) {
+        // Within `[…]` and `{…}` YAML reads the brace as its own.
+        const hint = `quotation marks around the whole of it: "\${NAME}"`;
+        findings.error(
+          { start: start - 1, end: start + 1 },
+          '',
+          'a variable between brackets must stand in quotation marks',
+          hint,
+        );
+        continue;
+      }
       // What is not closed has the code of what is badly indented.
       const opened = error.message.startsWith('Flow') ? openedBefore(text, start) : null;
       if (opened !== null) {

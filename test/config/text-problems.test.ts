@@ -126,6 +126,13 @@ problemTable({
     'listen: 1\nupstreams: [http://a:1]\nvia: x-${NOPE}\n',
     ['3:8 error the environment has no NOPE >> set NOPE, or write ${NOPE:-default}'],
   ],
+  'a variable between brackets, without quotation marks': [
+    'listen: 1\nupstreams: [http://${HOST}:1, http://b]\nadmin: { bind: ${BIND} }\n',
+    [
+      '2:20 error a variable between brackets must stand in quotation marks >> quotation marks around the whole of it: "${NAME}"',
+      '3:16 error a variable between brackets must stand in quotation marks >> quotation marks around the whole of it: "${NAME}"',
+    ],
+  ],
   'a variable that is not closed': [
     'listen: ${NOPE\nupstreams: [http://a:1]\n',
     ['1:9 error this `${` is not closed >> ${NAME} or ${NAME:-default}; a literal `${` is written `$${`'],
