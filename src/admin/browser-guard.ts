@@ -20,6 +20,20 @@ export function isForeignOrigin(origin: string | undefined, host: string | undef
   return new URL(origin).host === '' || new URL(origin).host !== host?.toLowerCase();
 }
 
+/**
+ * Whether a browser says that a page of another site asks for this (Fetch Metadata, `Sec-Fetch-Site`): also where no `Origin` is sent, as with
+ * pictures, scripts and links. Other programs don't send it.
+ */
+export function isForeignFetch(site: string | string[] | undefined): boolean {
+  return site === 'cross-site' || site === 'same-site';
+}
+
+/** Whether a person goes to the dashboard by a link of another page: a whole window for it, which that page cannot read. */
+export function isVisit(method: string, url: string, fields: Readonly<Record<string, unknown>>): boolean {
+  const toPage = method === 'GET' && (url === '/' || url.startsWith('/?'));
+  return toPage && fields['sec-fetch-mode'] === 'navigate' && fields['sec-fetch-dest'] === 'document';
+}
+
 function hostName(host: string | undefined): string | null {
   if (host === undefined || /[/?#@\\]/.test(host) || !URL.canParse(`http://${host}/`)) return null;
   return new URL(`http://${host}/`).hostname;

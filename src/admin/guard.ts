@@ -6,7 +6,7 @@ import type { Logger } from '../observe/logger.ts';
 import { answer } from './app.ts';
 import type { Audit } from './audit.ts';
 import type { Actor, TokenTable } from './auth.ts';
-import { isForeignOrigin, isOwnHost } from './browser-guard.ts';
+import { isForeignFetch, isForeignOrigin, isOwnHost, isVisit } from './browser-guard.ts';
 import { GuessLimit } from './guess-limit.ts';
 import { wantsPage } from './routes/page.ts';
 import type { Access } from './schema.ts';
@@ -78,8 +78,11 @@ export class Guard {
     app.decorateRequest('actor', null);
     app.decorateReply('release', NOTHING);
     app.addHook('onRequest', (request, reply, done) => {
-      const { host, origin } = request.headers;
-      if (isForeignOrigin(origin, host)) {
+      const { method, url, headers } = request;
+      const { host, origin } = headers;
+      // Where there are tokens, a foreign page has none.
+      const fetched = this.#tokens.open && isForeignFetch(headers['sec-fetch-site']);
+      if (isForeignOrigin(origin, host) || (fetched && !isVisit(method, url, headers))) {
         const message = 'A page of another site sent this; the admin API answers its own pages only.';
         answer(reply, 403, 'origin.foreign', message);
       } else if (this.#tokens.open && !isOwnHost(host, this.#boundName)) {

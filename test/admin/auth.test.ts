@@ -100,6 +100,52 @@ t.test('a page of another site reaches nothing, by its origin or by a name turne
   t.equal((await app.inject({ ...PATCH, headers: own })).statusCode, 200);
 });
 
+t.test(
+  'a page of another site reads nothing by what is sent without an origin, but may link here',
+  async (t) => {
+    const { app } = makeAdmin();
+    const host = '127.0.0.1:9090';
+    const visit = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', accept: 'text/html' };
+    const statusOf = async (url: string, fields: object, method: 'GET' | 'HEAD' = 'GET') => {
+      const answer = await app.inject({ method, url, headers: { host, ...fields } });
+      if (answer.statusCode === 403)
+        t.equal(answer.headers['content-type'], 'application/json; charset=utf-8');
+      return answer.statusCode;
+    };
+    for (const site of ['cross-site', 'same-site']) {
+      const from = { 'sec-fetch-site': site };
+      for (const url of ['/', '/metrics', '/livez', '/api/v1/config', '/api/v1/upstreams', '/page/page.js'])
+        t.equal(
+          await statusOf(url, { ...from, 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }),
+          403,
+          url,
+        );
+      t.equal(await statusOf('/', { ...from, ...visit }), 200, 'a link to the page');
+      t.equal(await statusOf('/?pool=shop', { ...from, ...visit }), 200);
+      t.equal(
+        await statusOf('/', { ...from, ...visit, 'sec-fetch-dest': 'iframe' }),
+        403,
+        'a frame around it',
+      );
+      t.equal(await statusOf('/api/v1/config', { ...from, ...visit }), 403, 'a link to what holds data');
+      t.equal(await statusOf('/api/v1/config', { ...from, ...visit }, 'HEAD'), 403);
+    }
+    for (const site of ['same-origin', 'none'])
+      t.equal(
+        await statusOf('/api/v1/upstreams', { 'sec-fetch-site': site }),
+        200,
+        `${site}: our page, or a person`,
+      );
+    const guarded = makeAdmin(EVERYWHERE, TOKENS).app;
+    const headers = { ...READ, 'sec-fetch-site': 'cross-site' };
+    t.equal(
+      (await guarded.inject({ url: '/metrics', headers })).statusCode,
+      200,
+      'where tokens stand guard they do',
+    );
+  },
+);
+
 t.test('with a token any name reaches it, since a foreign page has no token', async (t) => {
   const { app } = makeAdmin(EVERYWHERE, TOKENS);
   const named = { ...READ, host: 'limpet.internal:9090' };

@@ -148,17 +148,28 @@ t.test('a drain is asked first, done for yes alone, and undone', async (t) => {
   t.equal((await rowOf('blue')).wanted, 'ready');
 });
 
-t.test('a drain with an end says when that is, and enabling takes it back', async (t) => {
-  await button('Drain shop/blue').click();
-  await page.getByLabel('Its users may stay').selectOption('30 minutes');
-  await button('Drain blue').click();
-  await says('it says until when', '[id="upstream-shop-blue"] .why', /until \d\d:\d\d/);
-  t.type((await rowOf('blue')).drainUntil, 'string');
-  await button('Enable shop/blue').click();
-  await button('Enable blue').click();
-  await until('it is enabled', async () => (await rowOf('blue')).wanted === 'ready');
-  t.equal((await rowOf('blue')).drainUntil, null);
-});
+t.test(
+  'a drain with an end says when that is; enabling takes it back, and undoing that gives it its end again',
+  async (t) => {
+    await button('Drain shop/blue').click();
+    await page.getByLabel('Its users may stay').selectOption('30 minutes');
+    await button('Drain blue').click();
+    await says('it says until when', '[id="upstream-shop-blue"] .why', /until \d\d:\d\d/);
+    t.type((await rowOf('blue')).drainUntil, 'string');
+    await button('Enable shop/blue').click();
+    await button('Enable blue').click();
+    await until('it is enabled', async () => (await rowOf('blue')).wanted === 'ready');
+    t.equal((await rowOf('blue')).drainUntil, null);
+    await undo(/Undone: shop\/blue drains/);
+    const { wanted, drainUntil } = await rowOf('blue');
+    t.equal(wanted, 'drain');
+    const left = Date.parse(drainUntil ?? '') - Date.now();
+    t.ok(left > 25 * 60_000 && left <= 30 * 60_000 + 1000, `it ends when it would have ended: in ${left} ms`);
+    await button('Enable shop/blue').click();
+    await button('Enable blue').click();
+    await until('it is enabled', async () => (await rowOf('blue')).wanted === 'ready');
+  },
+);
 
 t.test('one is taken out with a warning when it is the last, and enabled again', async (t) => {
   await button('Disable shop/blue').click();

@@ -1,4 +1,4 @@
-// The demo as its user sees it: a real browser, real kills, and the pictures that the README shows.
+// The demo as its user sees it: a real browser, real kills, and the pictures that the README shows. LIMPET_PICTURES=1 makes those anew.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,6 +46,13 @@ async function moreAnswers(n: number): Promise<void> {
   await waitFor(async () => (await number('#answered')) >= before + n, `${n} more answers`);
 }
 
+/** Written only where that is asked for: a run of the tests changes no file of the repository. */
+async function picture(name: string): Promise<void> {
+  const asked = process.env.LIMPET_PICTURES !== undefined;
+  const bytes = await page.screenshot(asked ? { path: join(ROOT, 'docs', `${name}.png`) } : {});
+  t.ok(bytes.length > 10_000, `${name} shows something`);
+}
+
 t.test('a login stands while the other apps are killed and hung', async (t) => {
   await page.fill('#name', 'Grace');
   await page.getByRole('button', { name: 'Log in' }).click();
@@ -61,7 +68,7 @@ t.test('a login stands while the other apps are killed and hung', async (t) => {
   t.match(await text(page, '#login-state'), /Logged in as Grace/);
   t.equal(await number('#failed'), 0, 'no request failed');
   t.equal(await number('#moves'), 0, 'nobody moved');
-  await page.screenshot({ path: join(ROOT, 'docs/demo.png') });
+  await picture('demo');
   for (const name of others) await act(name, 'revive');
   await waitFor(async () => (await state(others[0]!)).includes('Limpet says up'), 'the killed one is back');
   await waitFor(async () => (await state(others[1]!)).includes('Limpet says up'), 'the hung one is back');
@@ -110,7 +117,7 @@ t.test(
       'and the page knows',
     );
     t.match(await text(page, '#told'), /closed the open pages within \d+ ms/);
-    await page.screenshot({ path: join(ROOT, 'docs/demo-sessions.png') });
+    await picture('demo-sessions');
     await logIn();
     t.match(await text(page, '#login-state'), /this is Grace \(valid\)/, 'a login after it is a new one');
     // What the browser itself says of answers that were cut or refused, which is what this scene is about.
@@ -128,7 +135,7 @@ t.test('the page fits a phone, and nothing complains', async (t) => {
     t.ok(Number(overflow) <= 0, `nothing sticks out of ${scene}`);
   }
   await moreAnswers(3);
-  await page.screenshot({ path: join(ROOT, 'docs/demo-phone.png') });
+  await picture('demo-phone');
   t.same(complaints, []);
 });
 

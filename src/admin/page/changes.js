@@ -3,7 +3,7 @@
 import { ask, upstreamPath } from './api.js';
 import { askFirst, labelled, note } from './dialog.js';
 import { el } from './dom.js';
-import { plural } from './format.js';
+import { nowMs, plural } from './format.js';
 
 /** @typedef {import('../live-view.ts').LiveUpstream} LiveUpstream */
 /** @typedef {LiveUpstream['wanted']} Wanted */
@@ -46,7 +46,7 @@ export const WISHES = {
  */
 export function askForWish(pool, upstream, wanted, left) {
   const { verb, danger, text } = WISHES[wanted];
-  const { name, wanted: before } = upstream;
+  const { name, wanted: before, drainUntil } = upstream;
   const last =
     wanted !== 'ready' && left === 0
       ? ' It is the last one of its pool that takes new users: they will get 503.'
@@ -61,11 +61,21 @@ export function askForWish(pool, upstream, wanted, left) {
       const deadline = String(form.get('deadline') ?? '');
       await ask(upstreamPath(pool, name), 'PATCH', { wanted, ...(deadline === '' ? {} : { deadline }) });
       note(`${pool}/${name} ${DONE[wanted]}.`, async () => {
-        await ask(upstreamPath(pool, name), 'PATCH', { wanted: before });
+        await ask(upstreamPath(pool, name), 'PATCH', wishOf({ wanted: before, drainUntil }));
         return `Undone: ${pool}/${name} ${DONE[before]}.`;
       });
     },
   });
+}
+
+/**
+ * What puts an upstream back to where it was: a drain with an end has what is left of its time.
+ * @param {Pick<LiveUpstream, 'wanted' | 'drainUntil'>} before
+ */
+export function wishOf({ wanted, drainUntil }) {
+  if (drainUntil === null) return { wanted };
+  const leftS = Math.max(1, Math.ceil((Date.parse(drainUntil) - nowMs()) / 1000));
+  return { wanted, deadline: `${leftS}s` };
 }
 
 /** How long users may stay who live on what is drained. */

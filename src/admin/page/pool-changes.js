@@ -1,8 +1,9 @@
 // @ts-check
 // What an operator does to a whole pool at once: asked first, told who is served by whom meanwhile, and taken back upstream by upstream.
 import { ask, upstreamPath } from './api.js';
+import { wishOf } from './changes.js';
 import { askFirst, note } from './dialog.js';
-import { nowMs, plural } from './format.js';
+import { plural } from './format.js';
 import { insteadOf } from './splits.js';
 
 /** @typedef {import('../live-view.ts').LivePool} LivePool */
@@ -41,13 +42,6 @@ export function askForPool(pool, wanted) {
       });
     },
   });
-}
-
-/** @param {Upstream} upstream */
-function wishOf({ wanted, drainUntil }) {
-  if (drainUntil === null) return { wanted };
-  const leftS = Math.max(1, Math.ceil((Date.parse(drainUntil) - nowMs()) / 1000));
-  return { wanted, deadline: `${leftS}s` };
 }
 
 /** @param {LivePool} pool */
