@@ -1,6 +1,7 @@
 // The text of a config as a YAML document whose every node knows its place, with the environment filled in.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${ENV}` is the notation of the config itself.
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -18,7 +19,7 @@ import { holdsSecret, isSensitiveKey } from './sensitive.ts';
 
 /** Largest file that is read. */
 export const CONFIG_BYTES_MAX = 1024 * 1024;
-/** Aliases in a document: each is looked up by walking it, and each repeats what it stands for. */
+/** Aliases in a document: each repeats what it stands for. */
 const ALIASES_MAX = 100;
 /** Lines with broken YAML that are told. */
 const SYNTAX_LINES_MAX = 10;
@@ -42,6 +43,8 @@ export class Source {
   readonly hidden = new Map<string, string>();
   /** Spans that hold secrets. */
   readonly secrets: Span[] = [];
+  /** What aliases stand for; those that stand for nothing are not in it. */
+  readonly #aliased = new Map<Alias, Node>();
   /** True when the YAML itself is broken, and nothing in it is to be trusted. */
   readonly unreadable: boolean;
 
@@ -104,7 +107,7 @@ export class Source {
 
   /** The node itself, or what an alias stands for; null when that is nothing. */
   resolve(node: unknown): Node | null {
-    if (isAlias(node)) return node.resolve(this.document) ?? null;
+    if (isAlias(node)) return this.#aliased.get(node) ?? null;
     return (node ?? null) as Node | null;
   }
 
@@ -142,25 +145,32 @@ export class Source {
 
   #prepare(env: NodeJS.ProcessEnv, findings: Findings): void {
     let aliases = 0;
+    // The last one of each name so far, which is what an alias means (YAML 1.2.2 section 7.1). Not asked of the package, which walks the document for each.
+    const anchors = new Map<string, Node>();
+    const note = (node: Node & { readonly anchor?: string }): void => {
+      if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    };
     visit(this.document, {
+      Map: (_key, node) => note(node),
+      Seq: (_key, node) => note(node),
       Alias: (_key, node) => {
         aliases++;
         const span = this.spanOf(node);
-        if (aliases > ALIASES_MAX) {
-          findings.error(span, '', `the file has more than ${ALIASES_MAX} aliases`, 'write the values out');
-          return visit.BREAK;
-        }
-        if (node.resolve(this.document) === undefined) {
+        const target = anchors.get(node.source);
+        if (target === undefined) {
           findings.error(span, '', `no anchor \`&${node.source}\` stands before this alias`);
-          this.broken.add(node);
-        }
-        return undefined;
+        } else if (aliases > ALIASES_MAX) {
+          const what = `the file has more than ${ALIASES_MAX} aliases`;
+          if (aliases === ALIASES_MAX + 1) findings.error(span, '', what, 'write the values out');
+        } else this.#aliased.set(node, target);
+        if (!this.#aliased.has(node)) this.broken.add(node);
       },
       Pair: (_key, pair) => {
         if (isScalar(pair.key) && isSensitiveKey(String(pair.key.value)) && !isTokenBlock(pair))
           this.hideScalars(pair.value as Node | null);
       },
       Scalar: (key, node) => {
+        note(node);
         if (typeof node.value === 'string' && holdsSecret(node.value)) this.hideScalars(node);
         if (key !== 'key' && typeof node.value === 'string' && node.value.includes('${')) {
           this.#substitute(node as Scalar<string>, env, findings);

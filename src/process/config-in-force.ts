@@ -95,23 +95,27 @@ export class ConfigInForce implements Reloadable {
 
   async attach(config: Config): Promise<Attachments> {
     const { logs, tracing, log, shelf, crew } = this.#of;
-    logs.prepare(config.log);
-    const traceLine = await tracing.open(config.tracing);
-    const same = isDeepStrictEqual(config.signing, this.#generation.config.signing);
-    const keeper = () => ({ signing: this.#signing, crew, log });
-    const signing = same ? this.#signing : await openTokenKeys(config.signing, keeper);
-    const revocations = this.#switch ?? makeSwitch(config, log, shelf);
-    const attachments = { signing, switch: revocations, traceLine };
+    // As far as it has come: what is in force counts as nothing of ours.
+    const open = { signing: this.#signing, switch: this.#switch, traceLine: tracing.line };
     try {
-      if (this.#switch === null) await revocations?.registry.start();
+      logs.prepare(config.log);
+      open.traceLine = await tracing.open(config.tracing);
+      const same = isDeepStrictEqual(config.signing, this.#generation.config.signing);
+      const keeper = () => ({ signing: this.#signing, crew, log });
+      if (!same) open.signing = await openTokenKeys(config.signing, keeper);
+      open.switch ??= makeSwitch(config, log, shelf);
+      if (this.#switch === null) await open.switch?.registry.start();
     } catch (error) {
-      await this.detach(attachments);
+      await this.detach(open);
       throw error;
     }
-    return attachments;
+    return open;
   }
 
-  async detach({ signing, switch: revocations }: Attachments): Promise<void> {
+  async detach({ signing, switch: revocations, traceLine }: Attachments): Promise<void> {
+    const { logs, tracing } = this.#of;
+    logs.abandon();
+    tracing.letGo(traceLine);
     if (signing !== this.#signing) signing?.close();
     if (revocations !== this.#switch) await revocations?.registry.close();
   }
@@ -123,9 +127,8 @@ export class ConfigInForce implements Reloadable {
   }
 
   forget(): void {
-    const { lists, logs, upstreams } = this.#of;
+    const { lists, upstreams } = this.#of;
     lists.use(listFilesOf(this.#generation.config));
-    logs.abandon();
     upstreams.forget();
   }
 

@@ -73,6 +73,11 @@ export class Tracing {
     if (before !== null && before !== line) void before.queue.close(CLOSE_MS);
   }
 
+  /** A line that was opened and is not wanted; the one in use stays. */
+  letGo(line: TraceLine | null): void {
+    if (line !== null && line !== this.line) void line.queue.close(0);
+  }
+
   #queueTo(exporter: SpanExporter<ReadableSpan>): SpanQueue<ReadableSpan> {
     const { log, shelf, timers } = this.#in;
     const { own } = shelf;

@@ -20,6 +20,8 @@ import type { ToWorker } from './messages.ts';
 /** Failures after which the name is looked up again: whoever was made anew lives elsewhere. */
 const NOT_CONNECTED: ReadonlySet<FailureKind> = new Set(['unresolved', 'refused', 'unreachable', 'timeout']);
 
+const EJECTIONS = 'limpet_ejections_total';
+
 export interface UpstreamWatchInput {
   readonly table: UpstreamTable;
   readonly shelf: MetricShelf;
@@ -102,6 +104,10 @@ export class UpstreamWatch {
     this.#generation = generation;
     this.#resolver.update(resolvable(generation.slots));
     this.board.update(this.#boardPools(generation));
+    const known = new Set(generation.slots.map(({ pool, upstream }) => keyOf(pool.name, upstream.name)));
+    this.#in.shelf.own.release(
+      (name, { pool = '', upstream = '' }) => name === EJECTIONS && !known.has(keyOf(pool, upstream)),
+    );
   }
 
   /** A worker's request, or its connect, failed there. */
@@ -154,9 +160,7 @@ export class UpstreamWatch {
     if (to !== 'ejected') return;
     const hung = from === 'suspected';
     const { own } = shelf;
-    own.values[
-      own.counter('limpet_ejections_total', { pool, upstream: name, reason: hung ? 'hung' : 'failures' })
-    ]!++;
+    own.values[own.counter(EJECTIONS, { pool, upstream: name, reason: hung ? 'hung' : 'failures' })]!++;
     // What waits on it should not wait for its timeout.
     if (hung) tell({ say: 'hung', slot });
   }
@@ -167,6 +171,11 @@ export class UpstreamWatch {
     for (const { slot } of this.#generation.slots) turnWindow(userRegisters, slot, next);
     Atomics.store(epoch, 1, next);
   }
+}
+
+/** Neither of the two holds a NUL. */
+function keyOf(pool: string, upstream: string): string {
+  return `${pool}\0${upstream}`;
 }
 
 function resolvable(slots: readonly SlottedUpstream[]): ResolverUpstream[] {

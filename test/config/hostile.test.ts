@@ -19,6 +19,7 @@ const hostile: Record<string, string> = {
   'broken routes': `${base}routes:\n${'- {path: a, pool: x}\n'.repeat(5000)}`,
   'many anchors': '- &a x\n'.repeat(20_000),
   'many aliases': `via: &a x\nerrors: [${'*a,'.repeat(20_000)}]`,
+  'aliases of a large file': `via: &a x\n${times(60_000, (i) => `k${i}: *a\n`)}`,
   'an alias bomb': `${base}errors:\n  503:\n    json:\n      a: &a [1,1,1,1,1,1,1,1,1]\n${times(9, (i) => {
     const [before, name] = ['abcdefghij'[i], 'abcdefghij'[i + 1]];
     return `      ${name}: &${name} [${`*${before},`.repeat(9)}]\n`;
@@ -42,6 +43,38 @@ for (const [what, text] of Object.entries(hostile)) {
     t.notMatch(printed, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/, 'nothing that a terminal acts on');
   });
 }
+
+t.test('an alias means the last anchor of its name before it', async (t) => {
+  const text = `${base}routes:\n${[
+    '{ path: /a, respond: &r { body: one, status: 201 } }',
+    '{ path: /b, respond: *r }',
+    '{ path: /c, respond: &r { body: two, status: 202 } }',
+    '{ path: /d, respond: *r }',
+  ]
+    .map((route) => `  - ${route}\n`)
+    .join('')}`;
+  const { config, problems } = loadConfigText(text, 'limpet.yaml', {}, () => '');
+  t.same(
+    problems.filter(({ severity }) => severity === 'error'),
+    [],
+  );
+  const status = (path: string): unknown => {
+    const action = config?.routes.find((route) => route.path === path)?.action;
+    return action?.kind === 'respond' ? action.status : action;
+  };
+  t.same(['/a', '/b', '/c', '/d'].map(status), [201, 201, 202, 202]);
+  const early = loadConfigText(`${base}via: *late\nerrors: { 503: &late x.html }\n`, 'l.yaml', {}, () => '');
+  t.match(early.problems[0]?.message, 'no anchor `&late` stands before this alias');
+});
+
+t.test('behind too many aliases secrets are hidden as before them', async (t) => {
+  const text = `${base}via: &a x\nerrors: { 503: { json: [${times(101, () => '*a,')}] } }\naffinity: { cookie: { secrets: [hunter2-hunter2], nam: x } }\n`;
+  const { problems } = loadConfigText(text, 'limpet.yaml', {}, () => '');
+  t.ok(problems.some(({ message }) => message === 'the file has more than 100 aliases'));
+  const printed = formatProblems(problems, { color: false });
+  t.match(printed, 'nam: x');
+  t.notMatch(printed, 'hunter2');
+});
 
 t.test('what every object has is no variable of the environment', async (t) => {
   const text = `${base}log: { level: "\${toString}" }\n`;

@@ -133,6 +133,33 @@ t.test('a worker that dies while it prepares refuses the reload, and nothing has
   t.equal((await plane.reload('signal')).result, 'applied');
 });
 
+t.test('ejections of those who left keep their sum, and give their place to those of others', async (t) => {
+  const { shelf } = plane;
+  const cells = new Set<number>();
+  const rounds = 12;
+  const before = shelf.total('limpet_ejections_total');
+  for (let round = 0; round < rounds; round++) {
+    names = [`ejected-${round}`];
+    t.equal((await plane.reload('signal')).result, 'applied');
+    const cell = shelf.own.counter('limpet_ejections_total', {
+      pool: 'main',
+      upstream: `ejected-${round}`,
+      reason: 'failures',
+    });
+    shelf.own.values[cell]!++;
+    cells.add(cell);
+  }
+  t.ok(cells.size <= 3, `${cells.size} cells for ${rounds} upstreams`);
+  const told = shelf.shown('limpet_ejections_total').filter(({ labels }) => labels.upstream !== undefined);
+  for (let round = 0; round < rounds; round++)
+    t.equal(
+      told.find(({ labels }) => labels.upstream === `ejected-${round}`)?.cells[0],
+      1,
+      'each by its name',
+    );
+  t.equal(shelf.total('limpet_ejections_total'), before + rounds);
+});
+
 t.test(
   'after many more names than there is room for at once, the newest is still counted by name',
   async (t) => {

@@ -49,6 +49,11 @@ t.test('routes let in whom they allow and not whom they deny, by what trusted pr
     ['/public', '192.0.2.77', 403],
     ['/public', '192.0.3.77', 200],
     ['/', '192.0.2.77', 200],
+    // As docs/rate-limits.md has it: letter by letter, and nothing that an app may read as the path of the list.
+    ['/Office', '11.1.2.3', 200],
+    ['/%6Fffice', '11.1.2.3', 400],
+    ['//office', '11.1.2.3', 400],
+    ['/x/../office', '11.1.2.3', 400],
   ] as const)
     t.equal(await ask(path, from), status, `${from} at ${path}`);
   const preflight = {

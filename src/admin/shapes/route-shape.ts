@@ -26,7 +26,9 @@ export const ROUTE = shape<RouteView>('Route', 'A rule for some requests.', {
       pool: text('Name of the pool.'),
       weight: orNull(count('Its share of the users beside the others; null where there are no others.')),
       requests: count('Requests of this route that it was given since the start of Limpet.'),
-      failures: count('Of those, how many were answered with 500 or more, or with nothing.'),
+      failures: count(
+        'Of those, how many were answered with 500 or more. Who left before his answer is no failure.',
+      ),
     }),
     'Pools that it leads to.',
   ),

@@ -32,7 +32,9 @@ export const STATUS = shape<StatusView>(
     listeners: list(ref(LISTENER)),
     totals: part<StatusView['totals']>('Since the start; the last two: now.', {
       requests: count('Requests answered.'),
-      failures: count('Of those, with a status of 500 or more.'),
+      failures: count(
+        'Of those, how many were answered with 500 or more. Who left before his answer is no failure.',
+      ),
       refused: count('Requests that Limpet itself refused.'),
       retries: count('Second tries.'),
       inFlight: count('Requests under way at upstreams.'),

@@ -20,7 +20,9 @@ export const UPSTREAM = shape<UpstreamView>('Upstream', 'One instance, in its po
   inFlight: count('Requests under way there now, tunnels included.'),
   latencyMs: amount('Average time to the head of an answer, ms; 0 until known.'),
   requests: count('Requests that it was sent since the start of Limpet.'),
-  failures: count('Of those, how many were answered with 500 or more, or with nothing.'),
+  failures: count(
+    'Of those, how many were answered with 500 or more. Who left before his answer is no failure.',
+  ),
   users: count('Distinct users that it had lately, estimated to some percent; see `admin.userWindow`.'),
   since: time('When what health sees changed last.'),
   drainUntil: orNull(time('When its drain ends and it goes into maintenance; null: no end is set.')),

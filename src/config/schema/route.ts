@@ -99,7 +99,13 @@ export const route = block(
       'Host that was asked for: a name, or `*.example.com` for every name below it. Default: any.',
       {},
     ),
-    path: leaf('routePath', 'Path that was asked for.', { default: '/' }),
+    path: leaf(
+      'routePath',
+      'Path that was asked for, letter by letter: `/Admin` is another path than `/admin`, also where the app takes them for one.',
+      {
+        default: '/',
+      },
+    ),
     methods: list('Methods. Default: all.', leaf('method', '', {}), { min: 1, max: 50 }),
     pool: leaf('name', 'Pool that serves it.', {}),
     pools: list(
