@@ -174,7 +174,7 @@ function readBody(body: RevocationOrder): { order: Order; ttlMs: number | null; 
   const order = readOrder(body);
   if (order instanceof Refusal) return order;
   const { reason = '', ttl } = body;
-  if (/\p{Cc}/u.test(reason))
+  if (!isLine(reason))
     return new Refusal('revocation.reason', '"reason" must be one line, without control characters');
   if (ttl === undefined) return { order, ttlMs: null, reason };
   const ttlMs = parseDuration(ttl, TTL_BOUNDS);
@@ -195,7 +195,7 @@ function readOrder(body: RevocationOrder): Order | Refusal {
     return new Refusal('revocation.block', '"block" keeps a user out, so it goes with "user" alone');
   if (typeof user === 'number' && !Number.isSafeInteger(user))
     return new Refusal('revocation.user', '"user" is a number that is not exact any more: write it as text');
-  if (user !== undefined && /\p{Cc}/u.test(String(user)))
+  if (user !== undefined && !isLine(String(user)))
     return new Refusal('revocation.user', '"user" must be one line, without control characters');
   if (session !== undefined) return { kind: 'session', session };
   if (token !== undefined) return { kind: 'token', token };
@@ -210,7 +210,17 @@ function readOrder(body: RevocationOrder): Order | Refusal {
 function readTime(text: string): number | null {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)$/i.test(text)) return null;
   const timeMs = Date.parse(text.toUpperCase());
-  return Number.isNaN(timeMs) || timeMs < 0 ? null : timeMs;
+  return Number.isNaN(timeMs) || timeMs < 0 || !isDay(text.slice(0, 10)) ? null : timeMs;
+}
+
+/** Whether there is such a day: `Date.parse` takes the 30th of February for the 2nd of March. */
+function isDay(text: string): boolean {
+  return new Date(`${text}T00:00:00Z`).toISOString().startsWith(text);
+}
+
+/** One line of whole characters: half of a surrogate pair stands for nobody, and in no line of text. */
+function isLine(text: string): boolean {
+  return !/[\p{Cc}\p{Cs}]/u.test(text);
 }
 
 const KINDS = { s: 'session', t: 'token', u: 'user', b: 'user', p: 'before', a: 'before' } as const;

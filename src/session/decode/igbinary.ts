@@ -76,7 +76,8 @@ class IgbinaryReader {
   #value(marked: boolean): Data {
     if (++this.#values > VALUES_MAX) throw new DecodeError('more igbinary values than the bound');
     const type = this.#number(1);
-    if (type === T.marked) return this.#value(true);
+    // Marked once only: a chain of marks would be a depth of its own.
+    if (type === T.marked && !marked) return this.#value(true);
     if (type >= T.array && type < T.array + 3) return this.#array(this.#sized(type, T.array), marked);
     if (type >= T.object && type < T.object + 3) {
       this.#string(this.#sized(type, T.object));

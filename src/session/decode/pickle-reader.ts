@@ -6,6 +6,9 @@ import { DecodeError } from './decode-error.ts';
 /** Digits of a number in text: Python's own bound since 3.11, since reading them takes quadratic time. */
 const DIGITS_MAX = 4300;
 
+/** Longest whole number, bytes: far above any id. One of a megabyte would take seconds to write in decimal. */
+const LONG_BYTES_MAX = 1024;
+
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class PickleReader {
@@ -31,8 +34,9 @@ export class PickleReader {
         : Number(bytes.readBigUInt64LE());
   }
 
-  /** A signed integer of so many bytes, low byte first. */
+  /** A signed integer of so many bytes, low byte first. DecodeError beyond LONG_BYTES_MAX. */
   long(size: number): number | bigint {
+    if (size > LONG_BYTES_MAX) throw new DecodeError('a pickle with a number longer than the bound');
     const bytes = this.#take(size);
     if (size === 0) return 0;
     if (size <= 6) return bytes.readIntLE(0, size);

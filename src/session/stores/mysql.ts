@@ -12,6 +12,7 @@ import {
   settleMs,
   tlsOptions,
 } from './driver.ts';
+import { isSpelledSo } from './key-spelling.ts';
 import { quotedName, quotedTable } from './sql-names.ts';
 import { type StoreHost, StoreProblem } from './store-url.ts';
 
@@ -97,11 +98,14 @@ class MysqlStore implements StoreDriver {
   async get(query: Query): Promise<StoredValue | null> {
     if (query.kind !== 'row') throw new StoreFault('malformed', 'MySQL holds rows only');
     const columns = query.columns.map((column) => quotedName(column, '`')).join(', ');
-    const sql = `SELECT ${columns} FROM ${quotedTable(query.table, '`')} WHERE ${quotedName(query.keyColumn, '`')} = ? LIMIT 1`;
+    const keyColumn = quotedName(query.keyColumn, '`');
+    const sql = `SELECT ${columns}, ${keyColumn} FROM ${quotedTable(query.table, '`')} WHERE ${keyColumn} = ? LIMIT 1`;
     return this.#with(async (connection) => {
       const { rows, fields } = await this.#execute(connection, sql, [query.key]);
       const row = rows[0];
-      return row === undefined ? null : stored(query.columns, row, fields);
+      if (row === undefined || !isSpelledSo(cellAt(row, fields, query.columns.length), query.key))
+        return null;
+      return stored(query.columns, row, fields);
     });
   }
 
@@ -192,12 +196,16 @@ function stored(
   const cells = new Map<string, StoredCell>();
   let bytes = 0;
   columns.forEach((column, i) => {
-    const cell = cellOf(row[i], fields[i]?.columnType ?? fields[i]?.type ?? 0);
+    const cell = cellAt(row, fields, i);
     if (typeof cell === 'string' || cell instanceof Uint8Array) bytes += cell.length;
     cells.set(column, cell);
   });
   if (bytes > STORED_BYTES_MAX) throw new StoreFault('malformed', 'mysql: a row is longer than the bound');
   return { bytes: EMPTY, cells, flags: 0, mtimeS: null, endsAtS: null };
+}
+
+function cellAt(row: readonly unknown[], fields: readonly FieldPacket[], i: number): StoredCell {
+  return cellOf(row[i], fields[i]?.columnType ?? fields[i]?.type ?? 0);
 }
 
 function cellOf(value: unknown, type: number): StoredCell {

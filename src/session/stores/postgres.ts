@@ -18,6 +18,7 @@ import {
   settleMs,
   tlsOptions,
 } from './driver.ts';
+import { isSpelledSo } from './key-spelling.ts';
 import { channelOf, PostgresWatch } from './postgres-watch.ts';
 import { quotedName, quotedTable } from './sql-names.ts';
 import { StoreProblem } from './store-url.ts';
@@ -136,10 +137,10 @@ class PostgresStore implements StoreDriver {
           types: AS_TEXT,
         });
         // A server that only says that it is done has not looked.
-        if (command !== 'SELECT' || fields.length !== query.columns.length)
+        if (command !== 'SELECT' || fields.length !== query.columns.length + 1)
           throw new StoreFault('down', 'postgres: an answer to another question');
         const row = rows[0];
-        return row === undefined ? null : stored(query.columns, row, fields);
+        return row === undefined || !isAsked(query, row, fields) ? null : stored(query.columns, row, fields);
       } catch (error) {
         const code = codeOf(error);
         // invalid_text_representation: a key that the column's type, such as uuid, cannot hold.
@@ -220,7 +221,8 @@ async function makeStatement(query: Row, client: PoolClient, name: string): Prom
     const isTime = type === TIMESTAMP || type === TIMESTAMPTZ || type === DATE;
     return isTime ? `extract(epoch from ${column}::timestamptz)::float8` : column;
   });
-  const text = `SELECT ${cells.join(', ')} ${from} WHERE ${quotedName(query.keyColumn, '"')} = $1 LIMIT 1`;
+  const key = quotedName(query.keyColumn, '"');
+  const text = `SELECT ${cells.join(', ')}, ${key} ${from} WHERE ${key} = $1 LIMIT 1`;
   return { name, text };
 }
 
@@ -244,6 +246,18 @@ function stored(
   });
   if (bytes > STORED_BYTES_MAX) throw new StoreFault('malformed', 'postgres: a row is longer than the bound');
   return { bytes: EMPTY, cells, flags: 0, mtimeS: null, endsAtS: null };
+}
+
+/** The row's key stands behind its columns. */
+function isAsked(
+  { columns, key }: Row,
+  row: readonly unknown[],
+  fields: QueryArrayResult['fields'],
+): boolean {
+  const found = row[columns.length];
+  return (
+    typeof found === 'string' && isSpelledSo(cellOf(found, fields[columns.length]?.dataTypeID ?? 0), key)
+  );
 }
 
 function cellOf(text: string, type: number): StoredCell {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Query, type StoredValue, StoreFault } from '../store.ts';
 import { atMost, backOffMs, codeOf, type DriverSpec, faultOf, type StoreDriver, settleMs } from './driver.ts';
+import { isSpelledSo } from './key-spelling.ts';
 import { quotedName, quotedTable } from './sql-names.ts';
 import type { SqliteAnswer, SqliteQuestion, SqliteStart } from './sqlite-thread.ts';
 import { StoreProblem } from './store-url.ts';
@@ -67,10 +68,12 @@ class SqliteStore implements StoreDriver {
   async get(query: Query): Promise<StoredValue | null> {
     if (query.kind !== 'row') throw new StoreFault('malformed', 'SQLite holds rows only');
     const columns = query.columns.map((column) => quotedName(column, '"')).join(', ');
-    const sql = `SELECT ${columns} FROM ${quotedTable(query.table, '"')} WHERE ${quotedName(query.keyColumn, '"')} = ? LIMIT 1`;
+    const keyColumn = quotedName(query.keyColumn, '"');
+    const sql = `SELECT ${columns}, ${keyColumn} FROM ${quotedTable(query.table, '"')} WHERE ${keyColumn} = ? LIMIT 1`;
     const answer = await this.#ask({ sql, key: query.key });
     if (answer.fault !== null) throw new StoreFault(answer.fault, `sqlite: ${answer.why}`);
-    if (answer.cells === null) return null;
+    if (answer.cells === null || !isSpelledSo(answer.cells[query.columns.length] ?? null, query.key))
+      return null;
     const cells = new Map(query.columns.map((column, i) => [column, answer.cells?.[i] ?? null] as const));
     return { bytes: EMPTY, cells, flags: 0, mtimeS: null, endsAtS: null };
   }

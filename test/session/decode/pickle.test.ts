@@ -45,6 +45,7 @@ t.test('bounds hold: depth, count, length, self-reference', (t) => {
   refused(`]${'2'.repeat(100_001)}.`);
   refused(']q\x00h\x00a.');
   refused(`I${'9'.repeat(5000)}\n.`);
+  refused(`\x8b\x01\x04\x00\x00${'\x7f'.repeat(1025)}.`);
   refused('\x8d\xff\xff\xff\xff\xff\xff\xff\x7f.');
   t.throws(() => decodePickle(new Uint8Array(1024 * 1024 + 1)), DecodeError);
   t.end();

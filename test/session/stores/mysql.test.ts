@@ -80,6 +80,28 @@ t.test('a key is a value and never SQL; names are quoted', async (t) => {
   t.equal((await store.get(odd))!.cells.get('va`l'), 'v');
 });
 
+t.test(
+  'a key is found as it is spelled, whatever the collation and the type take for the same',
+  async (t) => {
+    await app.query(`CREATE TABLE shop.lax (id char(40) COLLATE utf8mb4_general_ci PRIMARY KEY, v text);
+    CREATE TABLE shop.counted (id int PRIMARY KEY, v text); CREATE TABLE shop.raw (id varbinary(40) PRIMARY KEY, v text);
+    INSERT INTO shop.lax VALUES ('AbCé', 'v'); INSERT INTO shop.counted VALUES (12, 'v'); INSERT INTO shop.raw VALUES ('AbC', 'v');`);
+    const store = await openTestStore(t, url);
+    const found = async (table: string, key: string): Promise<unknown> =>
+      (await store.get(row(key, ['v'], `shop.${table}`)))?.cells.get('v') ?? null;
+    for (const key of ['abcé', 'ABCÉ', 'AbCe', 'AbCé ', 'AbCé  '])
+      t.equal(await found('lax', key), null, key);
+    for (const key of ['012', '12.0', ' 12', '12x', '1.2e1']) t.equal(await found('counted', key), null, key);
+    t.equal(await found('raw', 'abc'), null);
+    for (const [table, key] of [
+      ['lax', 'AbCé'],
+      ['counted', '12'],
+      ['raw', 'AbC'],
+    ] as const)
+      t.equal(await found(table, key), 'v', table);
+  },
+);
+
 t.test('connections can only read', async (t) => {
   await app.query(`GRANT ALL ON shop.* TO edge; CREATE TABLE shop.written (id int) ENGINE=InnoDB;
     CREATE FUNCTION shop.note() RETURNS int MODIFIES SQL DATA BEGIN INSERT INTO shop.written VALUES (1); RETURN 1; END;

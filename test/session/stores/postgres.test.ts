@@ -85,6 +85,28 @@ t.test('a key is a value and never SQL', async (t) => {
   t.equal((await app.query('SELECT count(*)::int FROM shop.session')).rows[0].count, 2);
 });
 
+t.test('a key is found as it is spelled, whatever the type takes for the same', async (t) => {
+  const uuid = '123e4567-e89b-12d3-a456-426614174000';
+  await app.query(`CREATE TABLE as_uuid (id uuid, v text); CREATE TABLE as_int (id int, v text); CREATE TABLE as_char (id char(40), v text);
+    CREATE TABLE as_bytes (id bytea, v text); INSERT INTO as_uuid VALUES ('${uuid}', 'v'); INSERT INTO as_int VALUES (12, 'v');
+    INSERT INTO as_char VALUES ('AbC', 'v'); INSERT INTO as_bytes VALUES ('AbC', 'v');`);
+  const store = await openTestStore(t, url);
+  const found = async (table: string, key: string): Promise<unknown> =>
+    (await store.get({ kind: 'row', table, keyColumn: 'id', key, columns: ['v'] }))?.cells.get('v') ?? null;
+  for (const key of [uuid.toUpperCase(), `{${uuid}}`, uuid.replaceAll('-', '')])
+    t.equal(await found('as_uuid', key), null, key);
+  for (const key of ['012', ' 12', '+12', '0xc']) t.equal(await found('as_int', key), null, key);
+  for (const key of ['AbC ', 'abc']) t.equal(await found('as_char', key), null, key);
+  for (const key of ['\\x416243', 'Ab\\103']) t.equal(await found('as_bytes', key), null, key);
+  for (const [table, key] of [
+    ['as_uuid', uuid],
+    ['as_int', '12'],
+    ['as_char', 'AbC'],
+    ['as_bytes', 'AbC'],
+  ] as const)
+    t.equal(await found(table, key), 'v', table);
+});
+
 t.test('names are quoted, and a key that the column cannot hold is no session', async (t) => {
   const store = await openTestStore(t, url);
   const odd = (key: string): Query => ({

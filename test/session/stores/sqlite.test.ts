@@ -61,6 +61,21 @@ if (sqlite === null) {
     t.same(new Set(many), new Set(['none']));
   });
 
+  t.test('a key is found as it is spelled, whatever the column takes for the same', async (t) => {
+    const folder = tempFolder(t);
+    const app = open(join(folder, 'db.sqlite3'));
+    t.teardown(() => app.close());
+    app.exec(`CREATE TABLE lax (id text COLLATE NOCASE PRIMARY KEY, v text); CREATE TABLE counted (id integer PRIMARY KEY, v text);
+      INSERT INTO lax VALUES ('AbC', 'v'); INSERT INTO counted VALUES (12, 'v')`);
+    const store = await openTestStore(t, 'sqlite:db.sqlite3', { folder, deadlineMs: 5000 });
+    await until(async () => (await faultKind(store, row('AbC', ['v'], 'lax'))) === 'found');
+    const found = async (table: string, key: string): Promise<unknown> =>
+      (await store.get(row(key, ['v'], table)))?.cells.get('v') ?? null;
+    for (const key of ['abc', 'ABC']) t.equal(await found('lax', key), null, key);
+    for (const key of ['012', '12.0', ' 12', '1.2e1']) t.equal(await found('counted', key), null, key);
+    t.equal(await found('counted', '12'), 'v');
+  });
+
   t.test('a file that is not there, or is none, is down until it is', async (t) => {
     const folder = tempFolder(t);
     const path = join(folder, 'db');
