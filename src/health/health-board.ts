@@ -1,85 +1,19 @@
 // The board on which the main thread keeps every upstream's standing, and from which the shared table is written.
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../base/clock.ts';
-import type { Random } from '../base/random.ts';
-import type { Timer, Timers } from '../base/timers.ts';
-import {
-  OBSERVED,
-  type Observed,
-  type UpstreamTable,
-  WANTED,
-  type Wanted,
-} from '../upstream/upstream-table.ts';
+import { OBSERVED, type Observed, WANTED, type Wanted } from '../upstream/upstream-table.ts';
+import type { BoardPool, HealthBoardInput, HealthChange, HealthDescription } from './board-input.ts';
+import { BoardWeights, type Weighted } from './board-weights.ts';
 import { mayEject, type PoolCount } from './ejection.ts';
-import type { HealthOptions } from './options.ts';
 import { type Prober, socketProber } from './prober.ts';
-import { slowStartShare } from './slow-start.ts';
 import { type Standing, standingOf } from './standing.ts';
 import { ProbeAllowance } from './suspicion.ts';
 import { type BoardUpstream, type FailureKind, UpstreamHealth } from './upstream-health.ts';
 
-/** How often the weights of upstreams that warm up are looked at, ms. */
-const RAMP_EVERY_MS = 250;
 /** Suspicion's probes a second for a whole pool, and how many may come at once. */
 const POOL_PROBES_PER_S = 20;
 
-export interface BoardPool {
-  /** Position among the pools; what `table.cursor` and `table.waiting` are read by. */
-  readonly id: number;
-  readonly name: string;
-  readonly health: HealthOptions;
-  /** Time over which one that came back gets its full weight, ms; 0: at once. */
-  readonly slowStartMs: number;
-  readonly upstreams: readonly BoardUpstream[];
-}
-
-/** A change of what health sees of one upstream. */
-export interface HealthChange {
-  readonly pool: string;
-  readonly name: string;
-  readonly slot: number;
-  readonly from: Observed;
-  readonly to: Observed;
-  /** The reader's sentence. */
-  readonly why: string;
-}
-
-/** The part of a logger that the board uses. */
-export interface HealthLog {
-  warn(fields: object, text: string): void;
-}
-
-export interface HealthBoardInput {
-  readonly table: UpstreamTable;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly timers: Timers;
-  readonly pools: readonly BoardPool[];
-  /** Told after the table was written. */
-  readonly onChange: (change: HealthChange) => void;
-  readonly log: HealthLog;
-  /**
-   * Told whenever an upstream could not be connected to by the board itself: its name may have another address by now. As often as it
-   * is tried, so at most some times a second.
-   */
-  readonly onUnreachable?: (slot: number) => void;
-  /** How upstreams are looked at; real sockets unless a test says otherwise. */
-  readonly prober?: Prober;
-}
-
-/** What is shown of one upstream. */
-export interface HealthDescription {
-  readonly observed: Observed;
-  readonly wanted: Wanted;
-  readonly why: string;
-  /** As wanted; slow start left out. */
-  readonly weight: number;
-  /** Since when it is so, wall-clock ms since 1970. */
-  readonly sinceMs: number;
-}
-
 /** One upstream on the board. */
-interface Entry {
+interface Entry extends Weighted {
   readonly pool: PoolEntry;
   upstream: BoardUpstream;
   health: UpstreamHealth;
@@ -87,8 +21,6 @@ interface Entry {
   wanted: Wanted;
   weight: number;
   sinceMs: number;
-  /** When it came up again, ms; null: not warming up. */
-  risenMs: number | null;
   /** Its standing is the one that it began with. */
   first: boolean;
   /** That the pool could not spare it was said already. */
@@ -110,14 +42,15 @@ interface PoolEntry {
 export class HealthBoard {
   readonly #in: HealthBoardInput;
   readonly #prober: Prober;
+  readonly #weights: BoardWeights;
   readonly #bySlot = new Map<number, Entry>();
   #pools = new Map<string, PoolEntry>();
-  #rampTimer: Timer | null = null;
   #running = false;
 
   /** Writes the first standing of every upstream into the table; nothing is probed before `start`. */
   constructor(input: HealthBoardInput) {
     this.#in = input;
+    this.#weights = new BoardWeights(input.table, input.clock, input.timers);
     this.#prober = input.prober ?? socketProber({ clock: input.clock, timers: input.timers });
     for (const pool of input.pools) this.#keepPool(pool, null);
     input.table.bumpEpoch();
@@ -139,6 +72,7 @@ export class HealthBoard {
     for (const [slot, entry] of this.#bySlot) {
       if (slots.has(slot)) continue;
       entry.health.stop();
+      this.#weights.fall(entry);
       this.#bySlot.delete(slot);
     }
     this.#in.table.bumpEpoch();
@@ -153,8 +87,7 @@ export class HealthBoard {
   /** Ends every probe and timer. The table stays as it is. */
   stop(): void {
     this.#running = false;
-    this.#rampTimer?.cancel();
-    this.#rampTimer = null;
+    this.#weights.stop();
     for (const entry of this.#bySlot.values()) entry.health.stop();
   }
 
@@ -189,10 +122,10 @@ export class HealthBoard {
     const entry = this.#bySlot.get(slot);
     if (entry === undefined || entry.wanted === wanted) return;
     // Out of maintenance is out of the cold: it warms up like one that came back.
-    if (entry.wanted === 'maintenance') this.#rise(entry);
+    if (entry.wanted === 'maintenance') this.#weights.rise(entry);
     entry.wanted = wanted;
     this.#in.table.wanted[slot] = WANTED[wanted];
-    this.#writeWeight(entry);
+    this.#weights.write(entry);
     this.#in.table.bumpEpoch();
     this.#publish(entry.pool);
   }
@@ -202,7 +135,7 @@ export class HealthBoard {
     const entry = this.#bySlot.get(slot);
     if (entry === undefined) return;
     entry.weight = weight;
-    if (this.#writeWeight(entry)) this.#in.table.bumpEpoch();
+    if (this.#weights.write(entry)) this.#in.table.bumpEpoch();
   }
 
   /** Its address changed (`ok`), or its name has none (`why`). */
@@ -293,8 +226,8 @@ export class HealthBoard {
     this.#bySlot.set(slot, entry);
     table.wanted[slot] = WANTED[upstream.wanted];
     table.observed[slot] = OBSERVED[entry.standing.observed];
-    if (joins && !isOut(entry.standing.observed)) this.#rise(entry);
-    this.#writeWeight(entry);
+    if (joins && !isOut(entry.standing.observed)) this.#weights.rise(entry);
+    this.#weights.write(entry);
     if (this.#running) health.start();
     return entry;
   }
@@ -339,52 +272,13 @@ export class HealthBoard {
     const { slot, name } = entry.upstream;
     entry.sinceMs = this.#in.clock.wallMs();
     entry.spared = false;
-    if (isOut(standing.observed)) entry.risenMs = null;
+    if (isOut(standing.observed)) this.#weights.fall(entry);
     // One that only waited for its name's first look-up was never away.
-    else if (isOut(from) && !entry.first) this.#rise(entry);
+    else if (isOut(from) && !entry.first) this.#weights.rise(entry);
     entry.first = false;
     this.#in.table.observed[slot] = OBSERVED[standing.observed];
-    this.#writeWeight(entry);
+    this.#weights.write(entry);
     return { pool: entry.pool.pool.name, name, slot, from, to: standing.observed, why: standing.why };
-  }
-
-  /**
-   * It came back: its weight grows from here, and its latency is unknown. Because: the average fades while nobody feeds it, so one
-   * that was away for a minute would seem faster than all others, and every pick that met it would be its own.
-   */
-  #rise(entry: Entry): void {
-    this.#in.table.forgetLatency(entry.upstream.slot);
-    if (entry.pool.pool.slowStartMs <= 0) return;
-    entry.risenMs = this.#in.clock.nowMs();
-    this.#rampTimer ??= this.#in.timers.after(RAMP_EVERY_MS, () => this.#ramp());
-  }
-
-  #ramp(): void {
-    this.#rampTimer = null;
-    let changed = false;
-    let warming = false;
-    for (const entry of this.#bySlot.values()) {
-      if (entry.risenMs === null) continue;
-      if (this.#writeWeight(entry)) changed = true;
-      if (this.#in.clock.nowMs() - entry.risenMs >= entry.pool.pool.slowStartMs) entry.risenMs = null;
-      else warming = true;
-    }
-    if (changed) this.#in.table.bumpEpoch();
-    if (warming) this.#rampTimer = this.#in.timers.after(RAMP_EVERY_MS, () => this.#ramp());
-  }
-
-  /** Writes the effective weight. True when it is another than before. */
-  #writeWeight(entry: Entry): boolean {
-    const share =
-      entry.risenMs === null
-        ? 1
-        : slowStartShare(this.#in.clock.nowMs() - entry.risenMs, entry.pool.pool.slowStartMs);
-    // A weight that is wanted at all is never rounded to nothing.
-    const weight = entry.weight <= 0 ? 0 : Math.max(1, Math.round(entry.weight * 256 * share));
-    const { slot } = entry.upstream;
-    if (this.#in.table.weight[slot] === weight) return false;
-    this.#in.table.weight[slot] = weight;
-    return true;
   }
 }
 

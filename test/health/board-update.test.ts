@@ -1,6 +1,6 @@
 // The board over a reload: who was known keeps his standing and what was ordered of him, and who comes begins anew.
 import t from 'tap';
-import type { BoardPool } from '../../src/health/health-board.ts';
+import type { BoardPool } from '../../src/health/board-input.ts';
 import type { HealthOptions } from '../../src/health/options.ts';
 import type { BoardUpstream } from '../../src/health/upstream-health.ts';
 import { boardWorld, HEALTH } from './board-world.ts';
