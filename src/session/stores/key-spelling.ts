@@ -8,7 +8,7 @@ import type { StoredCell } from '../store.ts';
  */
 export function isSpelledSo(found: StoredCell, key: string): boolean {
   const text = found instanceof Uint8Array ? Buffer.from(found).toString('utf8') : String(found);
-  return text.length === key.length
-    ? text === key
-    : text.startsWith(key) && /^ +$/.test(text.slice(key.length));
+  let end = text.length;
+  while (end > 0 && text[end - 1] === ' ') end--;
+  return text.slice(0, end) === key;
 }
