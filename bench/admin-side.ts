@@ -8,10 +8,21 @@ import { type BenchRun, interleave, startUpstreams, withPeers } from './bench-ru
 import type { RunningPeer } from './peers.ts';
 import { type Measurement, type Report, rowsOf } from './report.ts';
 
-/** What is asked for in turn; the page is the dashboard. */
+/** What is asked for; the page is the dashboard. */
 const PATHS = ['/metrics', '/api/v1/upstreams', '/'];
-/** How often each of them is asked for, a second. */
-const PACES: Readonly<Record<string, number>> = { nobody: 0, 'each second': 1, '20 a second': 20 };
+
+interface Looks {
+  /** How often each of the paths is asked for, a second; 0: never, and nobody listens to the events either. */
+  readonly pace: number;
+  readonly paths: readonly string[];
+}
+
+const LOOKS: Readonly<Record<string, Looks>> = {
+  nobody: { pace: 0, paths: [] },
+  'each second': { pace: 1, paths: PATHS },
+  '20 scrapes a second': { pace: 20, paths: ['/metrics'] },
+  '20 a second': { pace: 20, paths: PATHS },
+};
 const CONNECTIONS = 64;
 const UPSTREAMS = 500;
 const SCRAPES = 5;
@@ -24,16 +35,16 @@ const NONE = 'nobody';
 /** The same proxy and load in turn, while nobody, somebody and many look at the admin side; only Limpets have one that is asked. */
 export async function adminSide(run: BenchRun): Promise<Report> {
   const peer = run.peers.find((each) => each.hasAdmin === true);
-  const measured = new Map<string, Measurement[]>(Object.keys(PACES).map((name) => [name, []]));
+  const measured = new Map<string, Measurement[]>(Object.keys(LOOKS).map((name) => [name, []]));
   if (peer !== undefined) {
     await withPeers(run, [peer], { affinity: true, accessLog: false }, async ([running]) => {
       const generator = await Generator.start(run.loadCore);
       try {
         await generator.run(specOf(run, running!, run.warmMs));
-        const rows = Object.keys(PACES).map((name): RunningPeer => ({ ...running!, name }));
+        const rows = Object.keys(LOOKS).map((name): RunningPeer => ({ ...running!, name }));
         const found = await interleave(rows, run.rounds, async ({ name }) => {
           run.progress(`admin ${name}`);
-          const crowd = new Onlookers(running!.adminPort!, PACES[name]!);
+          const crowd = new Onlookers(running!.adminPort!, LOOKS[name]!);
           const load = await generator.run(specOf(run, running!, run.measureMs));
           const { answered, failed } = crowd.end();
           return {
@@ -91,10 +102,9 @@ class Onlookers {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #leave: () => void;
 
-  constructor(port: number, pace: number) {
+  constructor(port: number, { pace, paths }: Looks) {
     this.#leave = pace === 0 ? () => {} : listen(port);
-    if (pace === 0) return;
-    for (const path of PATHS) this.#timers.push(setInterval(() => void this.#look(port, path), 1000 / pace));
+    for (const path of paths) this.#timers.push(setInterval(() => void this.#look(port, path), 1000 / pace));
   }
 
   end(): { readonly answered: number; readonly failed: number } {
