@@ -156,8 +156,10 @@ export class BareSocket implements ByteSocket {
 
   reset(): void {
     if (this.#closing) return;
-    // A FIN that is under way can't be overtaken by a reset, and a unix socket has none.
-    if (this.#handle.reset === undefined || this.#handle.reset(onClose) !== 0) this.destroy();
+    // A FIN that is under way can't be overtaken by a reset, which must not be tried: Node takes a handle that refused one for closed, and
+    // never closes it. A unix socket has none.
+    const ending = this.#endAsked && !this.#finished;
+    if (ending || this.#handle.reset === undefined || this.#handle.reset(onClose) !== 0) this.destroy();
     else this.#closing = true;
   }
 

@@ -244,7 +244,9 @@ export class HandleSocket implements ByteSocket {
   }
 
   reset(): void {
-    this.#socket.resetAndDestroy();
+    // As BareSocket.reset has it.
+    if (this.#socket.writableEnded && !this.#socket.writableFinished) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 
   /** From the stream's `end`. */

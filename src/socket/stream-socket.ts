@@ -104,11 +104,11 @@ export class StreamSocket implements ByteSocket {
   }
 
   reset(): void {
+    const socket = this.#socket;
+    // As BareSocket.reset has it.
+    const ending = socket.writableEnded && !socket.writableFinished;
     // A TLS socket has no reset of its own: its truncation is visible by the missing close_notify.
-    if (typeof this.#socket.resetAndDestroy === 'function' && !('encrypted' in this.#socket)) {
-      this.#socket.resetAndDestroy();
-    } else {
-      this.#socket.destroy();
-    }
+    if (ending || typeof socket.resetAndDestroy !== 'function' || 'encrypted' in socket) socket.destroy();
+    else socket.resetAndDestroy();
   }
 }

@@ -17,6 +17,9 @@ const READ_ALREADY = -constants.errno.EALREADY;
  */
 const ONE_GO_BYTES = 128 * 1024;
 
+/** So long TLSWrap is waited for behind the last write of a socket that is to be closed, ms: as a rule it takes a turn or two of the event loop. */
+const PARTING_MS = 1000;
+
 /** Where a handle finds its socket. The handle below keeps the socket, and so TLS, alive. */
 const OWNED = Symbol('TlsSocket');
 
@@ -58,6 +61,8 @@ export class TlsSocket implements SecureSocket {
   #shutDown = false;
   #finished = false;
   #destroyAsked = false;
+  /** Bounds the time between the wish to close and the closing; null: nothing is waited for. */
+  #parting: NodeJS.Timeout | null = null;
   #closing = false;
   #freed = false;
   #code: string | null = null;
@@ -167,9 +172,9 @@ export class TlsSocket implements SecureSocket {
       if (this.#closing) return;
     }
     this.pendingBytes = 0;
-    if (waited && !this.#destroyAsked) this.owner.onDrain();
-    // The owner may have written more meanwhile.
+    // Before the owner is told, who may close at once: without close_notify the peer would take what it got for cut.
     if (this.#endAsked && !this.#writing) this.#shutdown();
+    if (waited && !this.destroyed) this.owner.onDrain();
   }
 
   #fail(status: number): void {
@@ -243,9 +248,19 @@ export class TlsSocket implements SecureSocket {
 
   destroy(): void {
     if (this.destroyed) return;
-    // All has left, but close_notify, which has to wait for TLSWrap; without it the peer would take the answer for cut.
-    if (this.#writing && this.#endAsked && this.pendingBytes === 0) this.#destroyAsked = true;
-    else this.#close();
+    if (!(this.#writing && this.#endAsked && this.pendingBytes === 0)) {
+      this.#close();
+      return;
+    }
+    // All has left, but close_notify, which has to wait for TLSWrap; without it the peer would take the answer for cut. TLSWrap is silent for
+    // ever where a write of its own has failed, such as that of the tickets behind the handshake for a peer that is gone.
+    this.#destroyAsked = true;
+    this.#parting = setTimeout(part, PARTING_MS, this);
+  }
+
+  /** Nothing more is waited for. */
+  part(): void {
+    this.#close();
   }
 
   #close(): void {
@@ -257,7 +272,9 @@ export class TlsSocket implements SecureSocket {
 
   reset(): void {
     if (this.#closing) return;
-    if (this.#below.reset === undefined || this.#below.reset(onClose) !== 0) {
+    // As BareSocket.reset has it.
+    const ending = this.#shutDown && !this.#finished;
+    if (ending || this.#below.reset === undefined || this.#below.reset(onClose) !== 0) {
       this.#close();
       return;
     }
@@ -266,6 +283,8 @@ export class TlsSocket implements SecureSocket {
   }
 
   #drop(): void {
+    if (this.#parting !== null) clearTimeout(this.#parting);
+    this.#parting = null;
     this.#queue = null;
     this.#late = null;
   }
@@ -386,4 +405,8 @@ function onShutdown(this: { owner: { finish(): void } | null }): void {
 
 function handOver(socket: TlsSocket): void {
   socket.handOver();
+}
+
+function part(socket: TlsSocket): void {
+  socket.part();
 }

@@ -1,5 +1,6 @@
 // All kinds of socket keep the same promises to their owners, down to the byte; and this Node gives out its handles.
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
 import { connect as connectTls, createSecureContext } from 'node:tls';
 import t from 'tap';
 import { ByteWriter } from '../../src/base/byte-writer.ts';
@@ -8,7 +9,7 @@ import { type ByteSocket, noOwner, type SocketOwner } from '../../src/socket/byt
 import { type BareHandle, findHandleIo } from '../../src/socket/handle-io.ts';
 import { SocketMaker } from '../../src/socket/handle-socket.ts';
 import { HandleWriter } from '../../src/socket/handle-writer.ts';
-import { findTlsHandleIo } from '../../src/socket/tls-handle-io.ts';
+import { findTlsHandleIo, watchEnd } from '../../src/socket/tls-handle-io.ts';
 import type { SecureTerms } from '../../src/socket/tls-terms.ts';
 import { makePair } from '../kit/certificates.ts';
 import type { Owner } from '../kit/child.ts';
@@ -295,6 +296,14 @@ for (const each of KINDS) {
     t.equal(out.length, 0);
   });
 
+  t.test(`${kind}: one whose end is on its way is closed by a reset all the same`, async (t) => {
+    const { witness, socket } = await pair(t, each);
+    socket.end();
+    socket.reset();
+    await witness.until(() => witness.closed !== undefined);
+    t.ok(socket.destroyed);
+  });
+
   t.test(`${kind}: who is at the other end is known`, async (t) => {
     const { socket, other } = await pair(t, each);
     t.equal(socket.remoteAddress, '127.0.0.1');
@@ -326,6 +335,27 @@ for (const each of KINDS) {
     t.equal(witness.closed, null);
   });
 
+  t.test(`${kind}: one that is closed once all has left has said that this is the end`, async (t) => {
+    const { witness, socket, other } = await pair(t, each);
+    const io = findHandleIo();
+    let cut = false;
+    if (secure && io !== null)
+      watchEnd(other, io, (cutShort) => {
+        cut = cutShort;
+      });
+    other.pause();
+    const mebibyte = 'm'.repeat(1 << 20);
+    let written = 1;
+    while (socket.write(writer(mebibyte))) written++;
+    socket.end();
+    witness.onDrain = () => socket.destroy();
+    const got = gather(other);
+    other.resume();
+    t.equal((await got).length, written << 20);
+    t.notOk(cut);
+    await witness.until(() => witness.closed !== undefined);
+  });
+
   if (accepted) continue;
   t.test(`${kind}: a dial that nobody answers ends in its code`, async (t) => {
     const { port, server } = await listen();
@@ -339,6 +369,72 @@ for (const each of KINDS) {
     t.equal(witness.closed, 'ECONNREFUSED');
     t.notOk(connected);
   });
+}
+
+for (const direct of [true, false]) {
+  const how = direct ? 'on the handle' : 'over a stream';
+  t.test(
+    `TLS ${how}: one whose peer was gone before its handshake was over is closed like any other`,
+    async (t) => {
+      const server = createServer({ allowHalfOpen: true });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const maker = new SocketMaker(direct);
+      const witness = new Witness();
+      // Answers a little later, as one does who has to ask somebody else, and closes behind the answer as soon as the peer has ended.
+      const comes = new Promise<ByteSocket>((resolve, reject) => {
+        const onSecure = (socket: ByteSocket): void => {
+          socket.owner = {
+            onBytes: () => void setImmediate(() => socket.write(writer('an answer'))),
+            onEnd: () => {
+              socket.end();
+              socket.destroy();
+            },
+            onDrain: () => {},
+            onClosed: (code) => witness.onClosed(code),
+          };
+          resolve(socket);
+        };
+        const take = (raw: ByteSocket): void => {
+          const onBytes = (bytes: Uint8Array, start: number, end: number): void => {
+            maker.secure(raw, bytes.subarray(start, end), TERMS, null, { onSecure, onInsecure: reject });
+          };
+          raw.owner = { ...noOwner, onBytes };
+        };
+        maker.accept(server, take, true);
+      });
+      // The client's TLS stands on a wire that is in our hands.
+      const [inner, wire] = duplexPair();
+      const other = connectTls({ socket: inner, rejectUnauthorized: false });
+      other.on('error', () => {});
+      const address = server.address();
+      const raw = connect({
+        port: address !== null && typeof address === 'object' ? address.port : 0,
+        host: '127.0.0.1',
+      });
+      t.teardown(() => {
+        other.destroy();
+        raw.destroy();
+        server.close();
+      });
+      const held: Buffer[] = [];
+      let holds = false;
+      wire.on('data', (bytes: Buffer) => (holds ? held.push(bytes) : raw.write(bytes)));
+      raw.on('data', (bytes: Buffer) => {
+        holds = true;
+        wire.write(bytes);
+      });
+      await new Promise((resolve) => other.once('secureConnect', resolve));
+      other.write('a request');
+      // The end of the handshake is the one piece, the request the other.
+      while (held.length < 2) await new Promise(setImmediate);
+      // The server finds the end of the handshake, the request and the reset at once: what TLS itself has to say then fails.
+      raw.write(Buffer.concat(held));
+      raw.resetAndDestroy();
+      const socket = await comes;
+      await witness.until(() => witness.closed !== undefined);
+      t.ok(socket.destroyed);
+    },
+  );
 }
 
 t.test('an accepted handle sends small messages at once, and is closed once', async (t) => {
