@@ -185,6 +185,8 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       this.#held.add(bytes, at, end);
       if (this.#phase === PHASE.exchange) this.#boundReadAhead();
     }
+    // Nothing more comes, not even the rest of a head.
+    if (this.#ended && this.#phase <= PHASE.head && this.socket.pendingBytes === 0) this.#closeNow();
   }
 
   /** When the first byte of the request came that was just read, ms of `performance.now`. */
@@ -328,8 +330,9 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       case PHASE.linger:
       case PHASE.idle:
       case PHASE.head:
-        if (this.socket.pendingBytes > 0) this.socket.end();
-        else this.#closeNow();
+        if (this.socket.pendingBytes === 0) this.#closeNow();
+        // What it asked before its end is answered first: it is read once the answers before have left.
+        else if (this.#held.empty) this.socket.end();
         return;
       default:
     }
@@ -438,6 +441,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     const held = this.#held.take();
     if (held !== null) tunnel.fromClient(held, 0, length);
     tunnel.arm();
+    if (this.#ended) tunnel.clientEnded();
     return tunnel;
   }
 

@@ -7,12 +7,14 @@ import { RawClient } from '../kit/raw-client.ts';
 import { answering, type Exchange, OK, RawUpstream } from '../kit/raw-upstream.ts';
 
 const upstream = await RawUpstream.listen();
+const LARGE = 'limpet '.repeat(9000);
 const limpet = await startLimpet({
   upstreams: [upstream.url],
   health: unwatched,
   routes: [
     { path: '/', pool: 'default' },
     { path: '/abort', pool: 'default', abortOnClose: true },
+    { path: '/large', respond: { body: LARGE } },
   ],
 });
 const open = () => RawClient.open(limpet.port);
@@ -282,6 +284,34 @@ t.test('C8: a client that half-closes still gets its answer', async (t) => {
     t.equal(await client.untilEnd(2000), 'end', 'and then the end');
   }
 });
+
+t.test(
+  'C8: a client that half-closes behind several requests gets all their answers, however late it reads',
+  async (t) => {
+    // More than all buffers on the way hold, so that some are answered only once it reads.
+    const count = 300;
+    const client = await open();
+    client.socket.pause();
+    client.send(get('/large').repeat(count));
+    client.halfClose();
+    // The end is read while answers wait for the client.
+    await new Promise((resolve) => client.socket.once('finish', resolve));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    client.socket.resume();
+    let whole = 0;
+    for (; whole < count; whole++) if ((await client.answer()).body.length !== LARGE.length) break;
+    t.equal(whole, count);
+    t.equal(await client.untilEnd(), 'end', 'and then the end');
+    const cut = await open();
+    cut.socket.pause();
+    cut.send(`${get('/large').repeat(count)}GET /c8 HTTP/1.1\r\nHo`);
+    cut.halfClose();
+    cut.socket.resume();
+    for (whole = 0; whole < count; whole++) await cut.answer();
+    t.equal(await cut.untilEnd(), 'end', 'at once, where the last is not whole');
+    t.equal(cut.text, '');
+  },
+);
 
 t.test('C8: a client that resets frees its upstream within a second', async (t) => {
   for (const [name, behind] of [

@@ -113,6 +113,23 @@ t.test('C7: a half-closed tunnel still carries the other direction', async (t) =
   t.pass('came through');
 });
 
+t.test('C7: an end that came before the tunnel was there reaches the other side', async (t) => {
+  const client = await RawClient.open(limpet.port);
+  upstream.script = async (exchange) => {
+    await exchange.whole();
+    // By then Limpet has read it, or reads it next.
+    await new Promise((resolve) => client.socket.once('finish', resolve).end());
+    exchange.send(switching('echo'));
+    const { connection } = exchange;
+    await connection.until(() => (connection.ending === 'open' ? null : true), 'end');
+    connection.send('last words');
+    connection.halfClose();
+  };
+  t.equal(statusOf(await client.ask(upgrade('echo'))), 101);
+  await client.untilText('last words');
+  t.equal(await client.untilEnd(), 'end');
+});
+
 t.test('C7: a tunnel whose one side is reset ends on the other', async (t) => {
   upstream.script = answering(switching('echo'));
   const client = await RawClient.open(limpet.port);
