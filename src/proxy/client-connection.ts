@@ -465,13 +465,13 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
 
   /** The deadline of the shutdown comes soon. */
   leave(): void {
-    if (this.#phase === PHASE.tunnel) this.#exchange!.leaveTunnel();
+    if (this.#phase === PHASE.tunnel) this.#exchange!.tunnel.leave();
   }
 
   /** The deadline of the shutdown has come. */
   kill(): void {
     if (this.#phase === PHASE.tunnel) {
-      this.#exchange!.stopTunnel();
+      this.#exchange!.tunnel.stop();
       this.#tunnel!.clientGone();
     }
     if (this.#phase === PHASE.exchange) this.#abandon(PROXY_FAULT.shutdown);

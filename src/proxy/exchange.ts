@@ -4,8 +4,6 @@ import type { Fault } from '../base/fault.ts';
 import { STAGE } from '../observe/stages.ts';
 import { inRanges, type RoutePlan } from '../plan/route-plan.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { Waiter, WaitingLine } from '../pool/waiting-line.ts';
-import type { SessionGuard } from '../session/guard.ts';
 import type { Standing } from '../session/standing.ts';
 import { UPSTREAM_FAULT } from '../upstream/faults.ts';
 import type { RequestHead } from '../wire/request-head.ts';
@@ -13,16 +11,15 @@ import type { ResponseHead } from '../wire/response-head.ts';
 import { Attempt, type AttemptOwner } from './attempt.ts';
 import { OPEN } from './door.ts';
 import type { ExchangeClient } from './exchange-client.ts';
-import { ExchangeRecord } from './exchange-record.ts';
+import { ExchangeEntry, STATE } from './exchange-entry.ts';
+import { ExchangeTunnel, type TunnelOwner } from './exchange-tunnel.ts';
 import { PROXY_FAULT } from './faults.ts';
 import { LateLimits } from './late-limits.ts';
 import type { FailureKind, Plane } from './plane.ts';
 import { OUTCOME } from './plane-metrics.ts';
-import type { PlaceSeeker } from './pool-keeper.ts';
 import { FRAME_OUT, laySwitch } from './response-writer.ts';
 import { CHECK } from './session-check.ts';
-import { TIME_OVER, type Tunnel, type TunnelExchange } from './tunnel.ts';
-import { isOffered, isWebSocket } from './upgrade-offer.ts';
+import { isOffered } from './upgrade-offer.ts';
 
 /** What is left of a request body behind its answer is dropped up to here, then the connection is closed (rule C4). */
 const DISCARD_BYTES_MAX = 64 * 1024;
@@ -31,33 +28,13 @@ const LONG_POLL_MS = 2000;
 /** An answer that has gone on for so long is no logout's, ms. */
 const LONG_ANSWER_MS = 2000;
 
-/** `checking`: the session. `gathering`: a body, for an upstream of HTTP/1.0. `answered`: only the body's rest still comes. */
-const STATE = {
-  idle: 0,
-  waiting: 1,
-  gathering: 2,
-  attempting: 3,
-  relaying: 4,
-  answered: 5,
-  checking: 6,
-} as const;
-
 /** Reused from request to request of one client connection, and from connection to connection. */
-export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeker, TunnelExchange {
+export class Exchange extends ExchangeEntry implements AttemptOwner, TunnelOwner {
   readonly attempt: Attempt;
-  line: WaitingLine | null = null;
-  ahead: Waiter | null = null;
-  behind: Waiter | null = null;
-  waitUntilMs = 0;
-
-  #state: number = STATE.idle;
-  /** When the waiting in line ends at the latest, ms; −1 while it has not waited. */
-  #patientUntilMs = -1;
+  readonly tunnel = new ExchangeTunnel(this);
   #discarded = 0;
   /** Since when an answer goes on that did not come whole, ms. */
   #goesOnMs = 0;
-  #tunnel: Tunnel | null = null;
-  framed = false;
 
   constructor(plane: Plane) {
     super(plane);
@@ -66,15 +43,15 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
 
   /** The answer went out, but the body still comes in and is dropped (rule C4). */
   get draining(): boolean {
-    return this.#state === STATE.answered;
+    return this.state === STATE.answered;
   }
 
   /** Begins: lays the request out, places it and sends it. */
   begin(client: ExchangeClient, head: RequestHead, plan: RoutePlan, pool: Pool, startedMs: number): void {
     const plane = this.plane;
     this.beginRecord(client, head, plan, pool, startedMs);
-    this.#state = STATE.attempting;
-    this.#patientUntilMs = -1;
+    this.state = STATE.attempting;
+    this.patientUntilMs = -1;
     this.attempt.dialsFresh = false;
     this.placement.begin(pool);
     this.homing.read(plan, pool, head, client.side);
@@ -86,102 +63,35 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
       this.limits.begin(plan.gate, plan, head, client.side);
     }
     if (!fits) this.fail(PROXY_FAULT.bodyTooLarge);
-    else if (plan.session !== null) this.#check(plan.session, head);
+    else if (plan.session !== null) this.check(plan.session, head);
     else {
       this.continuity.read(pool, head.fields, null);
-      this.#enter();
+      this.askLimits();
     }
-  }
-
-  /** Checks the session before anything is asked of an upstream. */
-  #check(guard: SessionGuard, head: RequestHead): void {
-    this.traced?.checking();
-    const { clientAddress } = this.homing;
-    const cookies = this.homing.unmarked(head.fields);
-    this.stage = STAGE.session;
-    const checked = this.session.begin(guard, head, this.client!, clientAddress, cookies);
-    this.continuity.read(this.pool!, head.fields, this.session.memo);
-    if (checked === CHECK.waits) this.#await();
-    else this.onChecked(checked === CHECK.passed);
-  }
-
-  /** The session's verdict is waited for, or its token. */
-  #await(): void {
-    this.#state = STATE.checking;
-    this.enter(STAGE.session);
-    this.traced?.checking();
-  }
-
-  onChecked(passed: boolean): void {
-    if (passed && this.#state === STATE.checking) this.enter(STAGE.connect);
-    this.traced?.checked(this.session.standing);
-    this.#state = STATE.attempting;
-    this.request.token = this.session.token;
-    if (passed && this.placement.upstream !== null) {
-      // It has its place: only a token was waited for.
-      this.#ask();
-      return;
-    }
-    this.request.tellSession(this.session);
-    this.homing.know(this.session.standing);
-    if (!passed) {
-      this.fail(this.session.fault);
-      return;
-    }
-    this.#enter();
-  }
-
-  /** Asks the limits that waited for the session, and those that others share. */
-  #enter(): void {
-    const { gate } = this.plan!;
-    if (gate === null || gate.late.length === 0) {
-      this.onLimited(true);
-      return;
-    }
-    const limited = this.limits!.ask(this.session.standing, performance.now());
-    if (limited === CHECK.waits) {
-      this.#state = STATE.checking;
-      this.stage = STAGE.session;
-    } else {
-      this.onLimited(limited === CHECK.passed);
-    }
-  }
-
-  onLimited(passed: boolean): void {
-    this.#state = STATE.attempting;
-    if (!passed) {
-      this.retryAfterS = this.limits!.retryAfterS;
-      this.fail(PROXY_FAULT.rateLimited);
-      return;
-    }
-    if (this.session.standing !== null) this.door.open();
-    this.#place();
   }
 
   /** What is open of it (OPEN): nothing before it is answered, unless it polls. */
   openAs(nowMs: number): number {
-    if (this.#state === STATE.relaying) {
-      if (this.#tunnel !== null) return OPEN.tunnel;
+    if (this.state === STATE.relaying) {
+      if (this.tunnel.isOpen) return OPEN.tunnel;
       return nowMs - this.#goesOnMs > LONG_ANSWER_MS ? OPEN.stream : OPEN.answer;
     }
-    if (this.#state !== STATE.attempting || !this.repeatable || !this.request.sent) return OPEN.shut;
+    if (this.state !== STATE.attempting || !this.repeatable || !this.request.sent) return OPEN.shut;
     return nowMs - this.request.sentMs > LONG_POLL_MS ? OPEN.poll : OPEN.shut;
   }
 
   onSessionOver(standing: Standing): void {
-    if (this.#tunnel === null) {
-      this.session.over(standing);
-      this.fail(PROXY_FAULT.sessionEnded);
+    if (this.tunnel.isOpen) {
+      this.tunnel.close(PROXY_FAULT.sessionEnded);
       return;
     }
-    this.fault = PROXY_FAULT.sessionEnded;
-    this.outcome = OUTCOME.cut;
-    this.#tunnel.close();
+    this.session.over(standing);
+    this.fail(PROXY_FAULT.sessionEnded);
   }
 
   /** Body bytes of the request, as the client sends them. Returns the offset behind the last byte that is the body's. */
   feed(bytes: Uint8Array, start: number, end: number): number {
-    if (this.#state === STATE.answered) return this.#discard(bytes, start, end);
+    if (this.state === STATE.answered) return this.#discard(bytes, start, end);
     const request = this.request;
     const { body } = request;
     const plan = this.plan!;
@@ -195,12 +105,12 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
       this.fail(PROXY_FAULT.bodyTooLarge);
       return end;
     }
-    if (this.#state === STATE.gathering) {
+    if (this.state === STATE.gathering) {
       if (body.payload > plan.retries.bodyBufferBytes) {
         this.fail(PROXY_FAULT.lengthRequired);
         return end;
       }
-      if (body.done) this.#ask();
+      if (body.done) this.ask();
     } else if (request.sent) {
       this.attempt.flushBody();
     } else if (request.waitingBytes > plan.limits.bufferBytes) {
@@ -222,56 +132,11 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
     return at;
   }
 
-  /** Finds an upstream and asks it, or waits in line, or gives up. */
-  #place(): void {
-    const { placement } = this;
-    this.stage = STAGE.connect;
-    this.traced?.placing();
-    const upstream = placement.find();
-    if (upstream !== null) {
-      placement.settle(upstream);
-      this.#ask();
-    } else if (placement.full) {
-      this.#wait();
-    } else {
-      this.fail(placement.noneFault());
-    }
-  }
-
-  #wait(): void {
-    this.enter(STAGE.queue);
-    if (!this.pool!.line.enter(this, this.plane.deadlines.nowMs)) {
-      this.fail(this.placement.fullFault(PROXY_FAULT.full));
-      return;
-    }
-    this.#state = STATE.waiting;
-    this.traced?.queued();
-    // Back in line after a place that was not his, he has no more patience than before.
-    if (this.#patientUntilMs < 0) this.#patientUntilMs = this.waitUntilMs;
-    else this.waitUntilMs = this.#patientUntilMs;
-  }
-
-  /** A place became free: taken out of the line by the pool's keeper. */
-  resumeFromLine(): void {
-    this.#state = STATE.attempting;
-    if (this.plane.deadlines.nowMs >= this.#patientUntilMs) {
-      this.expireInLine();
-      return;
-    }
-    this.enter(STAGE.connect);
-    this.#place();
-  }
-
-  /** The time in line is up. */
-  expireInLine(): void {
-    this.fail(this.placement.fullFault(PROXY_FAULT.waitTimeout));
-  }
-
   /** Asks the upstream where the request was placed. */
-  #ask(): void {
+  protected override ask(): void {
     const stands = this.session.stillStands(this.client!, this.homing.clientAddress);
     if (stands === CHECK.waits) {
-      this.#await();
+      this.awaitVerdict();
       return;
     }
     if (stands === CHECK.refused) {
@@ -282,18 +147,18 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
     this.request.token = this.session.token;
     this.request.tellSession(this.session);
     if (this.session.renewsToken(this.attempts)) {
-      this.#await();
+      this.awaitVerdict();
       return;
     }
     const upstream = this.placement.upstream!;
     if (this.request.mustGather(upstream.speaksOld)) {
-      this.#state = STATE.gathering;
+      this.state = STATE.gathering;
       this.enter(STAGE.body);
       this.sendContinue();
       this.client!.resumeBody();
       return;
     }
-    this.#state = STATE.attempting;
+    this.state = STATE.attempting;
     this.stage = STAGE.connect;
     this.attempts++;
     if (this.traced !== null) this.request.tellSpan(this.traced.asking(upstream));
@@ -335,7 +200,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
       return;
     }
     this.status = head.status;
-    this.#state = STATE.relaying;
+    this.state = STATE.relaying;
     this.traced?.relaying();
     this.attempt.relaying = true;
     if (!answer.body.done) this.#goesOnMs = plane.deadlines.nowMs;
@@ -390,29 +255,20 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
       return;
     }
     this.status = 101;
-    this.#state = STATE.relaying;
+    this.state = STATE.relaying;
     this.traced?.relaying();
     const upstream = this.placement.upstream!;
     this.noteAnswer(upstream, head);
     this.enter(STAGE.tunnel);
     this.continuity.answered(upstream, head, this);
-    const out = this.plane.out;
-    const start = head.end;
-    // Any may have to be told that this process ends.
-    this.framed = isWebSocket(head);
+    this.tunnel.prepare(head);
+    const { out } = this.plane;
     const client = this.client!;
+    const start = head.end;
     const editor = this.answerEditor(upstream, head);
     laySwitch(out, head, this.plan!.responseEdits, editor, client.side.answerLines);
     client.socket.write(out);
-    const connection = this.attempt.handOver();
-    this.#tunnel = client.openTunnel(connection, this);
-    if (start < end) this.#tunnel.onUpstreamBytes(connection, bytes, start, end);
-  }
-
-  onTunnelTime(): void {
-    this.fault = PROXY_FAULT.tunnelTime;
-    this.outcome = OUTCOME.cut;
-    this.#tunnel!.close(TIME_OVER);
+    this.tunnel.open(client, this.attempt.handOver(), bytes, start, end);
   }
 
   onHung(): void {
@@ -429,7 +285,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
     const reused = fault.retry === 'reused';
     this.attempt.dialsFresh = reused;
     this.#letGo(fault, reused);
-    this.#place();
+    this.place();
   }
 
   /** An attempt that still stands goes to another upstream. False: nobody else takes it, and it goes on where it is. */
@@ -439,7 +295,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
     if (next === null) return false;
     this.#letGo(fault, false);
     this.placement.settle(next);
-    this.#ask();
+    this.ask();
     return true;
   }
 
@@ -461,7 +317,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
 
   /** Answers with the fault's status, or cuts the client off where an answer has begun. */
   fail(fault: Fault): void {
-    if (this.#state === STATE.relaying) {
+    if (this.state === STATE.relaying) {
       this.#cut(fault);
       return;
     }
@@ -488,10 +344,10 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
 
   /** The client is gone, or is let go of by the end of the worker: whatever was done for it stops (rules C8, F9). */
   abort(fault: Fault = PROXY_FAULT.clientGone): void {
-    if (this.#state === STATE.idle) return;
+    if (this.state === STATE.idle) return;
     if (this.line !== null) this.line.leave(this);
     this.#dropAttempt();
-    if (this.#state !== STATE.answered) {
+    if (this.state !== STATE.answered) {
       this.fault = fault;
       this.outcome = fault.side === 'client' ? OUTCOME.aborted : OUTCOME.cut;
       this.plane.account(this);
@@ -509,7 +365,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
       return;
     }
     this.plane.account(this);
-    this.#state = STATE.answered;
+    this.state = STATE.answered;
     this.#discarded = 0;
     this.client!.resumeBody();
   }
@@ -525,24 +381,7 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
     client.onAnswered(keep);
   }
 
-  /** The worker ends soon: a tunnel that can be told so is. */
-  leaveTunnel(): void {
-    if (!this.framed) return;
-    this.stopTunnel();
-    this.#tunnel!.leave();
-  }
-
-  /** The worker ends, and the tunnel with it. */
-  stopTunnel(): void {
-    this.fault ??= PROXY_FAULT.shutdown;
-    this.outcome = OUTCOME.cut;
-  }
-
-  /** The tunnel that grew out of this exchange has ended. `brokenBy` (WHO): who broke it off; nobody, where it was closed in order. */
-  tunnelOver(bytesUp: number, bytesDown: number, brokenBy: number): void {
-    this.brokenBy = brokenBy;
-    this.request.body.payload = bytesUp;
-    this.bytesOut = bytesDown;
+  onTunnelEnd(): void {
     this.placement.giveBack();
     this.plane.account(this);
     this.#reset();
@@ -550,9 +389,8 @@ export class Exchange extends ExchangeRecord implements AttemptOwner, PlaceSeeke
 
   /** Forgets everything of this request. */
   #reset(): void {
-    this.#state = STATE.idle;
-    this.#tunnel = null;
-    this.framed = false;
+    this.state = STATE.idle;
+    this.tunnel.reset();
     this.forget();
   }
 }

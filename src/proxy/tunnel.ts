@@ -100,6 +100,10 @@ export class Tunnel implements ConnectionUser {
     if (client.pendingBytes > 0) upstream.socket.pause();
   }
 
+  get isOver(): boolean {
+    return this.#over;
+  }
+
   arm(): void {
     const atMs = Math.min(this.#heardMs + this.#tunnelMs, this.#totalAtMs);
     if (!this.#over && atMs < Number.POSITIVE_INFINITY) this.#deadlines.arm(this.#timed, atMs);
