@@ -35,6 +35,11 @@ export function controlPath(configFile: string, env: NodeJS.ProcessEnv): string 
   return join(folder, `${name}.sock`);
 }
 
+/** Whether a file is called as `controlPath` calls them. */
+export function isOwnName(name: string): boolean {
+  return /^[0-9a-f]{16}\.sock$/.test(name);
+}
+
 /** Listens for orders. `carryOut` gets one order at a time and tells of it. Rejects with a sentence where nobody could reach it. */
 export async function openControlSocket(
   path: string,

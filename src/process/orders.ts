@@ -1,6 +1,8 @@
 // Puts a running process where `limpet run --replace` finds it.
+import { basename, dirname } from 'node:path';
 import type { ControlPlane } from './control-plane.ts';
-import { type ControlSocket, openControlSocket } from './control-socket.ts';
+import { type ControlSocket, isOwnName, openControlSocket } from './control-socket.ts';
+import { sweepControlSockets } from './control-sweep.ts';
 import { estateOf } from './estate.ts';
 import { Handover } from './handover.ts';
 
@@ -30,6 +32,11 @@ export async function takeOrders(plane: ControlPlane, path: string): Promise<Ord
     const why = error instanceof Error ? error.message : String(error);
     plane.log.warn({ control: path, why }, 'limpet run --replace cannot reach this process; see --control');
   }
+  // A folder that somebody else chose is his to keep.
+  if (socket !== null && isOwnName(basename(path)))
+    void sweepControlSockets(dirname(path)).then((removed) => {
+      if (removed > 0) plane.log.debug({ removed }, 'control sockets of processes that were killed are gone');
+    });
   return {
     close: () => {
       socket?.close();
