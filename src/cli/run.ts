@@ -78,6 +78,7 @@ export async function run(argv: string[], io: CommandIo): Promise<number> {
     reloads++;
   };
   process.on('SIGHUP', () => reload());
+  succession.onReload(() => reload());
   let plane: ControlPlane;
   try {
     const { beginning } = succession;

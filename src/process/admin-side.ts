@@ -1,4 +1,5 @@
 // The admin side as it listens: the API with its page, and the probes where they have an address of their own.
+import { isDeepStrictEqual } from 'node:util';
 import type { FastifyInstance } from 'fastify';
 import { renewTls } from '../admin/admin-tls.ts';
 import { listenOn } from '../admin/app.ts';
@@ -47,9 +48,11 @@ export class AdminSide {
   }
 
   async #listen(app: FastifyInstance, bind: Bind): Promise<void> {
+    // Both may be on any port, which is written the same.
+    const before = this.#apps.filter((other) => isDeepStrictEqual(other.bind, bind)).length;
     this.#apps.push({ app, bind });
     try {
-      await listenOn(app, bind, this.#in.inheritance.find(bind)?.fds[0] ?? null);
+      await listenOn(app, bind, this.#in.inheritance.find(bind)?.fds[before] ?? null);
     } catch (error) {
       // Tried again only to learn who holds it. `listen` rejects with errors only.
       const trial = await tryBind(bind);

@@ -1,6 +1,7 @@
 // What a process leaves to the one that takes its place: its listening sockets, and the secrets that were made at its start.
 import { isDeepStrictEqual } from 'node:util';
 import type { Bind } from '../config/config.ts';
+import { type FoundPort, foundPorts } from './any-port.ts';
 import type { Inheritance, InheritedSockets } from './inherited.ts';
 import type { ListenerSockets } from './messages.ts';
 import { type GivenAndRunning, madeSecrets } from './starting.ts';
@@ -10,6 +11,8 @@ export interface Estate {
   readonly sockets: readonly InheritedSockets[];
   /** Secrets of affinity cookies by pool, so that those who were made at its start go on. */
   readonly secrets: Readonly<Record<string, string>>;
+  /** Ports of listeners that took any. */
+  readonly ports: readonly FoundPort[];
 }
 
 /** What an estate is put together from. */
@@ -32,6 +35,7 @@ export async function estateOf(source: EstateSource): Promise<Estate> {
   return {
     sockets: gather(found, (bind) => shared && isListener(bind) && !isManaged(bind), isManaged),
     secrets: madeSecrets(source.current),
+    ports: foundPorts(source.current.given, source.current.config),
   };
 }
 

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import type { Config } from '../config/config.ts';
 import type { ConfigLoader } from '../config/load.ts';
 import type { SigningKeys } from '../session/phantom/signing-keys.ts';
+import { withFoundPorts } from './any-port.ts';
 import { canSharePorts } from './binding.ts';
 import type { Beginning } from './handover.ts';
 import type { Inheritance } from './inherited.ts';
@@ -30,10 +31,11 @@ export interface Foundation {
 export async function layFoundation(
   given: Config,
   load: ConfigLoader,
-  { inheritance, secrets }: Beginning,
+  { inheritance, secrets, ports }: Beginning,
   keeper: () => KeyKeeper | null,
 ): Promise<Foundation> {
-  const config = withSecrets(await withPorts(given, inheritance), null, secrets);
+  const listeners = withFoundPorts(given.listeners, ports);
+  const config = withSecrets(await withPorts({ ...given, listeners }, inheritance), null, secrets);
   const asked = config.workers ?? availableParallelism();
   const wanted = inheritance.workersFor(
     config.listeners.map(({ bind }) => bind),

@@ -1,9 +1,11 @@
 // A process and its successor: the old one starts the new one, gives it its listening sockets and secrets, and drains once the new one serves.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import type { FoundPort } from './any-port.ts';
 import type { OrderNews, ReplaceOrder } from './control-socket.ts';
 import type { Estate } from './estate.ts';
 import { Inheritance, type InheritedSockets } from './inherited.ts';
+import type { ReloadHold } from './reloader.ts';
 
 /** Tells a successor that its parent has something for it. Nothing secret goes by the environment. */
 const SIGN = 'LIMPET_HANDOVER';
@@ -22,20 +24,26 @@ const CONTAINER_INITS: ReadonlySet<string> = new Set([
   'podman-init',
 ]);
 
-/** What a process begins with that takes over; both empty for one that does not. */
+/** What a process begins with that takes over; all empty for one that does not. */
 export interface Beginning {
   readonly inheritance: Inheritance;
   readonly secrets: Readonly<Record<string, string>>;
+  readonly ports: readonly FoundPort[];
 }
 
-export const FRESH: Beginning = { inheritance: new Inheritance([]), secrets: {} };
+export const FRESH: Beginning = { inheritance: new Inheritance([]), secrets: {}, ports: [] };
 
 type FromSuccessor =
   | { readonly say: 'serving'; readonly line: string }
   | { readonly say: 'failed'; readonly why: string };
 
+/** The old process was asked for a reload meanwhile, and its successor may have read the config before the change. */
+const RELOAD = { say: 'reload' } as const;
+
 /** The old process's part. */
 export interface Predecessor {
+  /** Resolves when no reload is under way, and none will be until the end of what is returned. */
+  holdReloads(): Promise<ReloadHold>;
   /** What there is to leave. Rejects with a sentence where descriptors can't be told. */
   estate(): Promise<Estate>;
   readonly stopping: boolean;
@@ -49,6 +57,8 @@ export class Handover {
   readonly #old: Predecessor;
   /** The successor on its way; null: there is none. */
   #child: ChildProcess | null = null;
+  /** An order is being carried out. */
+  #busy = false;
 
   constructor(old: Predecessor) {
     this.#old = old;
@@ -60,20 +70,20 @@ export class Handover {
   }
 
   async carryOut(order: ReplaceOrder, tell: (news: OrderNews) => void): Promise<void> {
-    const why = this.#child !== null ? 'it is being replaced already' : this.#whyNot();
+    const why = this.#busy ? 'it is being replaced already' : this.#whyNot();
     if (why !== null) {
       tell({ news: 'refused', why });
       return;
     }
-    let estate: Estate;
+    this.#busy = true;
+    const hold = await this.#old.holdReloads();
     try {
-      estate = await this.#old.estate();
+      this.#start(order, await this.#old.estate(), hold, tell);
     } catch (error) {
+      this.#busy = false;
+      hold.end(null);
       tell({ news: 'refused', why: error instanceof Error ? error.message : String(error) });
-      return;
     }
-    if (this.#child === null) this.#start(order, estate, tell);
-    else tell({ news: 'refused', why: 'it is being replaced already' });
   }
 
   #whyNot(): string | null {
@@ -86,7 +96,8 @@ export class Handover {
     return null;
   }
 
-  #start(order: ReplaceOrder, estate: Estate, tell: (news: OrderNews) => void): void {
+  /** Throws a sentence where no process can be started. */
+  #start(order: ReplaceOrder, estate: Estate, hold: ReloadHold, tell: (news: OrderNews) => void): void {
     const old = this.#old;
     const fds = estate.sockets.flatMap((sockets) => sockets.fds);
     // What the service manager told us it may be told as well.
@@ -105,8 +116,7 @@ export class Handover {
       const { code = 'it is no program' } = error as NodeJS.ErrnoException; // spawn throws nothing else
       const why = `the new process could not be started: ${code}`;
       old.log('error', { why }, 'the successor does not serve: this process goes on');
-      tell({ news: 'refused', why });
-      return;
+      throw new Error(why);
     }
     this.#child = child;
     let over = false;
@@ -115,9 +125,11 @@ export class Handover {
       over = true;
       clearTimeout(timer);
       this.#child = null;
+      this.#busy = false;
       child.kill('SIGKILL');
       old.log('error', { why }, 'the successor does not serve: this process goes on');
       tell({ news: 'refused', why });
+      hold.end(null);
     };
     const timer = setTimeout(
       () => fail(`the new process did not serve within ${SERVE_MS / 1000} s`),
@@ -144,9 +156,11 @@ export class Handover {
       this.#child = null;
       const pid = child.pid!;
       tell({ news: 'done', pid, oldPid: process.pid, line: message.line });
-      child.disconnect();
+      if (hold.asked) child.send(RELOAD, () => child.disconnect());
+      else child.disconnect();
       child.unref();
       old.retire(pid);
+      hold.end(`process ${pid} serves in place of this one now, and was told to reload`);
     });
   }
 }
@@ -168,12 +182,14 @@ function nameOf(pid: number): string | null {
 /** The successor's part: tells its parent how the start went. Both do nothing for a process that replaces none. */
 export interface Succession {
   readonly beginning: Beginning;
+  /** `run` is called when the parent was asked for a reload that it left to this process. */
+  onReload(run: () => void): void;
   serving(line: string): void;
   /** Resolves once the parent can have heard it. */
   failed(why: string): Promise<void>;
 }
 
-const NO_SUCCESSION: Succession = { beginning: FRESH, serving() {}, async failed() {} };
+const NO_SUCCESSION: Succession = { beginning: FRESH, onReload() {}, serving() {}, async failed() {} };
 
 /** What was left to this process, taken from its parent; at the very beginning. Rejects where the parent is gone. */
 export async function succeed(env: NodeJS.ProcessEnv): Promise<Succession> {
@@ -197,7 +213,17 @@ export async function succeed(env: NodeJS.ProcessEnv): Promise<Succession> {
       else process.send!(message, undefined, undefined, () => settle());
     });
   return {
-    beginning: { inheritance: new Inheritance(estate.sockets), secrets: estate.secrets },
+    beginning: {
+      inheritance: new Inheritance(estate.sockets),
+      secrets: estate.secrets,
+      // A Limpet of before has none to tell.
+      ports: estate.ports ?? [],
+    },
+    onReload: (run) => {
+      process.on('message', (message: typeof RELOAD | null) => {
+        if (message?.say === RELOAD.say) run();
+      });
+    },
     serving: (line) => {
       void say({ say: 'serving', line });
     },

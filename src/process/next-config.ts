@@ -1,6 +1,6 @@
 // What a reload makes of a config: what was found or made where it leaves something open, and what only a restart changes, stay as they are.
-import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
+import { foundPorts, withFoundPorts } from './any-port.ts';
 import type { MainGeneration } from './main-generation.ts';
 import { type Followable, keepRestartBound } from './restart-bound.ts';
 import { withSecrets } from './starting.ts';
@@ -12,11 +12,6 @@ export function nextConfig(given: Config, current: MainGeneration): Followable {
 
 /** `given` with the ports and secrets that were found when the same was left open before. */
 function withKnown(given: Config, current: MainGeneration): Config {
-  const listeners = given.listeners.map((listener) => {
-    if (listener.bind.kind !== 'tcp' || listener.bind.port !== 0) return listener;
-    const at = current.given.listeners.findIndex(({ bind }) => isDeepStrictEqual(bind, listener.bind));
-    const known = current.config.listeners[at];
-    return known === undefined ? listener : { ...listener, bind: known.bind };
-  });
+  const listeners = withFoundPorts(given.listeners, foundPorts(current.given, current.config));
   return withSecrets({ ...given, listeners }, current);
 }

@@ -15,6 +15,7 @@ export interface OrderDesk {
 /** Listens on `path`. Where that cannot be, the process runs on without, and the log says so. */
 export async function takeOrders(plane: ControlPlane, path: string): Promise<OrderDesk> {
   const handover = new Handover({
+    holdReloads: () => plane.reloader.hold(),
     estate: () => estateOf(plane),
     retire: (pid) => plane.shutdown.retire(pid),
     get stopping() {

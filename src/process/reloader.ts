@@ -67,6 +67,14 @@ export interface Reloadable {
   told(cause: ReloadCause, result: ReloadResult): void;
 }
 
+/** While it lasts reloads wait. */
+export interface ReloadHold {
+  /** Whether one was asked for since. */
+  readonly asked: boolean;
+  /** `why`: what those who wait are told; null: they are carried out. */
+  end(why: string | null): void;
+}
+
 /** One reload at a time; those that are asked for meanwhile are one more. */
 export class Reloader {
   readonly #of: Reloadable;
@@ -78,6 +86,9 @@ export class Reloader {
   /** What the one that is queued is for. */
   #queuedCause: ReloadCause | null = null;
   readonly #orders = new SplitOrders();
+  #askedInHold = false;
+  /** While reloads wait: resolves to what they are told, or null when they may go on. */
+  #held: Promise<string | null> | null = null;
 
   /** `book`: holds the rows of the generation in force. */
   constructor(of: Reloadable, book: SlotBook) {
@@ -93,6 +104,10 @@ export class Reloader {
 
   /** Never rejects for what a file, a worker or the system does. */
   reload(cause: ReloadCause): Promise<ReloadResult> {
+    if (this.#held !== null) {
+      this.#askedInHold = true;
+      return this.#held.then((why) => (why === null ? this.reload(cause) : this.#refused(why)));
+    }
     if (this.#running === null) return this.#begin(cause);
     // The one that is queued reads the file when its turn comes, so it is this one's too. Orders are laid over it in any case.
     if (this.#queuedCause === null || this.#queuedCause.how === 'order') this.#queuedCause = cause;
@@ -103,6 +118,26 @@ export class Reloader {
       return this.#begin(own);
     });
     return this.#queued;
+  }
+
+  /** Resolves when no reload is under way, and none will be until the end of what is returned. One at a time. */
+  async hold(): Promise<ReloadHold> {
+    let go = (_why: string | null): void => {};
+    this.#held = new Promise((settle) => {
+      go = settle;
+    });
+    this.#askedInHold = false;
+    while (this.#running !== null) await (this.#queued ?? this.#running);
+    const asked = (): boolean => this.#askedInHold;
+    return {
+      get asked() {
+        return asked();
+      },
+      end: (why) => {
+        this.#held = null;
+        go(why);
+      },
+    };
   }
 
   /** Gives the sides of a split other weights; `weights`: of each of its pools. As `reload`. */

@@ -1,6 +1,7 @@
 // What is made sure of before anything starts: addresses that are free, and secrets that all workers share.
 import { randomBytes } from 'node:crypto';
 import type { Bind, Config } from '../config/config.ts';
+import { isAnyPort } from './any-port.ts';
 import { tryBind, urlOf } from './binding.ts';
 import { NO_INHERITANCE } from './inherited.ts';
 
@@ -23,7 +24,7 @@ export class StartError extends Error {
 export async function withPorts(config: Config, inheritance = NO_INHERITANCE): Promise<Config> {
   const listeners = [];
   for (const listener of config.listeners) {
-    if (inheritance.find(listener.bind) !== null) {
+    if (!isAnyPort(listener.bind) && inheritance.find(listener.bind) !== null) {
       listeners.push(listener);
       continue;
     }
