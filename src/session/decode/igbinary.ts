@@ -26,6 +26,7 @@ const T = {
   objectRef: 0x22,
   marked: 0x25,
   string64: 0x26,
+  enumCase: 0x27,
 } as const;
 
 /** The one value that `bytes` hold. Bounds: 1 MiB, depth 64, 100,000 values. Throws DecodeError and nothing else. */
@@ -47,7 +48,7 @@ class IgbinaryReader {
   #values = 0;
   /** Texts met so far, which later ones are written as numbers of. */
   readonly #strings: (string | Uint8Array)[] = [];
-  /** Objects and what was marked as referenced, in order. */
+  /** Arrays, objects and what was marked as referenced, in order (`igbinary_serialize_array_ref` counts all arrays, an object's own aside). */
   readonly #references: Data[] = [];
 
   constructor(bytes: Uint8Array) {
@@ -78,7 +79,7 @@ class IgbinaryReader {
     const type = this.#number(1);
     // Marked once only: a chain of marks would be a depth of its own.
     if (type === T.marked && !marked) return this.#value(true);
-    if (type >= T.array && type < T.array + 3) return this.#array(this.#sized(type, T.array), marked);
+    if (type >= T.array && type < T.array + 3) return this.#array(this.#sized(type, T.array));
     if (type >= T.object && type < T.object + 3) {
       this.#string(this.#sized(type, T.object));
       return this.#object();
@@ -151,15 +152,20 @@ class IgbinaryReader {
     return value;
   }
 
-  #array(count: number, marked: boolean): Data {
+  #array(count: number): Data {
     const map = new Map<Data, Data>();
-    if (marked) this.#references.push(map);
+    this.#references.push(map);
     return this.#fill(map, count, false);
   }
 
-  /** Behind the name of a class: its properties, or bytes that only the class can read. */
+  /** Behind the name of a class: its properties, or bytes that only the class can read; of an enumeration, the name of a case. */
   #object(): Data {
     const type = this.#number(1);
+    if (type === T.enumCase) {
+      const name = this.#key(this.#number(1));
+      this.#references.push(name);
+      return name;
+    }
     if (type >= T.serialized && type < T.serialized + 3) {
       const end = this.#at + this.#sized(type, T.serialized);
       if (end > this.#bytes.length) throw new DecodeError('igbinary that ends too early');

@@ -1,5 +1,5 @@
 // A whole PHP session as each of PHP's session handlers writes it: the variables by name.
-import type { Data, DataMap } from '../data.ts';
+import { type Data, type DataMap, type DataPath, lookAt } from '../data.ts';
 import { DecodeError } from './decode-error.ts';
 import { decodeIgbinary } from './igbinary.ts';
 import { decodeMsgpack } from './msgpack.ts';
@@ -26,8 +26,21 @@ export function decodePhpSession(handler: PhpHandler, bytes: Uint8Array): Data {
       return asSession(decodeIgbinary(bytes));
     case 'msgpack':
       // Arrays with names are marked by a first entry `nil => 1`; `\0` is no name of PHP's.
-      return asSession(decodeMsgpack(bytes, '\0'));
+      return asSession(decodeMsgpack(bytes, MSGPACK_KIND));
   }
+}
+
+/** What a map of msgpack has beside the names of PHP: an object's class, or the number of what it is instead (nil in msgpack.c 2.2). */
+const MSGPACK_KIND = '\0';
+
+/** Whether what stands at `path` is only referred to: msgpack's references are not followed, so that what is behind them cannot be told. */
+export function meetsReference(session: Data, path: DataPath): boolean {
+  for (let length = 0; length <= path.length; length++) {
+    const kind = lookAt(session, [...path.slice(0, length), MSGPACK_KIND]);
+    // The whole session has the mark of an array with names.
+    if (length > 0 && typeof kind === 'number' && kind !== 1) return true;
+  }
+  return false;
 }
 
 function asSession(value: Data): Data {

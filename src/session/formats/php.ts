@@ -3,7 +3,7 @@
 import { cookieValue } from '../cookie-profiles.ts';
 import { asUserId, lookAt } from '../data.ts';
 import { DecodeError } from '../decode/decode-error.ts';
-import { decodePhpSession, PHP_HANDLERS } from '../decode/php-session.ts';
+import { decodePhpSession, meetsReference, PHP_HANDLERS } from '../decode/php-session.ts';
 import {
   type CredentialSource,
   type FormatSpec,
@@ -78,9 +78,13 @@ class PhpSession implements SessionFormat {
   async #check(id: string, stores: StoreReader): Promise<Finding> {
     const stored = await stores.get({ kind: 'value', key: `${this.#prefix}${id}` });
     if (stored === null) return invalid('store.none');
+    const { handler } = this.#spec.options;
     try {
-      const session = decodePhpSession(this.#spec.options.handler, stored.bytes);
-      return genuine(asUserId(lookAt(session, this.#spec.user)), session, stored.endsAtS);
+      const session = decodePhpSession(handler, stored.bytes);
+      const user = asUserId(lookAt(session, this.#spec.user));
+      if (user === null && handler === 'msgpack' && meetsReference(session, this.#spec.user))
+        return unknown('user.elsewhere');
+      return genuine(user, session, stored.endsAtS);
     } catch (error) {
       if (error instanceof DecodeError) return unknown('store.malformed');
       throw error;
