@@ -1,5 +1,3 @@
-// One client: reads its requests in order, one at a time, and closes the way the rules say.
-import { type Deadlines, LOOSE, type Timed } from '../base/deadlines.ts';
 import type { Fault } from '../base/fault.ts';
 import { UNCOUNTED } from '../limit/address-counts.ts';
 import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';
@@ -11,12 +9,9 @@ import type { ConnectionHome } from './connection-home.ts';
 import type { Exchange } from './exchange.ts';
 import type { ExchangeClient } from './exchange-client.ts';
 import { PROXY_FAULT } from './faults.ts';
-import { HeldBytes } from './held-bytes.ts';
-import { RequestTimes } from './request-times.ts';
+import { PacedConnection, PHASE } from './paced-connection.ts';
 import type { SessionMemo } from './session-memo.ts';
 import { Tunnel, type TunnelExchange } from './tunnel.ts';
-
-const PHASE = { idle: 0, head: 1, exchange: 2, linger: 3, tunnel: 4, gone: 5 } as const;
 
 /** A refusal is followed by reading and dropping for so long, so that the client can read the answer. */
 const LINGER_MS = 2000;
@@ -24,30 +19,21 @@ const LINGER_MS = 2000;
 const LINGER_BYTES_MAX = 256 * 1024;
 
 /** A client connection. What it holds while idle is this object and its socket, nothing more. */
-export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
-  readonly home: ConnectionHome<ClientConnection>;
-  readonly socket: ByteSocket;
-  deadlineMs = Number.POSITIVE_INFINITY;
-  wheelSlot: number = LOOSE;
-  wheelPrev: Timed | null = null;
-  wheelNext: Timed | null = null;
+export class ClientConnection
+  extends PacedConnection<ClientConnection>
+  implements SocketOwner, ExchangeClient
+{
   /** Neighbours in the listener's list. */
   previous: ClientConnection | null = null;
   next: ClientConnection | null = null;
   sessionMemo: SessionMemo | null = null;
   /** Where it is counted by its address. */
   addressRow = UNCOUNTED;
-  #phase: number = PHASE.idle;
   #side: ClientSide | null = null;
-  #exchange: Exchange | null = null;
   #tunnel: Tunnel | null = null;
-  /** Bytes that came and are not used up. */
-  readonly #held = new HeldBytes();
   /** The client has sent its FIN. */
   #ended = false;
-  #readingPaused = false;
   #consuming = false;
-  readonly #times = new RequestTimes();
   #lingered = 0;
   /** Requests that came, where they are bounded. */
   #requests = 0;
@@ -55,8 +41,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
   #headSinceMs = 0;
 
   constructor(home: ConnectionHome<ClientConnection>, socket: ByteSocket) {
-    this.home = home;
-    this.socket = socket;
+    super(home, socket);
     socket.owner = this;
     home.plane.deadlines.arm(this, home.plane.deadlines.nowMs + home.idleMs);
   }
@@ -79,27 +64,23 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     return this.home.name;
   }
 
-  get #deadlines(): Deadlines {
-    return this.home.plane.deadlines;
-  }
-
   onBytes(bytes: Uint8Array, start: number, end: number): void {
-    switch (this.#phase) {
+    switch (this.phase) {
       case PHASE.exchange: {
         let at = start;
-        const exchange = this.#exchange!;
+        const exchange = this.exchange!;
         if (!exchange.bodyDone) {
-          this.#times.noteBody(end - start);
+          this.times.noteBody(end - start);
           at = exchange.feed(bytes, start, end);
-          if (this.#phase !== PHASE.exchange || this.#exchange !== exchange) {
+          if (this.phase !== PHASE.exchange || this.exchange !== exchange) {
             if (at < end) this.onBytes(bytes, at, end);
             return;
           }
-          if (exchange.bodyDone) this.#bodyIn();
+          if (exchange.bodyDone) this.bodyIn();
         }
         if (at < end) {
-          this.#held.add(bytes, at, end);
-          this.#boundReadAhead();
+          this.held.add(bytes, at, end);
+          this.boundReadAhead();
         }
         return;
       }
@@ -114,24 +95,24 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       case PHASE.gone:
         return;
       default:
-        if (this.#held.empty && this.socket.pendingBytes === 0) this.#consume(bytes, start, end);
+        if (this.held.empty && this.socket.pendingBytes === 0) this.#consume(bytes, start, end);
         else this.#append(bytes, start, end);
     }
   }
 
   /** More of a head whose beginning is held. */
   #append(bytes: Uint8Array, start: number, end: number): void {
-    this.#held.add(bytes, start, end);
+    this.held.add(bytes, start, end);
     if (this.socket.pendingBytes > 0) {
-      this.#boundReadAhead();
+      this.boundReadAhead();
       return;
     }
-    if (this.home.plane.requestHead.knowsMoreBy(bytes, start, end, this.#held.length)) this.#consumeHeld();
+    if (this.home.plane.requestHead.knowsMoreBy(bytes, start, end, this.held.length)) this.#consumeHeld();
   }
 
   #consumeHeld(): void {
-    const { length } = this.#held;
-    const held = this.#held.take();
+    const { length } = this.held;
+    const held = this.held.take();
     if (held !== null) this.#consume(held, 0, length);
   }
 
@@ -140,12 +121,12 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     const plane = this.home.plane;
     this.#consuming = true;
     let at = start;
-    while (at < end && this.#phase <= PHASE.head && this.socket.pendingBytes === 0) {
+    while (at < end && this.phase <= PHASE.head && this.socket.pendingBytes === 0) {
       const head = plane.requestHead;
       const state = head.parse(bytes, at, end);
       if (state === PARSE.more) {
-        if (this.#phase === PHASE.idle) {
-          this.#phase = PHASE.head;
+        if (this.phase === PHASE.idle) {
+          this.phase = PHASE.head;
           this.#headSinceMs = performance.now();
           plane.deadlines.arm(this, plane.deadlines.nowMs + plane.generation.timeouts.headMs);
         }
@@ -163,10 +144,10 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       if (requestsPerConnection > 0 && ++this.#requests >= requestsPerConnection) head.keepAlive = false;
       if (this.side.gone) {
         this.#consuming = false;
-        this.#abandon();
+        this.abandon();
         return;
       }
-      this.#phase = PHASE.exchange;
+      this.phase = PHASE.exchange;
       plane.deadlines.disarm(this);
       const admission = this.home.admit(this);
       if (admission === 'closing') {
@@ -180,13 +161,13 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       at = this.#feedFirst(bytes, at, end);
     }
     this.#consuming = false;
-    if (this.#phase === PHASE.tunnel || this.#phase >= PHASE.linger) return;
+    if (this.phase === PHASE.tunnel || this.phase >= PHASE.linger) return;
     if (at < end) {
-      this.#held.add(bytes, at, end);
-      if (this.#phase === PHASE.exchange) this.#boundReadAhead();
+      this.held.add(bytes, at, end);
+      if (this.phase === PHASE.exchange) this.boundReadAhead();
     }
     // Nothing more comes, not even the rest of a head.
-    if (this.#ended && this.#phase <= PHASE.head && this.socket.pendingBytes === 0) this.#closeNow();
+    if (this.#ended && this.phase <= PHASE.head && this.socket.pendingBytes === 0) this.#closeNow();
   }
 
   /** When the first byte of the request came that was just read, ms of `performance.now`. */
@@ -203,75 +184,25 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
 
   /** The exchange has begun: it gets what there is of its body. Returns the offset behind that. */
   #feedFirst(bytes: Uint8Array, start: number, end: number): number {
-    const exchange = this.#exchange;
-    if (exchange === null || this.#phase !== PHASE.exchange) return start;
+    const exchange = this.exchange;
+    if (exchange === null || this.phase !== PHASE.exchange) return start;
     if (exchange.bodyDone) return start;
-    this.#times.beginBody(exchange.plan!, this.#deadlines.nowMs);
+    this.times.beginBody(exchange.plan!, this.deadlines.nowMs);
     const at = start < end ? exchange.feed(bytes, start, end) : start;
-    if (this.#exchange !== exchange || this.#phase !== PHASE.exchange) return at;
-    if (exchange.bodyDone) this.#bodyIn();
-    else this.#armExchange();
+    if (this.exchange !== exchange || this.phase !== PHASE.exchange) return at;
+    if (exchange.bodyDone) this.bodyIn();
+    else this.armExchange();
     return at;
   }
 
   /** Takes the exchange that `admit` made. */
   begin(exchange: Exchange): void {
-    this.#exchange = exchange;
-    this.#times.begin();
-  }
-
-  /** What stands behind the request under way is held up to a bound, then left in the socket (rules C2, C8). */
-  #boundReadAhead(): void {
-    if (this.#held.length >= this.home.plane.generation.limits.bufferBytes) this.#pause();
-  }
-
-  #pause(): void {
-    if (this.#readingPaused) return;
-    this.#readingPaused = true;
-    this.socket.pause();
-    this.#armExchange();
-  }
-
-  #resume(): void {
-    if (!this.#readingPaused) return;
-    this.#readingPaused = false;
-    this.socket.resume();
-  }
-
-  pauseBody(): void {
-    this.#times.pauseBody();
-    this.#pause();
-  }
-
-  resumeBody(): void {
-    this.#times.resumeBody(this.#deadlines.nowMs);
-    // What was read ahead keeps its bound, however the body gets on.
-    if (this.#held.length < this.home.plane.generation.limits.bufferBytes) this.#resume();
-  }
-
-  /** Arms what comes first: the request's whole time, the next look at its body, or at a client that is not read. */
-  #armExchange(): void {
-    const exchange = this.#exchange;
-    if (exchange === null || exchange.plan === null) return;
-    const { nowMs } = this.#deadlines;
-    const at = this.#times.nextMs(exchange.plan, nowMs, exchange.expects, this.#readingPaused);
-    if (at === Number.POSITIVE_INFINITY) this.#deadlines.disarm(this);
-    else this.#deadlines.arm(this, at);
-  }
-
-  /** The request's body is complete: from now on only its total time counts. */
-  #bodyIn(): void {
-    this.#times.endBody();
-    this.#armExchange();
-  }
-
-  armRequest(atMs: number): void {
-    this.#times.totalAtMs = atMs;
-    this.#armExchange();
+    this.exchange = exchange;
+    this.times.begin();
   }
 
   onDeadline(nowMs: number): void {
-    switch (this.#phase) {
+    switch (this.phase) {
       case PHASE.idle:
         if (this.home.stopping && this.socket.pendingBytes > 0) this.drain();
         else this.#closeNow();
@@ -284,7 +215,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
         return;
       }
       case PHASE.exchange:
-        this.#exchangeDeadline(nowMs);
+        this.exchangeDeadline(nowMs);
         return;
       case PHASE.tunnel:
         this.#tunnel!.onQuiet(nowMs);
@@ -294,34 +225,14 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     }
   }
 
-  #exchangeDeadline(nowMs: number): void {
-    const exchange = this.#exchange!;
-    if (nowMs >= this.#times.totalAtMs) {
-      // With the answer out only the rest of the body is waited for: a fault would be a second answer.
-      if (exchange.draining) this.socket.destroy();
-      else exchange.fail(PROXY_FAULT.totalTimeout);
-      return;
-    }
-    // A client that is not read is watched all the same (rule C8).
-    if (this.#readingPaused && this.socket.peerHasReset()) {
-      this.#abandon();
-      return;
-    }
-    if (exchange.expects && this.#times.continueIsDue(nowMs)) exchange.sendContinue();
-    const fault = this.#times.judgeBody(exchange.plan!, nowMs);
-    if (fault === null) this.#armExchange();
-    else if (exchange.draining) this.socket.destroy();
-    else exchange.fail(fault);
-  }
-
   onEnd(): void {
     this.#ended = true;
-    switch (this.#phase) {
+    switch (this.phase) {
       case PHASE.exchange: {
-        const exchange = this.#exchange!;
+        const exchange = this.exchange!;
         const abortOnClose = exchange.plan?.http.abortOnClose ?? false;
         // A complete request still gets its answer (rule C8); an incomplete one must not look complete upstream (F9).
-        if (!exchange.bodyDone || abortOnClose) this.#abandon();
+        if (!exchange.bodyDone || abortOnClose) this.abandon();
         return;
       }
       case PHASE.tunnel:
@@ -332,7 +243,7 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
       case PHASE.head:
         if (this.socket.pendingBytes === 0) this.#closeNow();
         // What it asked before its end is answered first: it is read once the answers before have left.
-        else if (this.#held.empty) this.socket.end();
+        else if (this.held.empty) this.socket.end();
         return;
       default:
     }
@@ -343,28 +254,21 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
     this.socket.destroy();
   }
 
-  #abandon(fault?: Fault): void {
-    this.#exchange?.abort(fault);
-    this.#dropExchange();
-    this.#phase = PHASE.linger;
-    this.socket.destroy();
-  }
-
   onDrain(): void {
-    if (this.#phase === PHASE.tunnel) this.#tunnel!.clientDrained();
-    else if (this.#phase === PHASE.exchange) this.#exchange?.onClientDrain();
-    else if (this.#phase <= PHASE.head && !this.#held.empty) this.#consumeHeld();
-    else if (this.#phase <= PHASE.head && this.#ended) this.#closeNow();
+    if (this.phase === PHASE.tunnel) this.#tunnel!.clientDrained();
+    else if (this.phase === PHASE.exchange) this.exchange?.onClientDrain();
+    else if (this.phase <= PHASE.head && !this.held.empty) this.#consumeHeld();
+    else if (this.phase <= PHASE.head && this.#ended) this.#closeNow();
   }
 
   onClosed(): void {
-    const phase = this.#phase;
-    this.#phase = PHASE.gone;
-    this.#deadlines.drop(this);
-    if (phase === PHASE.exchange) this.#exchange?.abort();
+    const phase = this.phase;
+    this.phase = PHASE.gone;
+    this.deadlines.drop(this);
+    if (phase === PHASE.exchange) this.exchange?.abort();
     if (phase === PHASE.tunnel) this.#tunnel!.clientGone();
-    this.#dropExchange();
-    this.#held.take();
+    this.dropExchange();
+    this.held.take();
     const side = this.#side;
     if (side !== null && side.herald !== null) side.herald.end();
     this.home.gone(this);
@@ -372,30 +276,23 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
 
   /** From the exchange: the answer is with the client. */
   onAnswered(keep: boolean): void {
-    this.#dropExchange();
+    this.dropExchange();
     if (!keep) {
       this.close();
       return;
     }
     this.#backToIdle();
     if (this.#consuming) return;
-    if (!this.#held.empty && this.socket.pendingBytes === 0) this.#consumeHeld();
-    else if (this.#ended && this.socket.pendingBytes === 0 && this.#phase === PHASE.idle) this.#closeNow();
+    if (!this.held.empty && this.socket.pendingBytes === 0) this.#consumeHeld();
+    else if (this.#ended && this.socket.pendingBytes === 0 && this.phase === PHASE.idle) this.#closeNow();
   }
 
   #backToIdle(): void {
     const plane = this.home.plane;
-    this.#phase = PHASE.idle;
-    this.#times.begin();
-    this.#resume();
+    this.phase = PHASE.idle;
+    this.times.begin();
+    this.resume();
     plane.deadlines.arm(this, plane.deadlines.nowMs + this.home.idleMs);
-  }
-
-  #dropExchange(): void {
-    const exchange = this.#exchange;
-    if (exchange === null) return;
-    this.#exchange = null;
-    this.home.giveExchange(exchange);
   }
 
   /**
@@ -412,33 +309,33 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
 
   /** Closes once all has left: our FIN, then a while of reading and dropping, so that the answer is not lost to a reset. */
   close(): void {
-    this.#phase = PHASE.linger;
-    this.#held.take();
-    this.#times.endBody();
-    this.#resume();
+    this.phase = PHASE.linger;
+    this.held.take();
+    this.times.endBody();
+    this.resume();
     this.socket.end();
     if (this.#ended && this.socket.pendingBytes === 0) {
       this.socket.destroy();
       return;
     }
-    this.#deadlines.arm(this, this.#deadlines.nowMs + LINGER_MS);
+    this.deadlines.arm(this, this.deadlines.nowMs + LINGER_MS);
   }
 
   /** From the exchange: the answer is cut short. `hard`: only a reset tells the client so. */
   cut(hard: boolean): void {
-    this.#dropExchange();
-    this.#phase = PHASE.linger;
+    this.dropExchange();
+    this.phase = PHASE.linger;
     if (hard) this.socket.reset();
     else this.socket.destroy();
   }
 
   openTunnel(connection: UpstreamConnection, exchange: TunnelExchange): Tunnel {
-    const tunnel = new Tunnel(this, this.socket, connection, exchange, this.#deadlines);
-    this.#phase = PHASE.tunnel;
+    const tunnel = new Tunnel(this, this.socket, connection, exchange, this.deadlines);
+    this.phase = PHASE.tunnel;
     this.#tunnel = tunnel;
-    this.#resume();
-    const { length } = this.#held;
-    const held = this.#held.take();
+    this.resume();
+    const { length } = this.held;
+    const held = this.held.take();
     if (held !== null) tunnel.fromClient(held, 0, length);
     tunnel.arm();
     if (this.#ended) tunnel.clientEnded();
@@ -447,14 +344,14 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
 
   /** The worker stops: an idle connection has a little time for a request that is on its way, and closes after the answer, as a busy one does. */
   drain(): void {
-    if (this.#phase === PHASE.idle) this.#deadlines.arm(this, this.#deadlines.nowMs + this.home.idleMs);
+    if (this.phase === PHASE.idle) this.deadlines.arm(this, this.deadlines.nowMs + this.home.idleMs);
   }
 
   /** Since when nobody has asked anything whole on it, ms; Infinity while a request is under way. */
   get waitingSinceMs(): number {
     if (this.socket.pendingBytes > 0) return Number.POSITIVE_INFINITY;
-    if (this.#phase === PHASE.idle) return this.deadlineMs - this.home.idleMs;
-    if (this.#phase === PHASE.head) return this.deadlineMs - this.home.plane.generation.timeouts.headMs;
+    if (this.phase === PHASE.idle) return this.deadlineMs - this.home.idleMs;
+    if (this.phase === PHASE.head) return this.deadlineMs - this.home.plane.generation.timeouts.headMs;
     return Number.POSITIVE_INFINITY;
   }
 
@@ -465,16 +362,16 @@ export class ClientConnection implements SocketOwner, Timed, ExchangeClient {
 
   /** The deadline of the shutdown comes soon. */
   leave(): void {
-    if (this.#phase === PHASE.tunnel) this.#exchange!.tunnel.leave();
+    if (this.phase === PHASE.tunnel) this.exchange!.tunnel.leave();
   }
 
   /** The deadline of the shutdown has come. */
   kill(): void {
-    if (this.#phase === PHASE.tunnel) {
-      this.#exchange!.tunnel.stop();
+    if (this.phase === PHASE.tunnel) {
+      this.exchange!.tunnel.stop();
       this.#tunnel!.clientGone();
     }
-    if (this.#phase === PHASE.exchange) this.#abandon(PROXY_FAULT.shutdown);
+    if (this.phase === PHASE.exchange) this.abandon(PROXY_FAULT.shutdown);
     else this.socket.destroy();
   }
 }

@@ -70,8 +70,12 @@ t.test('the choice of a request that is not sampled', async (t) => {
 
 t.test('but a trace does allocate, so that the measure is one', async (t) => {
   const every = tracer(1);
+  // Held, so that a collection in the middle does not take them away.
+  const kept: unknown[] = [];
   const perCall = bytesPerCall((i) => {
-    every.begin(heads[0]!, sides[i % 2]!, 1);
+    const trace = every.begin(heads[0]!, sides[i % 2]!, 1);
+    if (i % 4 === 0) kept.push(trace);
   });
   t.ok(perCall > 100, `${perCall} bytes`);
+  t.ok(kept.length > 0);
 });
