@@ -18,9 +18,14 @@ export function rendezvousSeed(name: string): number {
  * (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005).
  */
 export function rendezvousCost(key: number, seed: number, weight: number): number {
+  return -Math.log(rendezvousDraw(key, seed)) / weight;
+}
+
+/** The number between 0 and 1 that the pair draws; −log of it over the weight is the cost. */
+export function rendezvousDraw(key: number, seed: number): number {
   const draw = mixSigned((mixSigned(key ^ seed) + seed) | 0) >>> 0;
   // The half keeps the logarithm's argument above 0 and below 1.
-  return -Math.log((draw + 0.5) / 4294967296) / weight;
+  return (draw + 0.5) / 4294967296;
 }
 
 /**
