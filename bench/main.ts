@@ -207,6 +207,7 @@ async function main(): Promise<void> {
     if (why !== null) process.stdout.write(`${peer.name} is left out: ${why}\n`);
     return why === null;
   });
+  if (peers.length === 0) throw new Error('no peer is left to be measured');
   const progress = process.stderr.isTTY
     ? (text: string) => process.stderr.write(`\r\x1b[K${text}`)
     : () => {};
@@ -244,6 +245,16 @@ async function main(): Promise<void> {
   if (reports.some((report) => report.rows.some((row) => row.void !== null))) process.exitCode = 1;
 }
 
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    // Whatever was started ends with us: see test/kit/load-process.ts.
+    process.stderr.write(`\nbench: ended early by ${signal}; what it started is ended, too\n`);
+    process.exit(code);
+  });
+}
 await main().catch((error: unknown) => {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

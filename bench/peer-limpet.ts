@@ -63,7 +63,7 @@ export function limpet(main: string, name = 'limpet'): Peer {
     hasAccessLog: true,
     hasAdmin: true,
     scales: true,
-    missing: () => (existsSync(main) ? null : `no ${main}`),
+    missing: () => (existsSync(main) ? null : `no ${main}; npm run build makes dist/main.js`),
     async start(task) {
       const port = await freePort();
       const adminPort = await freePort();
