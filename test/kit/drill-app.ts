@@ -7,8 +7,15 @@ import { createServer, type ServerResponse } from 'node:http';
 
 const [port = '0', name = 'app', ledger = ''] = process.argv.slice(2);
 const logins = new Set<string>();
+/** How long it takes to answer, ms; set by `POST /delay/N`. */
+let delayMs = 0;
 
 function send(response: ServerResponse, status: number, body: unknown, cookie?: string): void {
+  if (delayMs > 0) setTimeout(() => answer(response, status, body, cookie), delayMs);
+  else answer(response, status, body, cookie);
+}
+
+function answer(response: ServerResponse, status: number, body: unknown, cookie?: string): void {
   response.writeHead(status, {
     'content-type': 'application/json',
     'x-instance': name,
@@ -21,7 +28,12 @@ createServer((request, response) => {
   const sid = /(?:^|; )sid=([^;]*)/.exec(request.headers.cookie ?? '')?.[1] ?? '';
   request.resume();
   request.on('end', () => {
-    if (request.method === 'POST' && request.url === '/login') {
+    const delay = /^\/delay\/(\d+)$/.exec(request.url ?? '');
+    if (request.method === 'POST' && delay !== null) {
+      delayMs = 0;
+      send(response, 200, {});
+      delayMs = Number(delay[1]);
+    } else if (request.method === 'POST' && request.url === '/login') {
       const id = randomUUID();
       logins.add(id);
       send(response, 200, {}, `sid=${id}; Path=/`);
