@@ -121,7 +121,13 @@ export class StoreWatch implements StoreListener {
   }
 
   changed(key: string): void {
-    for (const reader of this.#reading.get(key) ?? []) reader.changed = true;
+    const readers = this.#reading.get(key);
+    if (readers !== undefined) {
+      for (const reader of readers) {
+        if (!reader.changed) reader.changedMs = this.#in.nowMs();
+        reader.changed = true;
+      }
+    }
     const standing = this.#byKey.get(key);
     if (standing === undefined || standing.untilMs === ENDED_MS) this.#in.onPush(PUSH.unneeded);
     else this.doubt(standing);
@@ -262,8 +268,16 @@ export class StoreWatch implements StoreListener {
     // Somebody else has ended it meanwhile, or let it go.
     if (standing.untilMs <= 0) return false;
     onPush(same ? PUSH.confirmed : PUSH.ended);
-    if (!same) memory.end(standing);
-    else if (reader.changed) this.doubt(standing);
+    if (!same) {
+      memory.end(standing);
+    } else if (reader.changed) {
+      // What was told before it was asked for is settled: only what came since is in doubt, and as long as any change is.
+      if (reader.changedMs >= 0) {
+        memory.confirmBriefly(standing);
+        standing.untilMs = Math.min(standing.untilMs, Math.floor(reader.changedMs) + DOUBT_MS);
+      }
+      this.doubt(standing);
+    }
     return same && !reader.changed;
   }
 }

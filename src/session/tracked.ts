@@ -27,6 +27,8 @@ interface Seen {
 export class TrackingReader implements StoreReader {
   /** A value changed after it was asked for: what came may be the old one. */
   changed = false;
+  /** When that was told, monotonic ms; −1: what came may be older than the asking. */
+  changedMs = -1;
   /** Of its keys those that are not listened for. */
   unheard = 0;
   readonly #store: StoreReader;

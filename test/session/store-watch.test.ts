@@ -356,6 +356,28 @@ t.test('a change while it is read again is not missed', async (t) => {
   t.notOk(stands(standing));
 });
 
+t.test('a touch while it is read again is one change more, and has its own moment', async (t) => {
+  const { clock, store, hold, pass, stands } = setup();
+  store.listener.vouches(true, null);
+  store.held.set('a', { text: 'x', endsAtS: null });
+  const standing = await hold('a');
+  store.late = [];
+  store.listener.changed('a');
+  await pass(0);
+  clock.advance(40);
+  store.listener.changed('a');
+  clock.advance(5);
+  store.late.shift()!();
+  store.late = null;
+  await settled();
+  clock.advance(44);
+  t.ok(stands(standing), 'what was read is true of all before');
+  clock.advance(1);
+  t.notOk(stands(standing), 'and the touch is in doubt for no longer than any is');
+  await pass(0);
+  t.ok(stands(standing), 'until it was read again');
+});
+
 t.test('who joins a question that was answered before a change does not take it for news', async (t) => {
   const { store, ask, source, verifier, pass } = setup();
   store.listener.vouches(true, null);

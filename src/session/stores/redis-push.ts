@@ -70,7 +70,7 @@ export async function pushedInvalidations(
 }
 
 function tellKey(key: unknown, listener: ChangeListener): void {
-  if (key instanceof Uint8Array) listener.changed(Buffer.from(key).toString());
+  if (Buffer.isBuffer(key)) listener.changed(key.toString());
   else listener.garbled();
 }
 
