@@ -29,8 +29,15 @@ export interface CheckScenario {
   readonly peers: (redis: Sessions) => readonly SessionPeer[];
   /** By name of a row, the one without a check that it is compared with: its requests are as long. */
   readonly without: Readonly<Record<string, string>>;
-  /** Done before anything is measured; what it gives ends it. */
-  readonly prepare?: (redis: Sessions, core: number | null) => Promise<() => Promise<void>>;
+  /** Done before anything is measured. */
+  readonly prepare?: (redis: Sessions, core: number | null) => Promise<Beside>;
+}
+
+/** What goes on beside the requests of a scenario, whoever is measured. */
+export interface Beside {
+  /** Begins to count; what it gives tells how much CPU of Redis a second went into it since, µs, which no request is charged. */
+  begin(): Promise<() => Promise<number>>;
+  end(): Promise<void>;
 }
 
 const CHECKS: CheckScenario = {
@@ -54,13 +61,13 @@ export function sessionChecks(run: BenchRun): Promise<Report> {
 export async function compareChecks(run: BenchRun, scenario: CheckScenario): Promise<Report> {
   const { dir, sweep } = scratchFolder();
   const redis = await startSessions(run.loadCore, dir);
-  const unprepare = await scenario.prepare?.(redis, run.loadCore);
+  const beside = (await scenario.prepare?.(redis, run.loadCore)) ?? null;
   try {
     const peers = scenario.peers(redis);
     const measured = new Map<string, Measurement[]>(peers.map(({ name }) => [name, []]));
     for (let done = 0; done < run.rounds; done += ROUNDS_OF_A_SET) {
       const rounds = Math.min(ROUNDS_OF_A_SET, run.rounds - done);
-      for (const [name, more] of await measureSet(run, scenario.name, peers, redis.pid, rounds))
+      for (const [name, more] of await measureSet(run, scenario.name, peers, redis.pid, beside, rounds))
         measured.get(name)!.push(...more);
     }
     return {
@@ -71,7 +78,7 @@ export async function compareChecks(run: BenchRun, scenario: CheckScenario): Pro
       rows: rowsOf(withDifferences(measured, scenario.without), ''),
     };
   } finally {
-    await unprepare?.();
+    await beside?.end();
     await redis.stop();
     sweep();
   }
@@ -83,6 +90,7 @@ async function measureSet(
   scenario: string,
   peers: readonly SessionPeer[],
   redis: number,
+  beside: Beside | null,
   rounds: number,
 ): Promise<Map<string, Measurement[]>> {
   return withPeers(run, peers, { affinity: false, accessLog: false }, async (running) => {
@@ -104,11 +112,14 @@ async function measureSet(
     try {
       for (const peer of running) await load(peer, run.warmMs);
       return await interleave(running, rounds, async (peer): Promise<Measurement> => {
+        const besideSince = await beside?.begin();
         const result = await load(peer, run.measureMs);
-        run.progress(`${scenario} ${peer.name} ${result.cpuMicrosPerRequest.toFixed(2)} us`);
+        const besideMicros = (await besideSince?.()) ?? 0;
+        const cpuMicros = result.cpuMicrosPerRequest - besideMicros / result.requestsPerSecond;
+        run.progress(`${scenario} ${peer.name} ${cpuMicros.toFixed(2)} us`);
         return {
           figures: {
-            cpuMicros: result.cpuMicrosPerRequest,
+            cpuMicros,
             requestsPerSecond: result.requestsPerSecond,
             p50Ms: result.p50Ms,
             p99Ms: result.p99Ms,

@@ -6,6 +6,7 @@ import type { Report } from './report.ts';
 import { loadRevocations, REVOCATION_DB } from './revocation-load.ts';
 import { type CheckScenario, COLUMNS, compareChecks } from './session-checks.ts';
 import { expressBlock, expressCookies, JWT_BLOCK, limpetWith, sessionKeys, tokens } from './session-peers.ts';
+import { TouchCost } from './touch-cost.ts';
 
 const REVOCATIONS = 1_000_000;
 const TOUCHER = fileURLToPath(new URL('session-toucher.ts', import.meta.url));
@@ -13,7 +14,7 @@ const TOUCHER = fileURLToPath(new URL('session-toucher.ts', import.meta.url));
 const TRUTH: CheckScenario = {
   name: 'session-truth',
   title:
-    'small GETs with a session checked, 64 users; each session touched in Redis every 2 ms, changes told, a million revocations in force; CPU of Limpet and Redis',
+    'small GETs with a session checked, 64 users; each session touched in Redis every 2 ms, changes told, a million revocations in force; CPU of Limpet, and of Redis but for the touches themselves',
   columns: COLUMNS.filter(({ key }) => key !== 'shareOfNginx'),
   peers: (redis) => {
     const revocation = `redis://127.0.0.1:${redis.port}/${REVOCATION_DB}`;
@@ -28,7 +29,14 @@ const TRUTH: CheckScenario = {
   prepare: async (redis, core) => {
     await loadRevocations(redis.port, REVOCATIONS);
     const toucher = startProcess(NODE, [TOUCHER, `${redis.port}`, ...sessionKeys], { core });
-    return () => stopProcess(toucher);
+    const cost = await TouchCost.measure(redis);
+    return {
+      begin: () => cost.begin(),
+      end: () => {
+        cost.close();
+        return stopProcess(toucher);
+      },
+    };
   },
 };
 
