@@ -1,11 +1,8 @@
 // One bound address of one worker: accepts, keeps its connections in a list, and refuses politely beyond the bound.
-import { createServer, type ListenOptions, type Server } from 'node:net';
 import type { ListenerCertificates } from '../certificates/context-table.ts';
 import type { Bind, ListenerConfig } from '../config/config.ts';
 import { UNCOUNTED } from '../limit/address-counts.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
-import { descriptorOf } from '../socket/handle-io.ts';
-import { nameBeside, SocketFile } from '../socket/socket-file.ts';
 import { isSecure, type SecureSocket } from '../socket/tls-terms.ts';
 import type { ProxyHeader } from '../wire/proxy-header.ts';
 import type { AdmissionDesk } from './admission.ts';
@@ -18,6 +15,7 @@ import type { Exchange } from './exchange.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { LimitBooks } from './limit-books.ts';
 import { ListenerTls, type TlsListener } from './listener-tls.ts';
+import { ListeningSockets } from './listening-sockets.ts';
 import type { Plane } from './plane.ts';
 import { ProxyGreeter } from './proxy-greeter.ts';
 import { isGuarded, mayBegin, receive } from './reception.ts';
@@ -29,11 +27,6 @@ const KEPT_EXCHANGES_MAX = 256;
  * connection that closes now: so long a round trip takes at the most, for nearly everybody.
  */
 const LAST_REQUEST_MS = 500;
-/** Turns of the event loop without a new connection after which the kernel's queue is empty: each asks the kernel once. */
-const QUIET_TURNS = 3;
-/** Turns after which a listener closes though more and more come: somebody still sends clients here. */
-const LAST_TURNS_MAX = 10_000;
-
 /** What a listener needs of the data plane beyond what its connections do. */
 export interface ListenerPlane extends Plane {
   readonly admission: AdmissionDesk;
@@ -65,14 +58,7 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
   name: string;
   readonly bind: Bind;
   stopping = false;
-  /** Several where sockets were taken over from more workers than there are here. */
-  readonly #servers: Server[] = [];
-  /** Of a unix socket that is ours to remove. */
-  #file: SocketFile | null = null;
-  /** Nothing is accepted any more. */
-  #closed = false;
-  /** Connections that were accepted. */
-  #accepts = 0;
+  readonly #sockets: ListeningSockets;
   #connectionsCell: number;
   readonly #exchanges: Exchange[] = [];
   /** Connections begin with a PROXY header. */
@@ -80,7 +66,6 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
   /** Null: they never did. */
   #greeter: ProxyGreeter | null = null;
   #redirectPort: number | null = null;
-  #port = 0;
   /** Null: plain HTTP. */
   #tls: ListenerTls | null = null;
   #stoppingIdleMs = LAST_REQUEST_MS;
@@ -91,6 +76,10 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     this.plane = plane;
     this.name = config.name;
     this.bind = config.bind;
+    this.#sockets = new ListeningSockets(config.bind, {
+      take: (server) => plane.sockets.accept(server, (socket) => this.#accepted(socket), this.#tls !== null),
+      onClosed: () => plane.connectionGone(),
+    });
     this.#greets = config.proxyProtocol;
     if (config.proxyProtocol) this.#greeter = new ProxyGreeter(this);
     this.#connectionsCell = plane.metrics.book.gauge('limpet_connections', { listener: config.name });
@@ -133,54 +122,28 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
   }
 
   /** Binds. `shared`: other workers bind the same port (`reusePort`). Rejects with the system's error. */
-  async listen(shared: boolean, backlog: number): Promise<void> {
-    const { bind } = this;
-    if (bind.kind === 'tcp') {
-      const { host, port } = bind;
-      await this.#open({ host, port, backlog, ...(shared ? { reusePort: true } : {}) });
-      return;
-    }
-    const path = nameBeside(bind.path);
-    await this.#open({ path, backlog });
-    this.#file = SocketFile.place(path, bind.path);
+  listen(shared: boolean, backlog: number): Promise<void> {
+    return this.#sockets.listen(shared, backlog);
   }
 
   /** Takes over the socket of a descriptor that listens already. `keepsFile`: a unix socket's file is somebody else's to remove. */
-  async adopt(fd: number, backlog: number, keepsFile: boolean): Promise<void> {
-    await this.#open({ fd, backlog });
-    if (this.bind.kind === 'unix' && !keepsFile) this.#file = SocketFile.found(this.bind.path);
+  adopt(fd: number, backlog: number, keepsFile: boolean): Promise<void> {
+    return this.#sockets.adopt(fd, backlog, keepsFile);
   }
 
   /** The descriptors that it listens on, for a successor. −1: one cannot be told. */
   get descriptors(): number[] {
-    return this.#servers.map(descriptorOf);
-  }
-
-  #open(options: ListenOptions & { readonly fd?: number }): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false });
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(options, () => {
-        server.off('error', reject);
-        // What fails later (EMFILE) concerns one accept; libuv tries again.
-        server.on('error', () => {});
-        const address = server.address();
-        this.#port = address !== null && typeof address === 'object' ? address.port : 0;
-        this.plane.sockets.accept(server, (socket) => this.#accepted(socket), this.#tls !== null);
-        this.#servers.push(server);
-        resolve();
-      });
-    });
+    return this.#sockets.descriptors;
   }
 
   /** The port that was bound; 0 for a unix socket. */
   get port(): number {
-    return this.#port;
+    return this.#sockets.port;
   }
 
   #accepted(socket: ByteSocket): void {
     const plane = this.plane;
-    this.#accepts++;
+    this.#sockets.accepts++;
     if (!(plane.mayAccept() || plane.makeRoom())) {
       plane.limits.shed('full');
       // Beyond the bound an answer is still owed, but not to everybody: a second bound is kept by closing at once. By TLS nothing
@@ -313,12 +276,12 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
   }
 
   #doorOf(socket: ByteSocket): ClientDoor {
-    if (!isSecure(socket)) return plainDoor(this.#port);
+    if (!isSecure(socket)) return plainDoor(this.port);
     const certificate =
       this.#tls === null || !this.#tls.asksCertificate ? '' : certificateLines(socket.clientCertificate());
     const agreed = this.plane.access?.tellsTls === true ? socket.agreement() : null;
     const answerLines = this.#tls?.answerLines ?? null;
-    return { port: this.#port, secure: true, agreed, certificate, answerLines };
+    return { port: this.port, secure: true, agreed, certificate, answerLines };
   }
 
   takeExchange(): Exchange {
@@ -347,39 +310,15 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     this.stopping = true;
     // Half the deadline at the most, so that nobody who only idles has to be cut.
     this.#stoppingIdleMs = Math.min(LAST_REQUEST_MS, deadlineMs / 2);
-    if (handedOver) this.#file = null;
-    this.#acceptRest();
+    if (handedOver) this.#sockets.leaveFile();
+    this.#sockets.acceptRest();
     this.#greeter?.drain();
     for (const connection of this.#all()) connection.drain();
   }
 
   /** Whether the last connection has been accepted. */
   get closed(): boolean {
-    return this.#closed;
-  }
-
-  /** Serves who has connected already and stands in the kernel's queue, where closing would reset him; then closes. */
-  #acceptRest(): void {
-    let quiet = 0;
-    let turns = 0;
-    let before = this.#accepts;
-    const look = (): void => {
-      quiet = this.#accepts === before ? quiet + 1 : 0;
-      before = this.#accepts;
-      if (this.#closed) return;
-      if (quiet < QUIET_TURNS && ++turns < LAST_TURNS_MAX) setImmediate(look);
-      else this.#close();
-    };
-    setImmediate(look);
-  }
-
-  #close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    // Before the sockets close, so that nobody connects to a file without one.
-    this.#file?.remove();
-    for (const server of this.#servers) server.close();
-    this.plane.connectionGone();
+    return this.#sockets.closed;
   }
 
   /** Tells those of its connections that can be told that they end soon. */
@@ -389,7 +328,7 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
 
   /** Closes every connection at once. */
   kill(): void {
-    this.#close();
+    this.#sockets.close();
     this.#greeter?.kill();
     this.#tls?.kill();
     for (const connection of this.#all()) connection.kill();
