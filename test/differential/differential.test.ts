@@ -85,6 +85,25 @@ t.test('there are at least 200 shapes, and no two have the same name', async (t)
   );
 });
 
+t.test('every kind of traffic that apps have is among them', async (t) => {
+  const names = ALL_GROUPS.flatMap(({ title, shapes }) => shapes.map(({ name }) => `${title}: ${name}`));
+  for (const [kind, pattern] of [
+    ['methods', /^Methods: /],
+    ['bodies', /^Bodies: /],
+    ['encodings', /^Content codings: /],
+    ['headers', /^Fields of requests: /],
+    ['ranges', /^Ranges and conditions: .*range/i],
+    ['uploads by real clients', /^Real clients: .*(?:FormData|-T|-F|PUT|file)/],
+    ['cookies', /^Cookies: /],
+    ['redirects', /redirect|30[12378]/i],
+    ['streams', /^Streams and interim answers: /],
+    ['upgrades', /^Upgrades: /],
+  ] as const) {
+    const count = names.filter((name) => pattern.test(name)).length;
+    t.ok(count >= 3, `${kind}: ${count}`);
+  }
+});
+
 t.test('docs/differential.md says what the table says', async (t) => {
   const page = readFileSync(new URL('../../docs/differential.md', import.meta.url), 'utf8');
   t.equal(page, differentialDocs(), 'written anew by `node build/differential-docs.ts`');
