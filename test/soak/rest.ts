@@ -24,7 +24,7 @@ export const BOUNDS = { heap: 4 * MIB, external: 4 * MIB, resident: 64 * MIB } a
 
 /** Looks at one rest: what only passes through, such as the connection of a health check, is not there in all of them. */
 const LOOKS = 5;
-const MOST_LOOKS = 40;
+const LOOKS_MAX = 40;
 const BETWEEN_LOOKS_MS = 70;
 /** A thread that has not told by then never will. */
 const LOOK_MS = 60_000;
@@ -34,19 +34,21 @@ export class RestReader {
   readonly pid: number;
   readonly #gaugeFile: string;
   readonly #threads: number;
+  readonly #looksMax: number;
   #readings = 0;
 
-  /** `gaugeFile`: what gauge.ts writes; `threads`: how many the process has, the main one included. */
-  constructor(pid: number, gaugeFile: string, threads: number) {
+  /** `gaugeFile`: what gauge.ts writes; `threads`: how many the process has, the main one included; `looksMax`: looks at one rest at the most. */
+  constructor(pid: number, gaugeFile: string, threads: number, looksMax = LOOKS_MAX) {
     this.pid = pid;
     this.#gaugeFile = gaugeFile;
     this.#threads = threads;
+    this.#looksMax = looksMax;
   }
 
   /** What the process holds now: of each count the least of several looks; of many, as long as it is more than `before`. */
   async read(before: Rest | null): Promise<Rest> {
     let rest = await this.#look();
-    for (let look = 1; look < MOST_LOOKS; look++) {
+    for (let look = 1; look < this.#looksMax; look++) {
       if (look >= LOOKS && (before === null || leaksBetween(before, rest).length === 0)) break;
       await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS_MS));
       rest = leastOf(rest, await this.#look());

@@ -40,6 +40,8 @@ export interface SoakOptions {
   readonly tell?: (line: string) => void;
   readonly calmMs?: number;
   readonly troubledMs?: number;
+  /** How often a process that seems to leak is looked at in a rest, before it is believed; default: as RestReader has it. */
+  readonly looksMax?: number;
 }
 
 /** What came of one process. */
@@ -269,7 +271,8 @@ class SoakRun {
   /** Looks at the process that serves. */
   #reader(): RestReader {
     const { pid, gaugeFile } = this.#stage.serving;
-    if (this.#lastReader?.pid !== pid) this.#lastReader = new RestReader(pid, gaugeFile, WORKERS + 1);
+    if (this.#lastReader?.pid !== pid)
+      this.#lastReader = new RestReader(pid, gaugeFile, WORKERS + 1, this.#options.looksMax);
     return this.#lastReader;
   }
 
