@@ -30,16 +30,23 @@ export interface HostileStream {
   readonly received: Buffer;
 }
 
-/** Sends what the request target makes of seed and number, or `replay`, and leaves. */
+/** Bytes that are sent again, with the seed and number that they were first sent under. */
+export interface Replayed {
+  readonly bytes: Buffer;
+  readonly seed: number;
+  readonly number: number;
+}
+
+/** Sends what the request target makes of seed and number, or `replay`, and leaves. How they are cut and how the client leaves follows from seed and number alone. */
 export async function sendStream(
   port: number,
   seed: number,
   number: number,
   corpus: readonly Buffer[],
-  replay?: Buffer,
+  replay?: Replayed,
 ): Promise<HostileStream> {
-  const chance = new Chance(seed, number);
-  const bytes = replay ?? requestTarget.make(chance, corpus);
+  const bytes = replay?.bytes ?? requestTarget.make(new Chance(seed, number), corpus);
+  const chance = new Chance(~(replay?.seed ?? seed), replay?.number ?? number);
   const client = await RawClient.open(port, { from: addressOf(number), owner: NOBODY });
   let at = 0;
   for (const cut of [...chance.cuts(Math.min(bytes.length, 64)), bytes.length]) {

@@ -5,6 +5,7 @@ import { PeerGone } from '../kit/peer.ts';
 import { RawClient } from '../kit/raw-client.ts';
 import type { Exchange, RawUpstream } from '../kit/raw-upstream.ts';
 import { Chance } from './chance.ts';
+import type { Replayed } from './hostile-clients.ts';
 import { LimpetReader } from './limpet-reading.ts';
 import { mutate } from './mutate.ts';
 import type { ProxyFindings } from './proxy-findings.ts';
@@ -32,8 +33,8 @@ const METHODS = ['GET', 'GET', 'GET', 'GET', 'HEAD', 'POST'];
 /** What is sent for each number: drawn from the seed, or found earlier. */
 export class HostileAnswers {
   readonly seed: number;
-  /** Answers of the corpus, by the number that they have in this run. */
-  readonly replays = new Map<number, Buffer>();
+  /** Answers that were found earlier, by the number that they have in this run. */
+  readonly replays = new Map<number, Replayed>();
   /** The numbers that the upstream had a chance to answer. */
   readonly served = new Set<number>();
 
@@ -41,18 +42,32 @@ export class HostileAnswers {
     this.seed = seed;
   }
 
-  bytes(number: number, chance: Chance): Buffer {
+  bytes(number: number): Buffer {
     const found = this.replays.get(number);
-    if (found !== undefined) return found;
+    if (found !== undefined) return found.bytes;
+    const chance = new Chance(~this.seed, number);
     const made = Buffer.from(makeAnswer(chance), 'latin1');
     return chance.one(4) ? mutate(made, chance, RESPONSE_WORDS, []) : made;
   }
+
+  /** What follows from seed and number whatever the bytes are, so that the same ones are always asked for, cut and ended alike. */
+  chance(number: number): Chance {
+    const { seed, number: first } = this.replays.get(number) ?? { seed: this.seed, number };
+    return new Chance(seed, first);
+  }
 }
 
+/** The bytes of an answer as they are kept: the mark of its number is the next run's to set. */
+export function unmarked(bytes: string, number: number): Buffer {
+  return Buffer.from(bytes.replaceAll(markOf(number), ANSWER_MARK), 'latin1');
+}
+
+const markOf = (number: number): string => `X-A:id${number}z`;
+
 function planOf(answers: HostileAnswers, number: number, method: string): Plan {
-  const chance = new Chance(~answers.seed, number);
-  const text = answers.bytes(number, chance).toString('latin1');
-  const bytes = Buffer.from(text.replaceAll(ANSWER_MARK, `X-A:id${number}z`), 'latin1');
+  const chance = answers.chance(number);
+  const text = answers.bytes(number).toString('latin1');
+  const bytes = Buffer.from(text.replaceAll(ANSWER_MARK, markOf(number)), 'latin1');
   const toHead = method === 'HEAD';
   const drawn = chance.pick(['keep', 'end', 'end', 'reset'] as const);
   const open = reader.answer(bytes, toHead, false);
@@ -105,7 +120,7 @@ export class FooledClient {
   }
 
   async ask(number: number): Promise<void> {
-    const method = new Chance(this.#answers.seed, number).pick(METHODS);
+    const method = this.#answers.chance(number).pick(METHODS);
     const planned = planOf(this.#answers, number, method);
     this.#client ??= await RawClient.open(this.#port, { owner: { teardown: () => {} } });
     const body = method === 'POST' ? 'Content-Length: 2\r\n\r\nhi' : '\r\n';

@@ -11,7 +11,7 @@ import { readProxyBooks, sumsThatFail } from '../soak/books.ts';
 import { leaksBetween, type Rest, RestReader } from '../soak/rest.ts';
 import { beCalm } from './calm-clients.ts';
 import { readCorpus } from './corpus.ts';
-import { type HostileStream, judgeStream, sendStream } from './hostile-clients.ts';
+import { type HostileStream, judgeStream, type Replayed, sendStream } from './hostile-clients.ts';
 import { FooledClient, HOSTILE_PATH, HostileAnswers, makeHostile } from './hostile-upstream.ts';
 import { ProxyFindings } from './proxy-findings.ts';
 import { Recorder } from './recorder.ts';
@@ -65,7 +65,7 @@ export class ProxyFuzz {
     const gaugeFile = join(folder, 'gauge.ndjson');
     const good = await RawUpstream.listen({ owner });
     const hostile = await RawUpstream.listen({ owner });
-    const limpet = await startLimpet(configOf(good.url, hostile.url), {
+    const limpet = await startLimpet(proxyConfig(good.url, hostile.url), {
       owner,
       env: {
         NODE_OPTIONS: `--import=${new URL('../soak/gauge.ts', import.meta.url)}`,
@@ -77,18 +77,22 @@ export class ProxyFuzz {
 
   /** Sends all that is in the corpus of this target and of those that read in process. */
   async replay(): Promise<void> {
-    const bytesOf = (target: string): Buffer[] =>
-      [...readCorpus(target).values()].map(({ bytes }) => Buffer.from(bytes, 'latin1'));
-    const streams = [...bytesOf('request'), ...bytesOf('stream')];
-    const answers = [...bytesOf('response'), ...bytesOf('answer')];
-    answers.forEach((bytes, i) => {
-      this.#answersToSend.replays.set(this.cases + streams.length + i, bytes);
+    const casesOf = (target: string): Replayed[] =>
+      [...readCorpus(target).values()].map(({ bytes, seed, number }) => ({
+        bytes: Buffer.from(bytes, 'latin1'),
+        seed,
+        number,
+      }));
+    const streams = [...casesOf('request'), ...casesOf('stream')];
+    const answers = [...casesOf('response'), ...casesOf('answer')];
+    answers.forEach((answer, i) => {
+      this.#answersToSend.replays.set(this.cases + streams.length + i, answer);
     });
     await this.round(streams.length, answers.length, streams);
   }
 
   /** One round of so many cases of each side. Findings are there when it is over. */
-  async round(streams: number, answers: number, replays: readonly Buffer[] = []): Promise<void> {
+  async round(streams: number, answers: number, replays: readonly Replayed[] = []): Promise<void> {
     const held = await this.#clients(streams, replays);
     await this.#answers(answers);
     const rest = await this.#atRest();
@@ -119,7 +123,7 @@ export class ProxyFuzz {
     await Promise.all(Array.from({ length: strands }, strand));
   }
 
-  async #clients(count: number, replays: readonly Buffer[]): Promise<HostileStream[]> {
+  async #clients(count: number, replays: readonly Replayed[]): Promise<HostileStream[]> {
     const first = this.cases;
     const held: HostileStream[] = [];
     let over = false;
@@ -166,7 +170,7 @@ export class ProxyFuzz {
 }
 
 /** Short timeouts, so that each of them comes, and no memory of what an upstream did before. */
-function configOf(good: string, hostile: string): object {
+export function proxyConfig(good: string, hostile: string): object {
   return {
     workers: WORKERS,
     pools: {
