@@ -7,3 +7,6 @@ export class DecodeError extends Error {
     this.name = 'DecodeError';
   }
 }
+
+/** What may be sound, but is more than is read here: over a bound, or of a kind that only its own language can make. */
+export class UnreadError extends DecodeError {}

@@ -1,7 +1,7 @@
 // The bytes of a pickle taken one argument at a time, each checked against what is left.
 import { Buffer } from 'node:buffer';
 import { STORED_BYTES_MAX } from '../store.ts';
-import { DecodeError } from './decode-error.ts';
+import { DecodeError, UnreadError } from './decode-error.ts';
 
 /** Digits of a number in text: Python's own bound since 3.11, since reading them takes quadratic time. */
 const DIGITS_MAX = 4300;
@@ -16,7 +16,7 @@ export class PickleReader {
   #at = 0;
 
   constructor(bytes: Uint8Array) {
-    if (bytes.length > STORED_BYTES_MAX) throw new DecodeError('a pickle longer than the bound');
+    if (bytes.length > STORED_BYTES_MAX) throw new UnreadError('a pickle longer than the bound');
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -36,7 +36,7 @@ export class PickleReader {
 
   /** A signed integer of so many bytes, low byte first. DecodeError beyond LONG_BYTES_MAX. */
   long(size: number): number | bigint {
-    if (size > LONG_BYTES_MAX) throw new DecodeError('a pickle with a number longer than the bound');
+    if (size > LONG_BYTES_MAX) throw new UnreadError('a pickle with a number longer than the bound');
     const bytes = this.#take(size);
     if (size === 0) return 0;
     if (size <= 6) return bytes.readIntLE(0, size);

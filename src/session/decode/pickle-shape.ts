@@ -1,6 +1,6 @@
 // The look over a decoded pickle as a whole: sharing is fine, but depth is bounded and nothing may contain itself.
 import type { Data } from '../data.ts';
-import { DecodeError } from './decode-error.ts';
+import { UnreadError } from './decode-error.ts';
 
 /** Deepest nesting of lists and dicts. */
 const DEPTH_MAX = 64;
@@ -14,14 +14,14 @@ export function checkShape(value: Data): void {
 function heightOf(value: Data, depth: number, known: Map<object, number>): number {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return 0;
   const seen = known.get(value);
-  if (seen === 0) throw new DecodeError('a pickle that contains itself');
+  if (seen === 0) throw new UnreadError('a pickle that contains itself');
   const height = seen ?? measure(value, depth, known);
-  if (depth + height > DEPTH_MAX) throw new DecodeError('a pickle deeper than the bound');
+  if (depth + height > DEPTH_MAX) throw new UnreadError('a pickle deeper than the bound');
   return height;
 }
 
 function measure(value: object, depth: number, known: Map<object, number>): number {
-  if (depth >= DEPTH_MAX) throw new DecodeError('a pickle deeper than the bound');
+  if (depth >= DEPTH_MAX) throw new UnreadError('a pickle deeper than the bound');
   known.set(value, 0);
   let below = 0;
   const look = (part: Data): void => {

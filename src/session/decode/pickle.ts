@@ -1,7 +1,7 @@
 // Python's pickles read as data: objects become maps of their fields, and nothing that a pickle names is ever looked up or called.
 import { Buffer } from 'node:buffer';
 import type { Data } from '../data.ts';
-import { DecodeError } from './decode-error.ts';
+import { DecodeError, UnreadError } from './decode-error.ts';
 import { PickleReader } from './pickle-reader.ts';
 import { checkShape } from './pickle-shape.ts';
 
@@ -245,7 +245,7 @@ class PickleMachine {
         const name = this.#pop();
         const module = this.#pop();
         if (typeof name !== 'string' || typeof module !== 'string')
-          throw new DecodeError('a pickle of a nameless class');
+          throw new UnreadError('a pickle of a nameless class');
         this.#push(inert(`${module}.${name}`));
         return true;
       }
@@ -290,7 +290,7 @@ class PickleMachine {
   }
 
   #count(): void {
-    if (++this.#values > VALUES_MAX) throw new DecodeError('a pickle of more values than the bound');
+    if (++this.#values > VALUES_MAX) throw new UnreadError('a pickle of more values than the bound');
   }
 
   #push(value: Data): void {
@@ -320,7 +320,7 @@ class PickleMachine {
 
   #topMap(): Map<Data, Data> {
     const top = this.#top();
-    if (!(top instanceof Map)) throw new DecodeError('a pickle that fills what is no dict');
+    if (!(top instanceof Map)) throw new UnreadError('a pickle that fills what is no dict');
     return top;
   }
 
@@ -328,7 +328,7 @@ class PickleMachine {
     const top = this.#top() as Open; // what is on the stack was made here, so lists and maps may be written to
     if (Array.isArray(top)) for (const item of items) top.push(item);
     else if (top instanceof Map) appendTo(top, items);
-    else throw new DecodeError('a pickle that fills what is no list');
+    else throw new UnreadError('a pickle that fills what is no list');
   }
 
   #remembered(index: number): Data {
@@ -358,7 +358,7 @@ function inert(name: string, args?: Data): Map<Data, Data> {
 /** What calling `called` would have made. Text that Python 2's protocols wrap as `_codecs.encode(text, 'latin1')` is bytes again. */
 function calledWith(called: Data | undefined, args: Data): Data {
   const name = called instanceof Map ? (called as Map<Data, Data>).get(PYTHON_CLASS) : undefined;
-  if (typeof name !== 'string') throw new DecodeError('a pickle that calls what cannot be called');
+  if (typeof name !== 'string') throw new UnreadError('a pickle that calls what cannot be called');
   if (name === '_codecs.encode' && Array.isArray(args) && typeof args[0] === 'string' && args[1] === 'latin1')
     return new Uint8Array(Buffer.from(args[0], 'latin1'));
   // Protocols 0 and 1 make every object by one function that is given its class.
@@ -369,7 +369,7 @@ function calledWith(called: Data | undefined, args: Data): Data {
 
 /** Fields of an object by name where the state is a dict, or a dict and one of slots; else the state as it is. */
 function fill(made: Data, state: Data): void {
-  if (!(made instanceof Map)) throw new DecodeError('a pickle that gives a state to what is no object');
+  if (!(made instanceof Map)) throw new UnreadError('a pickle that gives a state to what is no object');
   const open = made as Map<Data, Data>;
   const slots = Array.isArray(state) && state.length === 2 ? (state as readonly Data[]) : [state];
   if (!slots.every((part) => part === null || part instanceof Map)) {

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { cookieValue } from '../cookie-profiles.ts';
 import { canonical, Signer, splitSigned } from '../crypto/itsdangerous.ts';
 import { type Data, parseJson } from '../data.ts';
-import { DecodeError } from '../decode/decode-error.ts';
+import { DecodeError, UnreadError } from '../decode/decode-error.ts';
 import { decodeMsgpack } from '../decode/msgpack.ts';
 import { decodePickle } from '../decode/pickle.ts';
 import {
@@ -116,21 +116,24 @@ class FlaskSession implements SessionFormat {
     if (stored === null || stored.bytes.length === 0) return invalid('store.none');
     const session = this.#decode(stored.bytes);
     // Up to 0.5 what cannot be read is no session: a new one begins. From 0.6 on the app fails on it.
-    if (session === null)
-      return this.#spec.options.format === 'pickle' ? invalid('store.malformed') : unknown('store.malformed');
+    if (session === 'broken' && this.#spec.options.format === 'pickle') return invalid('store.malformed');
+    if (typeof session === 'string') return unknown('store.malformed');
     return genuine(pythonUser(session, this.#spec.user), session, stored.endsAtS);
   }
 
-  #decode(bytes: Uint8Array): Data | null {
+  /** The session; `unread`: Python may read it, `broken`: nobody does. */
+  #decode(bytes: Uint8Array): (Data & object) | 'unread' | 'broken' {
+    let why: 'unread' | 'broken' = 'broken';
     for (const decode of this.#decoders) {
       try {
         const session = decode(bytes);
         if (typeof session === 'object' && session !== null && !Array.isArray(session)) return session;
       } catch (error) {
         if (!(error instanceof DecodeError)) throw error;
+        if (error instanceof UnreadError) why = 'unread';
       }
     }
-    return null;
+    return why;
   }
 }
 

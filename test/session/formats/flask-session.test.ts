@@ -29,6 +29,29 @@ t.test('before 0.6 a value that is no pickle is no session; later only the app c
   t.match(await find(block, 'session=abc', store), { verdict: 'unknown', reason: 'store.malformed' });
 });
 
+t.test('what Python may read and we do not is no reason to log anybody out', async (t) => {
+  const big = Buffer.concat([
+    Buffer.from('\x80\x04\x8b\x01\x08\0\0', 'latin1'),
+    Buffer.alloc(2049, 1),
+    Buffer.from('.'),
+  ]);
+  for (const [what, bytes] of [
+    ['itself', Buffer.from('}q\x00V_\nh\x00s.', 'latin1')],
+    ['depth', Buffer.from(`}V_\n${']'.repeat(100)}${'a'.repeat(99)}s.`, 'latin1')],
+    ['a number', big],
+    ['a call', Buffer.from('}V_\nV_\n)Rs.', 'latin1')],
+  ] as const)
+    t.match(
+      await find(
+        { ...block, options: { format: 'pickle' } },
+        'session=abc',
+        storeOf({ 'session:abc': { bytes } }),
+      ),
+      { verdict: 'unknown', reason: 'store.malformed' },
+      what,
+    );
+});
+
 t.test('an id that is not in the store is no session, and its prefix may be another', async (t) => {
   t.match(await find(block, 'session=abc', storeOf({})), { verdict: 'invalid', reason: 'store.none' });
   const store = storeOf({ 'app:abc': { bytes: pickled, endsAtS: 77 } });
