@@ -93,7 +93,8 @@ it shows what happens without the thing that is tested, and that the test can fa
 
 ## The work of a pick
 
-How it grows with the number of upstreams that may be picked, as \`src/balance/kinds.ts\` has it and \`test/laws/work-of-a-pick.test.ts\` counts it.
+How it grows with the number of upstreams that may be picked, as \`src/balance/kinds.ts\` has it and \`test/laws/work-of-a-pick.test.ts\` counts it. \`hash\` remembers whose a key is, up to
+262,144 keys in a large pool; one that it does not remember costs a look at each upstream, some 7 ns.
 `;
 
 function workTable(): string {
