@@ -21,6 +21,8 @@ import { join } from 'node:path';
 /** No file here is larger; what is, is not ours. */
 const FILE_BYTES_MAX = 256 * 1024;
 
+const DRAFT = /^\.[0-9a-f]{18}\.new$/;
+
 /** All methods throw what `fs` throws, but where they say otherwise. Synchronous: the files are few and small, and the thread is not the one that serves. */
 export class AcmeFolder {
   readonly path: string;
@@ -125,6 +127,12 @@ export class AcmeFolder {
   markOf(name: string): string {
     const seen = statSync(join(this.path, name), { throwIfNoEntry: false });
     return seen === undefined ? '' : `${seen.ino} ${seen.size} ${seen.mtimeMs}`;
+  }
+
+  /** Takes away what processes left that were killed while they wrote, once it is as old as this. */
+  sweepDrafts(ageMs: number): void {
+    for (const name of readdirSync(this.path))
+      if (DRAFT.test(name) && (this.ageMs(name) ?? 0) > ageMs) this.remove(name);
   }
 
   #draft(text: string): string {

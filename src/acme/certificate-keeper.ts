@@ -20,6 +20,7 @@ import {
   readPair,
   type StoredNames,
   standIns,
+  sweepEnded,
   writeChallenges,
   writeOrders,
 } from './stored.ts';
@@ -259,6 +260,7 @@ export class CertificateKeeper {
     this.#pairMark = folder.markOf(this.#names.pair);
     this.#note(folder, { ...NO_ORDERS, attemptsMs: this.orders.attemptsMs });
     this.#retryMs = 0;
+    sweepEnded(folder, this.#names.pair, this.#in.clock.wallMs());
     this.#in.news.issued(this, renewal);
   }
 

@@ -41,6 +41,8 @@ const ATTEMPTS_MAX = 20;
 /** Certificates of other sets of names that are looked at for a stand-in. */
 const OTHERS_MAX = 100;
 const CHALLENGES_MAX = 100;
+/** What has been of no use for so long goes, ms. */
+const ENDED_MS = 30 * 86_400_000;
 /** One token with its dot and its hash (RFC 8555 section 8.1). */
 const ANSWER = /^[A-Za-z0-9_-]{1,128}\.[A-Za-z0-9_-]{1,128}$/;
 
@@ -84,6 +86,25 @@ export function standIns(
   return known
     .filter((one) => one.notAfterMs > nowMs && shared(one) > 0)
     .sort((a, b) => shared(b) - shared(a) || b.notAfterMs - a.notAfterMs);
+}
+
+/**
+ * Takes away keys and certificates of other sets of names that ended a month ago or more, which nobody can use and whoever wants them has
+ * ordered anew, with the notes of their orders; `own` stays. Throws what `fs` throws.
+ */
+export function sweepEnded(folder: AcmeFolder, own: string, nowMs: number): void {
+  const ended = folder
+    .list('.pem')
+    .filter((name) => name !== own)
+    .slice(0, OTHERS_MAX)
+    .filter((name) => (readPair(folder, name, nowMs)?.notAfterMs ?? nowMs) < nowMs - ENDED_MS);
+  for (const name of ended) {
+    folder.remove(name);
+    // Of one that is still asked for, in vain, they say how often that may be.
+    const orders = `${name.slice(0, -'.pem'.length)}.orders.json`;
+    if ((folder.ageMs(orders) ?? 0) > ENDED_MS) folder.remove(orders);
+  }
+  folder.sweepDrafts(ENDED_MS);
 }
 
 export function readOrders(folder: AcmeFolder, name: string): OrderBook {

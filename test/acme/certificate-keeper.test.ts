@@ -1,6 +1,6 @@
 // One certificate over months, with time moved by hand and an authority that does as the test says.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -31,8 +31,8 @@ const optionsOf = (more: Partial<AcmeOptions> = {}): AcmeOptions => ({
   ...more,
 });
 
-/** A chain for the key of an order, good for 90 days from now. */
-function sign(names: readonly string[], keyPem: string): string {
+/** A chain for the key of an order, good for so many days from now. */
+function sign(names: readonly string[], keyPem: string, days = 90): string {
   const folder = mkdtempSync(join(scratch, 'sign-'));
   const at = (name: string): string => join(folder, name);
   writeFileSync(at('key'), keyPem);
@@ -43,7 +43,17 @@ function sign(names: readonly string[], keyPem: string): string {
     execFileSync('openssl', args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
   };
   openssl('req', '-new', '-key', 'key', '-subj', '/', '-out', 'csr');
-  const signer = ['-CA', 'ca', '-CAkey', 'ca.key', '-CAcreateserial', '-extfile', 'ext', '-days', '90'];
+  const signer = [
+    '-CA',
+    'ca',
+    '-CAkey',
+    'ca.key',
+    '-CAcreateserial',
+    '-extfile',
+    'ext',
+    '-days',
+    String(days),
+  ];
   openssl('x509', '-req', '-in', 'csr', ...signer, '-out', 'cert');
   return readFileSync(at('cert'), 'utf8') + authority.cert;
 }
@@ -279,6 +289,49 @@ t.test('a certificate for other names stands in until there is one for these', a
     more.keeper.certificates.map(({ names }) => names),
     [['a.test', 'b.test', 'c.test']],
   );
+});
+
+t.test('what has long ended goes with the next order, and what is of use stays', async (t) => {
+  const clock = new HandClock(0, Date.now());
+  const options = optionsOf({ names: ['left.test'] });
+  const lasting = (days: number) => async (input: OrderInput) =>
+    sign(input.options.names, input.certificateKey, days);
+  const orderFor = async (name: string, days: number): Promise<void> => {
+    const { keeper } = keep(clock, { ...options, names: [name] }, lasting(days));
+    keeper.look(true);
+    await idle(keeper);
+    keeper.stop();
+  };
+  await orderFor('left.test', 1);
+  await orderFor('asked.test', 1);
+  await orderFor('late.test', 20);
+  await orderFor('good.test', 90);
+  const [place] = readdirSync(options.folder);
+  const at = (name: string): string => join(options.folder, place!, name);
+  const named = (end: string): string[] =>
+    filesOf(options)
+      .filter((name) => name.endsWith(end))
+      .sort();
+  const before = named('.pem');
+  t.equal(before.length, 4);
+  const old = new Date(Date.now() - 31 * DAY);
+  const [asked] = named('.orders.json');
+  for (const name of named('.orders.json')) if (name !== asked) utimesSync(at(name), old, old);
+  for (const name of ['.0123456789abcdef01.new', '.0123456789abcdef02.new'])
+    writeFileSync(at(name), 'a draft');
+  utimesSync(at('.0123456789abcdef01.new'), old, old);
+
+  clock.advance(40 * DAY);
+  await orderFor('next.test', 90);
+  const stems = (end: string): string[] => named(end).map((name) => name.replace(/-[0-9a-f]{10}\..*/, ''));
+  t.same(stems('.pem'), ['good.test', 'late.test', 'next.test'], 'ended for 20 days, or not at all');
+  t.same(
+    stems('.orders.json'),
+    ['asked.test', 'good.test', 'late.test', 'next.test'],
+    'how often one may be ordered that is asked for now is not forgotten',
+  );
+  t.same(named('.new'), ['.0123456789abcdef02.new']);
+  t.same(named('account.key'), ['account.key']);
 });
 
 t.test('what comes from the authority is looked at before it is shown', async (t) => {

@@ -3,8 +3,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import type { Owner } from '../kit/child.ts';
-import { metric, type RunningLimpet, startLimpet } from '../kit/limpet.ts';
+import { Child, lives, type Owner } from '../kit/child.ts';
+import { limpetMain, metric, pinnedNode, type RunningLimpet, startLimpet } from '../kit/limpet.ts';
 import { startNamedApp, until } from '../kit/named-app.ts';
 import { type Pebble, startPebble } from '../kit/pebble.ts';
 import { freePort } from '../kit/ports.ts';
@@ -69,10 +69,11 @@ async function shown(port: number, name: string, root: string | null = null) {
   }
 }
 
-/** Waits until there is one for `name`, and in both workers. */
-async function untilShown(port: number, name: string, unlike = '') {
+/** Waits until there is one for `name`, and in every worker. */
+async function untilShown(port: number, name: string, unlike = '', workers = 1) {
+  const tries = workers > 1 ? BOTH_WORKERS : 1;
   await until(`a certificate for ${name}`, async () => {
-    for (let i = 0; i < BOTH_WORKERS; i++) {
+    for (let i = 0; i < tries; i++) {
       const one = await shown(port, name);
       if (one === null || !one.names.includes(name) || one.fingerprint === unlike) return false;
     }
@@ -124,7 +125,7 @@ t.test(
       t.equal((await ask(end!, method)).status, 308, `${method} /${end} is anybody's`);
 
     await pebble.thaw();
-    const first = await untilShown(httpsPort, 'shop.test');
+    const first = await untilShown(httpsPort, 'shop.test', '', 2);
     t.same(await shown(httpsPort, 'shop.test', await pebble.root()), first, 'a client that checks takes it');
     await until('an end', () => files(folder, '.challenges.json').length === 0);
     t.equal((await ask(token)).status, 308, 'and the token is nobody’s any more');
@@ -158,7 +159,7 @@ t.test(
 
     await pebble.start();
     reload(again, larger);
-    const second = await untilShown(httpsPort, 'www.shop.test');
+    const second = await untilShown(httpsPort, 'www.shop.test', '', 2);
     t.match(second.names, /DNS:shop\.test/, 'one for both names');
     t.equal(await metric(again, 'limpet_acme_failing_since_timestamp_seconds'), 0);
     reload(again, site);
@@ -219,6 +220,47 @@ t.test('it is renewed before its end, and a refusal is told in the authority’s
   t.equal(await limpet.stop(), 0);
   await short.stop();
 });
+
+t.test(
+  'a successor goes on with what its predecessor had ordered, and nobody waits for either',
+  async (t) => {
+    const folder = join(scratch, 'five');
+    const site = { pebble, names: ['over.test'], folder, httpsPort: await freePort(), httpPort };
+    const control = join(scratch, 'control');
+    const pidFile = join(scratch, 'pid');
+    const args = ['--control', control, '--pid-file', pidFile];
+    const options = { files: { 'authority.pem': pebble.ca }, owner: t, args, group: true };
+    const limpet = await startLimpet(configOf(site), options);
+    await until('an order', () => files(folder, '.challenges.json').length === 1);
+    await pebble.freeze();
+    const asked = (): Promise<number> =>
+      fetch(`http://127.0.0.1:${httpPort}/`, { redirect: 'manual', headers: { Connection: 'close' } }).then(
+        ({ status }) => status,
+      );
+    const command = new Child(
+      pinnedNode,
+      [limpetMain, 'run', '-c', limpet.configFile, ...args, '--replace'],
+      { owner: t },
+    );
+    t.equal(await command.exit(), 0, command.stderr());
+    t.equal(await asked(), 308, 'the port is served on');
+    // Its outputs are the successor's too, so that they do not end with it.
+  await until('the end of the old one, which waits for no authority', () => !lives(limpet.pid));
+    await pebble.thaw();
+    await untilShown(site.httpsPort, 'over.test');
+    t.equal(
+      await metric(limpet, 'limpet_acme_orders_total', 'result="issued"'),
+      1,
+      'by an order of the new one',
+    );
+    await until('an end', () => files(folder, '.challenges.json').length === 0);
+    t.same([...files(folder, '.lock'), ...files(folder, '.new')], []);
+    t.notMatch(limpet.logs(), /could not be had/, 'and none of both calls it a failure');
+    const pid = Number(readFileSync(pidFile, 'utf8'));
+    process.kill(pid, 'SIGTERM');
+    await until('its end', () => !lives(pid));
+  },
+);
 
 t.test('a stop in the middle of an order is clean, and leaves nothing in the way of the next', async (t) => {
   const folder = join(scratch, 'four');
