@@ -245,7 +245,7 @@ t.test(
     t.equal(await command.exit(), 0, command.stderr());
     t.equal(await asked(), 308, 'the port is served on');
     // Its outputs are the successor's too, so that they do not end with it.
-  await until('the end of the old one, which waits for no authority', () => !lives(limpet.pid));
+    await until('the end of the old one, which waits for no authority', () => !lives(limpet.pid));
     await pebble.thaw();
     await untilShown(site.httpsPort, 'over.test');
     t.equal(
