@@ -38,7 +38,7 @@ export class ListenerSet {
   everySecond(nowMs: number): void {
     if (this.#leaving.length === 0) return;
     for (const { listener, cutMs } of this.#leaving) if (nowMs >= cutMs) listener.kill();
-    this.#leaving = this.#leaving.filter(({ listener }) => listener.count > 0 || !listener.closed);
+    this.#leaving = this.#leaving.filter(({ listener }) => !listener.isOver);
   }
 
   /** What the main thread last said of the TLS of the listener of that name; null: nothing yet. */

@@ -321,6 +321,11 @@ export class Listener implements ConnectionHome<ClientConnection>, TlsListener {
     return this.#sockets.closed;
   }
 
+  /** Nothing comes any more, and nobody is left, nor anybody who has not said yet who he is. */
+  get isOver(): boolean {
+    return this.closed && this.count === 0 && (this.#greeter === null || this.#greeter.waiting === 0);
+  }
+
   /** Tells those of its connections that can be told that they end soon. */
   leave(): void {
     for (const connection of this.#all()) connection.leave();

@@ -82,6 +82,11 @@ export class ProxyGreeter {
     this.listener.plane.connections--;
   }
 
+  /** How many have not said yet who they are. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   /** The worker stops: who has not spoken by then has little time left to. */
   drain(): void {
     for (const greeting of this.#waiting) greeting.hurry();
