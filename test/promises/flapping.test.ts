@@ -10,7 +10,7 @@ import {
 } from '../kit/load-drill.ts';
 import { INDEX_AT, smallBody } from '../kit/load-message.ts';
 import { stopProcess } from '../kit/load-process.ts';
-import { askPath, startNamedApp, until } from '../kit/named-app.ts';
+import { askPath, calm, startNamedApp, until } from '../kit/named-app.ts';
 
 const FLAPS = 10;
 /** How the answers of the one that is harmed begin. */
@@ -133,7 +133,10 @@ t.test(
     const limpet = await startLimpet(
       {
         upstreams: [well, ill].map(({ name, url }) => ({ name, url })),
-        health: { passive: { errors: 3, ejectFor: '150ms', maxEjectFor: '600ms', statuses: ['500-599'] } },
+        health: {
+          ...calm,
+          passive: { errors: 3, ejectFor: '150ms', maxEjectFor: '600ms', statuses: ['500-599'] },
+        },
         retries: { statuses: ['500-599'] },
         log: { format: 'json' },
       },
