@@ -26,7 +26,8 @@ async function startDemo(): Promise<string> {
   const demo = new Child(pinnedNode, [MAIN, 'demo', ...ports]);
   // SIGTERM, since the demo has processes of its own to end.
   t.teardown(() => demo.kill('SIGTERM'));
-  await demo.wrote(/The page/);
+  // Four processes start, which may take a starved machine a while.
+  await demo.wrote(/The page/, 60_000);
   return `http://127.0.0.1:${port}`;
 }
 
