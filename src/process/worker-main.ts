@@ -167,10 +167,8 @@ port.on('message', (message: ToWorker) => {
 });
 
 await opened;
+// Before anybody can come: whoever does is timed by its ticks.
+plane.start();
 const failed = await generations.listen();
-if (failed === null) {
-  plane.start();
-  say({ say: 'listening' });
-} else {
-  say({ say: 'unbound', ...failed });
-}
+if (failed === null) say({ say: 'listening' });
+else say({ say: 'unbound', ...failed });
