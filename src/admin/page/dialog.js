@@ -67,6 +67,8 @@ dialog.addEventListener('click', (event) => {
   if (event.target === dialog) dialog.close();
 });
 dialog.addEventListener('close', () => {
+  // The event comes a moment after the end: by then somebody may have asked the next question.
+  if (dialog.open) return;
   act = null;
   // Whoever was quicker than this event is left where he has gone to.
   const { activeElement } = document;
