@@ -113,11 +113,16 @@ export class ContinuityWatch {
     const trails = this.#trails;
     // An app that is not shown the session does not lose it.
     if (trails === null || to.homing.withholds) return;
-    this.#upstream = upstream;
-    this.#head = head;
-    this.#to = to;
     this.#nowS = Math.floor(this.#plane.deadlines.nowMs / 1000);
-    this.#given.read(trails, head.fields, this.#shown, this.#hi, this.#lo, this.#plane.clock);
+    // Most answers to what is only read say nothing of sessions.
+    const tells = head.fields.first[FIELD.setCookie]! >= 0 || !isRead(to.method) || mayAsk(head.status);
+    this.#given.kind = GIVEN.nothing;
+    if (tells) {
+      this.#upstream = upstream;
+      this.#head = head;
+      this.#to = to;
+      this.#given.read(trails, head.fields, this.#shown, this.#hi, this.#lo, this.#plane.clock);
+    }
     const verdict = verdictOf(to.session.standing, trails);
     const good = verdict === VALID || verdict === ANONYMOUS;
     const kept = this.#shown ? this.#recall(trails) : 0;
@@ -126,7 +131,7 @@ export class ContinuityWatch {
     const follows = good ? this.#shown : kept !== 0 && (kept & TRAIL.over) === 0 && verdict !== INVALID;
     if (follows) {
       const flags = good ? (verdict === VALID ? TRAIL.login : 0) : kept & (TRAIL.login | PENDING);
-      this.#follow(trails, kept, flags | (kept & TRAIL.denied), good);
+      this.#follow(trails, kept, flags | (kept & TRAIL.denied), good, upstream, to, tells);
     } else if (this.#given.kind === GIVEN.other || this.#given.kind === GIVEN.same) {
       // What was shown is no session, or is one no more: what is given now is somebody's new one.
       this.#settleGiven(this.#isLogin() ? TRAIL.login : 0);
@@ -134,22 +139,31 @@ export class ContinuityWatch {
   }
 
   /** A good session was shown: who answered it last, and what the answer does to it. `flags`: what is known of it now. */
-  #follow(trails: SessionTrails, kept: number, flags: number, good: boolean): void {
+  #follow(
+    trails: SessionTrails,
+    kept: number,
+    flags: number,
+    good: boolean,
+    upstream: Upstream,
+    to: Answered,
+    tells: boolean,
+  ): void {
     const { metrics } = this.#plane;
     const pool = this.#pool!;
-    const upstream = this.#upstream!;
     const place = upstream.spec.position + 1;
     // Without a mark, affinity may know where its user was.
-    const from = kept === 0 ? this.#to!.homing.placeBefore(upstream) : placeOf(kept);
+    const from = kept === 0 ? to.homing.placeBefore(upstream) : placeOf(kept);
     const moved = from !== 0 && from !== place;
     if ((kept & TRAIL.shown) === 0) metrics.sessionSeen(pool);
     // Who was sent to log in and has not done so shows nothing more, unless his session is known to be good.
     const lost = (kept & TRAIL.denied) !== 0 && !good;
     if (!lost) metrics.instance(pool, from === 0 ? INSTANCE.first : moved ? INSTANCE.changed : INSTANCE.kept);
     let mark = markAt(place, flags | TRAIL.shown);
-    const isSafe = isRead(this.#to!.method);
-    if (this.#given.kind >= GIVEN.other || !isSafe || mayAsk(this.#head!.status))
-      mark = this.#judge(trails, mark, from, isSafe, good, lost);
+    if (tells) {
+      const isSafe = isRead(to.method);
+      if (this.#given.kind >= GIVEN.other || !isSafe || mayAsk(this.#head!.status))
+        mark = this.#judge(trails, mark, from, isSafe, good, lost);
+    }
     if (mark !== kept) this.#settle(trails, kept, mark);
   }
 
@@ -263,6 +277,7 @@ export class ContinuityWatch {
   }
 
   reset(): void {
+    if (this.#trails === null) return;
     this.#pool = null;
     this.#trails = null;
     this.#memo = null;

@@ -145,10 +145,9 @@ export class SessionCheck implements VerdictWaiter {
     const { standing } = this;
     if (standing === null) return CHECK.passed;
     const guard = this.#guard!;
-    const { sequence } = guard;
     const since = this.seen > 0 ? this.seen : standing.seen;
-    if (since === sequence && standing.untilMs !== ENDED_MS) return CHECK.passed;
-    this.seen = sequence;
+    if (standing.untilMs !== ENDED_MS && guard.isAt(since)) return CHECK.passed;
+    this.seen = guard.sequence;
     let now = standing.untilMs === ENDED_MS ? null : this.compared(standing, client, address);
     if (now === standing) return CHECK.passed;
     now ??= guard.check(this.shown(client, address), this);

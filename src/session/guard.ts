@@ -58,7 +58,12 @@ export class SessionGuard {
     return this.verifiers[0]!.notesLogins;
   }
 
-  /** `Revocations.sequence`. Hot. */
+  /** `Revocations.isAt`. Hot. */
+  isAt(sequence: number): boolean {
+    return this.verifiers[0]!.isAt(sequence);
+  }
+
+  /** `Revocations.sequence`. */
   get sequence(): number {
     return this.verifiers[0]!.sequence;
   }

@@ -18,6 +18,8 @@ export interface RevocationSubject {
 export interface Revocations {
   /** Another number whenever anything was revoked, lifted, or has run out. Hot: a read of shared memory. */
   readonly sequence: number;
+  /** Whether that number is still the one that was noted. Hot: cheaper than to read it. */
+  isAt(sequence: number): boolean;
   /** Whether the credential itself is revoked, whoever's it is. Asked before a store is. */
   revokesCredential(key: string, session: string | null): boolean;
   /** Whether any revocation ends this session. */
@@ -31,6 +33,7 @@ export interface Revocations {
 /** Where nothing can be revoked: checks by hand, `explain`, tests. */
 export const NO_REVOCATIONS: Revocations = {
   sequence: 0,
+  isAt: (sequence) => sequence === 0,
   revokesCredential: () => false,
   revokes: () => false,
   notesLogins: false,

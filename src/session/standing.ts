@@ -28,8 +28,10 @@ export interface StandingOwner {
   readonly bearer: boolean;
   /** How often whoever stays is asked for again where his verdict is not remembered, ms. */
   readonly againMs: number;
-  /** `Revocations.sequence`. Hot. */
+  /** `Revocations.sequence`. */
   readonly sequence: number;
+  /** `Revocations.isAt`. Hot. */
+  isAt(sequence: number): boolean;
   /** A verdict remembered by a connection was used again. Hot. */
   countAgain(standing: Standing): void;
   /** Has the token of a standing signed anew for whom it took too long; false: it is good, or there is none. */
@@ -81,7 +83,7 @@ export class Standing {
 
   /** Whether it may be used now, and with the token that it has. Hot. */
   stands(nowMs: number): boolean {
-    if (this.untilMs <= nowMs || this.seen !== this.verifier.sequence) return false;
+    if (this.untilMs <= nowMs || !this.verifier.isAt(this.seen)) return false;
     return this.token === null || this.token.untilMs > nowMs;
   }
 

@@ -119,6 +119,11 @@ export class SessionVerifier implements StandingOwner {
     return this.#revocations.sequence;
   }
 
+  /** `Revocations.isAt`. Hot. */
+  isAt(sequence: number): boolean {
+    return this.#revocations.isAt(sequence);
+  }
+
   /** `Revocations.notesLogins`. Hot. */
   get notesLogins(): boolean {
     return this.#revocations.notesLogins;

@@ -75,6 +75,7 @@ class World {
       get sequence() {
         return world.sequence;
       },
+      isAt: (sequence) => sequence === world.sequence,
       countAgain: () => {},
       awaitToken: () => false,
     };

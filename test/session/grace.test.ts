@@ -78,6 +78,10 @@ class StoredFormat implements SessionFormat {
 }
 
 class HandRevocations implements Revocations {
+  isAt(sequence: number): boolean {
+    return sequence === this.sequence;
+  }
+
   sequence = 1;
   readonly users = new Set<string>();
   readonly notesLogins = false;

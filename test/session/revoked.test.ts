@@ -63,6 +63,10 @@ class FakeRevocations implements Revocations {
   readonly named = new Set<string>();
   readonly noted: string[] = [];
 
+  isAt(sequence: number): boolean {
+    return sequence === this.sequence;
+  }
+
   revoke(user: string): void {
     this.users.add(user);
     this.sequence++;

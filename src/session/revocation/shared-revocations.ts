@@ -42,6 +42,10 @@ export class SharedRevocations implements Revocations {
     return this.#table.sequence;
   }
 
+  isAt(sequence: number): boolean {
+    return this.#table.isAt(sequence);
+  }
+
   get notesLogins(): boolean {
     const table = this.#table;
     return table.count(ROW.user) + table.count(ROW.userBefore) + table.count(ROW.before) > 0;
