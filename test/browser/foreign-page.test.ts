@@ -23,14 +23,22 @@ const browser = await startBrowser(t);
 async function answersTo(page: Page): Promise<Map<string, number>> {
   const answers = new Map<string, number>();
   const paths = new Map<string, string>();
+  const statuses = new Map<string, number>();
+  const join = (requestId: string): void => {
+    const path = paths.get(requestId);
+    const status = statuses.get(requestId);
+    if (path !== undefined && status !== undefined) answers.set(path, status);
+  };
+  // The two come from two processes of the browser, in any order.
   const wire = await browser.newCDPSession(page);
   wire.on('Network.requestWillBeSent', ({ requestId, request }) => {
     const url = new URL(request.url);
     if (url.port === admin.port) paths.set(requestId, url.pathname);
+    join(requestId);
   });
   wire.on('Network.responseReceivedExtraInfo', ({ requestId, statusCode }) => {
-    const path = paths.get(requestId);
-    if (path !== undefined) answers.set(path, statusCode);
+    statuses.set(requestId, statusCode);
+    join(requestId);
   });
   await wire.send('Network.enable');
   return answers;
