@@ -1,4 +1,5 @@
 // Promise: a request reaches an upstream with its client's address, or not at all, also when the client is gone before it is read.
+import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
 import { value } from '../kit/http-message.ts';
 import { startLimpet } from '../kit/limpet.ts';
@@ -8,12 +9,19 @@ import { RawUpstream } from '../kit/raw-upstream.ts';
 
 const CLIENTS = 20;
 
+/** Whether every thread of the process is stopped: the signal gets to them one by one. */
+const standsStill = (pid: number): boolean =>
+  readdirSync(`/proc/${pid}/task`).every((task) =>
+    /^State:\s+T/m.test(readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8')),
+  );
+
 t.test('a reset that overtakes its request leaves nobody to be told of to an upstream', async (t) => {
   const upstream = await RawUpstream.listen({ owner: t });
   const limpet = await startLimpet({ upstreams: [upstream.url], health: false }, { owner: t });
   const admitted = async (): Promise<string> => (await fetch(`${limpet.adminUrl}/metrics`)).text();
   // While it stands still, the kernel accepts for it; what it finds afterwards are connections without a peer.
   await limpet.kill('SIGSTOP');
+  await until('it stands still', () => standsStill(limpet.pid));
   for (let i = 0; i < CLIENTS; i++) {
     const client = await RawClient.open(limpet.port, { owner: t });
     await new Promise((resolve) => {
