@@ -10,6 +10,7 @@ export class ByteWriter {
   overflow = false;
   readonly maxBytes: number;
   #view: Uint8Array | null = null;
+  #words: DataView | null = null;
 
   constructor(initialBytes = 4096, maxBytes = 1 << 20) {
     this.bytes = new Uint8Array(initialBytes);
@@ -35,6 +36,7 @@ export class ByteWriter {
     grown.set(this.bytes.subarray(0, this.length));
     this.bytes = grown;
     this.#view = null;
+    this.#words = null;
     return true;
   }
 
@@ -55,6 +57,19 @@ export class ByteWriter {
       out.set(start === 0 && end === source.length ? source : source.subarray(start, end), at);
       at += n;
     }
+    this.length = at;
+  }
+
+  /** Appends `source[start, end)` four bytes a step: for some hundred bytes in the middle of others, of which `copy` would make a view. */
+  words(source: DataView, start: number, end: number): void {
+    const n = end - start;
+    if (!this.ensure(n)) return;
+    this.#words ??= new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.length);
+    const out = this.#words;
+    let at = this.length;
+    let i = start;
+    for (; i + 4 <= end; i += 4, at += 4) out.setInt32(at, source.getInt32(i, true), true);
+    for (; i < end; i++, at++) out.setUint8(at, source.getUint8(i));
     this.length = at;
   }
 
@@ -122,6 +137,7 @@ export class ByteWriter {
     this.bytes = new Uint8Array(Math.min(this.bytes.length, 1 << 16));
     this.length = 0;
     this.#view = null;
+    this.#words = null;
   }
 
   /** What was written so far, as a view that is good until the next append or reset. The last view is kept and reused. */

@@ -269,6 +269,7 @@ export class ClientConnection
     if (phase === PHASE.tunnel) this.#tunnel!.clientGone();
     this.dropExchange();
     this.held.take();
+    this.sessionMemo?.release();
     const side = this.#side;
     if (side !== null && side.herald !== null) side.herald.end();
     this.home.gone(this);

@@ -12,6 +12,7 @@ import { BodyRelay, layUnchunked } from './body-relay.ts';
 import type { ClientSide } from './client-side.ts';
 import type { Plane } from './plane.ts';
 import { type CookieWriter, layRequest, type RequestMark } from './request-writer.ts';
+import type { SessionMemo } from './session-memo.ts';
 import { layParent, type OwnTrace } from './trace-writer.ts';
 import { withholdSession } from './withholding.ts';
 
@@ -27,7 +28,8 @@ const CARRIED_BYTES_MAX = 16 * 1024;
 export interface SessionTold {
   /** Field lines; empty: none. */
   readonly lines: string;
-  readonly lineBytes: Uint8Array | null;
+  /** Who has them ready as bytes; null: nobody. */
+  readonly linesOf: SessionMemo | null;
   /** Whose credentials are kept from the app; null: nobody's. */
   readonly withheld: SessionGuard | null;
   /** Whose `Authorization`, which came in several lines, is; null: nobody's. */
@@ -61,8 +63,8 @@ export class OutgoingRequest {
   upgradeTo = '';
   /** Field lines that tell the upstream of the session; empty: none. */
   sessionLines = '';
-  /** The same as bytes, where somebody has them ready. */
-  sessionBytes: Uint8Array | null = null;
+  /** Who has them ready as bytes; null: nobody. */
+  #sessionLinesOf: SessionMemo | null = null;
   /** What the app is given in place of the session; null: nothing. */
   token: PhantomToken | null = null;
   /** The body came chunked and goes on with a length, since this attempt's upstream speaks HTTP/1.0 (rule F10). */
@@ -104,7 +106,7 @@ export class OutgoingRequest {
     layRequest(out, head, plan, side, cookie, plane.randomBytes, mark, upgrade, trace);
     this.#headLength = out.length;
     this.sessionLines = '';
-    this.sessionBytes = null;
+    this.#sessionLinesOf = null;
     this.token = null;
     this.upgradeTo = upgrade ? latin1Text(out.bytes, mark.upgradeStart, mark.upgradeEnd) : '';
     this.replayable = true;
@@ -132,9 +134,9 @@ export class OutgoingRequest {
   }
 
   /** Tells the upstream of the session, and keeps from it what it is not to see. Before anything is sent. */
-  tellSession({ lines, lineBytes, withheld, doubled }: SessionTold): void {
+  tellSession({ lines, linesOf, withheld, doubled }: SessionTold): void {
     this.sessionLines = lines;
-    this.sessionBytes = lineBytes;
+    this.#sessionLinesOf = linesOf;
     const guard = withheld ?? doubled;
     if (guard === null || this.head === null) return;
     withholdSession(this.head, this.mark, guard, withheld !== null);
@@ -191,8 +193,8 @@ export class OutgoingRequest {
     const out = this.head!;
     out.truncate(this.#headLength);
     if (this.#hostFromUpstream) out.block(connection.upstream.hostLine);
-    if (this.sessionBytes !== null) out.block(this.sessionBytes);
-    else if (this.sessionLines !== '') out.latin1(this.sessionLines);
+    if (this.#sessionLinesOf?.layLines(out) !== true && this.sessionLines !== '')
+      out.latin1(this.sessionLines);
     const { token } = this;
     if (token !== null && token.untilMs > this.#plane.deadlines.nowMs) out.block(token.line);
     if (moved) out.block(MOVED);

@@ -59,6 +59,8 @@ export class PlaneMetrics {
   readonly #affinity = new Map<Pool, Int32Array>();
   /** By pool that is watched: a cell each of INSTANCE, then sessions seen. */
   readonly #instances = new Map<Pool, Int32Array>();
+  #lastPool: Pool | null = null;
+  #lastInstances: Int32Array = new Int32Array(0);
   readonly #resetPairs = new Set<string>();
   /** Whose cells those of a row are, by its upstream's pool and name. */
   readonly #rowNames: string[] = [];
@@ -129,6 +131,7 @@ export class PlaneMetrics {
   forget(pool: Pool): void {
     this.#affinity.delete(pool);
     this.#instances.delete(pool);
+    this.#lastPool = null;
   }
 
   #adoptPool(pool: Pool): void {
@@ -188,12 +191,21 @@ export class PlaneMetrics {
 
   /** A request with a good session was answered (INSTANCE). Hot. */
   instance(pool: Pool, result: number): void {
-    this.book.values[this.#instances.get(pool)![result]!]!++;
+    this.book.values[this.#instancesOf(pool)[result]!]!++;
   }
 
   /** A session came back that was not seen before. */
   sessionSeen(pool: Pool): void {
-    this.book.values[this.#instances.get(pool)![INSTANCE_NAMES.length]!]!++;
+    this.book.values[this.#instancesOf(pool)[INSTANCE_NAMES.length]!]!++;
+  }
+
+  /** The last pool's again, mostly. */
+  #instancesOf(pool: Pool): Int32Array {
+    if (pool !== this.#lastPool) {
+      this.#lastPool = pool;
+      this.#lastInstances = this.#instances.get(pool)!;
+    }
+    return this.#lastInstances;
   }
 
   /** The app lost a session at `to`, which had been at `from` before (empty: not known). */

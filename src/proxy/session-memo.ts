@@ -1,12 +1,13 @@
 // What a client connection remembers of its last check: the same bytes of credentials have the same verdict, with no hash and no table.
 
-import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
+import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
 import type { SessionTrails } from '../pool/session-trails.ts';
 import type { CredentialSource } from '../session/format.ts';
 import type { SessionGuard } from '../session/guard.ts';
 import type { Standing } from '../session/standing.ts';
 import { FIELD } from '../wire/fields.ts';
 import type { HeadFields } from '../wire/head-fields.ts';
+import { CELL_BYTES, CellBlock, MemoCells } from './memo-cells.ts';
 
 /** Credentials longer than this are not remembered, bytes: a connection should stay small. */
 const REMEMBERED_BYTES_MAX = 8 * 1024;
@@ -14,20 +15,28 @@ const REMEMBERED_BYTES_MAX = 8 * 1024;
 /** Credentials up to this length are compared by hand, four bytes a step: a native call costs more. */
 const BY_HAND_BYTES_MAX = 160;
 
+/** Of all connections of a thread. */
+const cells = new MemoCells();
+
 /** Heads are read from the one buffer that a worker's sockets share, so that a view on it is made once. */
 let seen: Uint8Array = new Uint8Array(0);
 let seenView = new DataView(seen.buffer);
 
-/** One a connection, made with its first checked request. */
+/** One a connection, made with its first checked request, and let go of with it (`release`). */
 export class SessionMemo {
   #guard: SessionGuard | null = null;
   #standing: Standing | null = null;
-  /** `Cookie`, then `Authorization`. */
-  #bytes: Buffer = Buffer.alloc(0);
-  #view: DataView = seenView;
+  /** What it remembers lies there from `#at` on: `Cookie`, `Authorization`, and behind them the field lines for the app. Null: nothing does. */
+  #block: CellBlock | null = null;
+  #at = 0;
+  /** The block is its own. */
+  #own = false;
+  /** The connection is gone. */
+  #released = false;
   #cookieLength = 0;
   #length = 0;
-  #lines: Uint8Array | null = null;
+  /** Where the lines end, counted as the lengths are. */
+  #linesEnd = 0;
   /** The pool by whose key the watched session of these credentials was found; null: nobody has looked yet. */
   trails: SessionTrails | null = null;
   /** There is such a session, and this is its key. */
@@ -50,65 +59,100 @@ export class SessionMemo {
       : null;
   }
 
-  /** `Standing.lines` of what `find` has found, as bytes: they are written with each request. */
-  get lines(): Uint8Array {
-    this.#lines ??= latin1Bytes(this.#standing?.lines ?? '');
-    return this.#lines;
+  /** Lays `Standing.lines` of what `find` has found. False: it has them no more. Hot. */
+  layLines(out: ByteWriter): boolean {
+    const block = this.#block;
+    if (block === null || this.#linesEnd === 0) return false;
+    const from = this.#at + this.#length;
+    out.words(block.view, from, this.#at + this.#linesEnd);
+    return true;
   }
 
   /** The credentials that it remembers, as texts. Formats that look at more are not remembered. */
   source(clientAddress: string): CredentialSource {
-    const middle = this.#cookieLength;
-    const cookies = latin1Text(this.#bytes, 0, middle);
-    const authorization = this.#length > middle ? latin1Text(this.#bytes, middle, this.#length) : null;
-    return { cookies, authorization, userAgent: null, clientAddress };
+    const bytes = this.#block?.bytes;
+    if (bytes === undefined) return { cookies: '', authorization: null, userAgent: null, clientAddress };
+    const at = this.#at;
+    const middle = at + this.#cookieLength;
+    const end = at + this.#length;
+    const authorization = end > middle ? latin1Text(bytes, middle, end) : null;
+    return { cookies: latin1Text(bytes, at, middle), authorization, userAgent: null, clientAddress };
   }
 
   /** Remembers the standing of a request with these fields. */
   keep(guard: SessionGuard, fields: HeadFields, standing: Standing): void {
     this.#standing = null;
-    this.#lines = null;
+    this.#linesEnd = 0;
     this.trails = null;
-    if (standing.untilMs <= 0 || !guard.memorable || !isPlain(fields)) return;
+    if (this.#released || standing.untilMs <= 0 || !guard.memorable || !isPlain(fields)) return;
     const cookie = fields.first[FIELD.cookie]!;
     const authorization = fields.first[FIELD.authorization]!;
-    this.#cookieLength = lengthOf(fields, cookie);
-    this.#length = this.#cookieLength + lengthOf(fields, authorization);
-    if (this.#length > REMEMBERED_BYTES_MAX) return;
-    if (this.#bytes.length < this.#length) {
-      this.#bytes = Buffer.allocUnsafeSlow(this.#length);
-      this.#view = viewOf(this.#bytes);
-    }
+    const cookieLength = lengthOf(fields, cookie);
+    const length = cookieLength + lengthOf(fields, authorization);
+    if (length > REMEMBERED_BYTES_MAX) return;
+    const { lines } = standing;
+    const { bytes } = this.#roomFor(length + lines.length);
+    this.#cookieLength = cookieLength;
+    this.#length = length;
+    this.#linesEnd = length + lines.length;
     if (fields.bytes !== seen) {
       seen = fields.bytes;
-      seenView = viewOf(seen);
+      seenView = new DataView(seen.buffer, seen.byteOffset, seen.byteLength);
     }
-    this.#copy(fields, cookie, 0);
-    this.#copy(fields, authorization, this.#cookieLength);
+    copyValue(fields, cookie, bytes, this.#at);
+    copyValue(fields, authorization, bytes, this.#at + cookieLength);
+    for (let i = 0; i < lines.length; i++) bytes[this.#at + length + i] = lines.charCodeAt(i);
     this.#guard = guard;
     this.#standing = standing;
   }
 
-  #is(fields: HeadFields, at: number, start: number, end: number): boolean {
-    if (lengthOf(fields, at) !== end - start) return false;
-    if (at < 0 || start === end) return true;
-    if (end - start <= BY_HAND_BYTES_MAX && fields.bytes === seen)
-      return isSame(this.#view, start, end, seenView, fields.valueStart[at]!);
-    return this.#bytes.compare(fields.bytes, fields.valueStart[at]!, fields.valueEnd[at]!, start, end) === 0;
+  /** The connection is gone, and remembers nothing any more. */
+  release(): void {
+    this.#released = true;
+    this.#standing = null;
+    this.#giveBack();
   }
 
-  #copy(fields: HeadFields, at: number, to: number): void {
-    if (at >= 0) this.#bytes.set(fields.bytes.subarray(fields.valueStart[at]!, fields.valueEnd[at]!), to);
+  #roomFor(bytes: number): CellBlock {
+    const block = this.#block;
+    const room = block === null ? 0 : this.#own ? block.bytes.length : CELL_BYTES;
+    if (block !== null && bytes <= room) return block;
+    this.#giveBack();
+    this.#own = bytes > CELL_BYTES;
+    const made = this.#own ? new CellBlock(bytes, 1) : cells.blockWithRoom();
+    this.#block = made;
+    this.#at = made.take();
+    return made;
   }
+
+  #giveBack(): void {
+    if (this.#block !== null && !this.#own) cells.giveBack(this.#block, this.#at);
+    this.#block = null;
+    this.#length = 0;
+    this.#cookieLength = 0;
+    this.#linesEnd = 0;
+  }
+
+  #is(fields: HeadFields, at: number, start: number, end: number): boolean {
+    const length = end - start;
+    if (lengthOf(fields, at) !== length) return false;
+    if (at < 0 || length === 0) return true;
+    const block = this.#block!;
+    const own = this.#at + start;
+    const from = fields.valueStart[at]!;
+    if (length <= BY_HAND_BYTES_MAX && fields.bytes === seen)
+      return isSame(block.view, own, own + length, seenView, from);
+    return block.bytes.compare(fields.bytes, from, from + length, own, own + length) === 0;
+  }
+}
+
+function copyValue(fields: HeadFields, at: number, to: Uint8Array, place: number): void {
+  if (at >= 0) to.set(fields.bytes.subarray(fields.valueStart[at]!, fields.valueEnd[at]!), place);
 }
 
 /** At most one line of each: what comes in several is checked anew each time. */
 function isPlain(fields: HeadFields): boolean {
   return fields.seen[FIELD.cookie]! <= 1 && fields.seen[FIELD.authorization]! <= 1;
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Whether `own[start, end)` is what `other` has from `at` on. */
