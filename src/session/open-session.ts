@@ -60,7 +60,10 @@ export function openSessions(
   return Promise.all(config.sessions.map((options) => openSession(options, dirname(config.file), listener)));
 }
 
-/** Opens one. `folder`: of the config, which paths are relative to. */
+/**
+ * Opens one. `folder`: of the config, which paths are relative to. Its stores are its own, also where another block has the same URL:
+ * who watches one (store-watch.ts) knows of every question that is put to it.
+ */
 export async function openSession(
   options: SessionOptions,
   folder: string,

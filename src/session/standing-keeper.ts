@@ -18,8 +18,6 @@ export interface Check {
   readonly session: string | null;
   /** Notes what is read, where the store tells of changes. */
   readonly reader: TrackingReader | null;
-  /** The watch's generation when it began. */
-  readonly generation: number;
   /** What was remembered, and may stand in where the store is away. */
   readonly kept: Standing | null;
 }
@@ -55,7 +53,7 @@ export class StandingKeeper {
   /** A check begins; `settle` is to end it. `kept`: what is remembered by the same key. */
   begin(key: string, session: string | null, kept: Standing | null): Check {
     const { watch } = this.#in;
-    return { key, session, reader: watch?.reader() ?? null, generation: watch?.generation ?? 0, kept };
+    return { key, session, reader: watch?.reader() ?? null, kept };
   }
 
   /**
@@ -87,7 +85,10 @@ export class StandingKeeper {
       return once;
     }
     const tracked = trackedBy(check, found);
-    const untilMs = memory.untilMs(finding.endsAtS, tracked !== null && this.#isVouched(check));
+    const untilMs = memory.untilMs(
+      finding.endsAtS,
+      tracked !== null && check.reader !== null && watch?.vouchesFor(check.reader) === true,
+    );
     const standing = make.make(finding, untilMs);
     standing.seen = sequence;
     standing.heldS = Math.floor(this.#in.nowMs() / 1000);
@@ -109,11 +110,6 @@ export class StandingKeeper {
     const { make } = this.#in;
     const home = kept?.home ?? make.home(key, session, null);
     return this.#stale(finding, kept, key) ?? make.once(finding, home);
-  }
-
-  #isVouched({ generation }: Check): boolean {
-    const { watch } = this.#in;
-    return watch?.vouching === true && watch.generation === generation;
   }
 
   /** The last verdict, where the store is away and it was true not long ago; null: there is none. */

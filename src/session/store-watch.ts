@@ -77,13 +77,23 @@ export class StoreWatch implements StoreListener {
 
   /** A reader for one check, to be given to `release` when it is over. */
   reader(): TrackingReader {
-    return new TrackingReader(this.#in.store, (key, reader) => this.#begin(key, reader));
+    return new TrackingReader(this.#in.store, this.generation, (key, reader) => this.#begin(key, reader));
+  }
+
+  /** Whether every change of what it reads was told since it was made, or will be. */
+  vouchesFor({ generation }: TrackingReader): boolean {
+    return this.vouching && generation === this.generation;
   }
 
   #begin(key: string, reader: TrackingReader): void {
     const readers = this.#reading.get(key);
-    // The store lets a question join an equal one, which may have been answered before the change that was told since.
-    if (this.#unheard > 0 || readers?.some(({ changed }) => changed) === true) reader.changed = true;
+    // The store lets a question join an equal one, which may have been answered before the change that was told since, or before
+    // changes were told at all. Every such one is among the readers: a store is one block's, and its gate lets none outlive its reader.
+    if (
+      this.#unheard > 0 ||
+      readers?.some((other) => other.changed || other.generation !== reader.generation)
+    )
+      reader.changed = true;
     if (readers !== undefined) readers.push(reader);
     else if (this.#reading.size < READING_MAX) this.#reading.set(key, [reader]);
     else {
@@ -245,7 +255,6 @@ export class StoreWatch implements StoreListener {
   /** Never rejects. */
   async #readAgain(standing: Standing): Promise<void> {
     const { onPush } = this.#in;
-    const { generation } = this;
     const reader = this.reader();
     let same = true;
     try {
@@ -258,7 +267,7 @@ export class StoreWatch implements StoreListener {
     } finally {
       this.release(reader);
     }
-    const vouched = this.vouching && generation === this.generation;
+    const vouched = this.vouchesFor(reader);
     if (this.#judge(standing, reader, same)) this.#in.memory.confirm(standing, reader.endsAtS, vouched);
   }
 

@@ -31,13 +31,16 @@ export class TrackingReader implements StoreReader {
   changedMs = -1;
   /** Of its keys those that are not listened for. */
   unheard = 0;
+  /** `StoreWatch.generation` when it was made: what it reads is vouched for while that is the same. */
+  readonly generation: number;
   readonly #store: StoreReader;
   readonly #begun: (key: string, reader: TrackingReader) => void;
   readonly #seen: Seen[] = [];
 
   /** `begun` is told of each key before it is read. */
-  constructor(store: StoreReader, begun: (key: string, reader: TrackingReader) => void) {
+  constructor(store: StoreReader, generation: number, begun: (key: string, reader: TrackingReader) => void) {
     this.#store = store;
+    this.generation = generation;
     this.#begun = begun;
   }
 

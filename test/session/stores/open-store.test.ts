@@ -1,5 +1,7 @@
 // The one way into a store: drivers that are missing, options that contradict each other.
 import t from 'tap';
+import { loadConfigText } from '../../../src/config/load.ts';
+import { openSessions } from '../../../src/session/open-session.ts';
 import { driver, STORE_KINDS } from '../../../src/session/stores/kinds.ts';
 import { STORE_SCHEMES } from '../../../src/session/stores/store-url.ts';
 import { openTestStore } from '../../kit/store-drill.ts';
@@ -39,3 +41,22 @@ t.test('what contradicts itself is a problem', async (t) => {
   for (const [url, options] of wrong)
     await t.rejects(openTestStore(t, url, options), { name: 'StoreProblem', right: /./ }, url);
 });
+
+t.test(
+  'two blocks with the same URL do not share a store, so that none joins a question unseen',
+  async (t) => {
+    const text = `listeners: [{ bind: 127.0.0.1:8080 }]
+sessions:
+  one: { verify: php, user: id, store: { url: 'file:sessions' } }
+  two: { verify: php, user: id, store: { url: 'file:sessions' } }
+upstreams: [http://127.0.0.1:3001]
+`;
+    const { config, problems } = loadConfigText(text, `${t.testdir()}/limpet.yaml`, {}, () => '');
+    t.same(problems, []);
+    const [one, two] = await openSessions(config!);
+    t.teardown(() => Promise.all([one!.close(), two!.close()]));
+    t.ok(one!.store);
+    t.ok(two!.store);
+    t.not(one!.store, two!.store);
+  },
+);
