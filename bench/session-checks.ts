@@ -11,6 +11,10 @@ const CONNECTIONS = 64;
  * what the JIT compiler made of each, and where its memory lies. Rounds of one pair would repeat that difference.
  */
 const ROUNDS_OF_A_SET = 2;
+/** Turns that a round is cut into, so that two who are compared are measured within seconds of each other: the machine's own pace drifts by more. */
+const TURNS = 6;
+/** Before each turn, ms: the connections are opened, and what was measured before is forgotten. */
+const TURN_WARM_MS = 250;
 
 export const COLUMNS: readonly Column[] = [
   { key: 'cpuMicros', head: 'CPU us/req', digits: 2 },
@@ -101,7 +105,7 @@ async function measureSet(
         port,
         users: CONNECTIONS,
         rate: 0,
-        warmupMs: 300,
+        warmupMs: TURN_WARM_MS,
         measureMs,
         drainMs: 2000,
         postEvery: 0,
@@ -110,16 +114,15 @@ async function measureSet(
         credentials: of(name).credentials,
       });
     try {
-      for (const peer of running) await load(peer, run.warmMs);
-      return await interleave(running, rounds, async (peer): Promise<Measurement> => {
+      // Twice: what runs well after some seconds runs better after some more.
+      for (const peer of [...running, ...running]) await load(peer, run.warmMs);
+      const turns = await interleave(running, rounds * TURNS, async (peer): Promise<Measurement> => {
         const besideSince = await beside?.begin();
-        const result = await load(peer, run.measureMs);
+        const result = await load(peer, run.measureMs / TURNS);
         const besideMicros = (await besideSince?.()) ?? 0;
-        const cpuMicros = result.cpuMicrosPerRequest - besideMicros / result.requestsPerSecond;
-        run.progress(`${scenario} ${peer.name} ${cpuMicros.toFixed(2)} us`);
         return {
           figures: {
-            cpuMicros,
+            cpuMicros: result.cpuMicrosPerRequest - besideMicros / result.requestsPerSecond,
             requestsPerSecond: result.requestsPerSecond,
             p50Ms: result.p50Ms,
             p99Ms: result.p99Ms,
@@ -127,9 +130,28 @@ async function measureSet(
           trouble: result.failed > 0 ? `${result.failed} failed, the first: ${result.failures[0]?.why}` : '',
         };
       });
+      const whole = Array.from(turns, ([name, each]) => [name, roundsOf(each)] as const);
+      for (const [name, each] of whole)
+        for (const { figures } of each)
+          run.progress(`${scenario} ${name} ${figures.cpuMicros!.toFixed(2)} us`);
+      return new Map(whole);
     } finally {
       await generator.stop();
     }
+  });
+}
+
+/** Rounds out of their turns: the means. */
+function roundsOf(turns: readonly Measurement[]): Measurement[] {
+  return Array.from({ length: turns.length / TURNS }, (_, round) => {
+    const own = turns.slice(round * TURNS, (round + 1) * TURNS);
+    const keys = Object.keys(own[0]!.figures);
+    const mean = (key: string): number =>
+      own.reduce((sum, { figures }) => sum + figures[key]!, 0) / own.length;
+    return {
+      figures: Object.fromEntries(keys.map((key) => [key, mean(key)])),
+      trouble: own.find(({ trouble }) => trouble !== '')?.trouble ?? '',
+    };
   });
 }
 
