@@ -116,6 +116,8 @@ export class ContinuityWatch {
     this.#nowS = Math.floor(this.#plane.deadlines.nowMs / 1000);
     // Most answers to what is only read say nothing of sessions.
     const tells = head.fields.first[FIELD.setCookie]! >= 0 || !isRead(to.method) || mayAsk(head.status);
+    // Neither shows nor is given one: whoever is known by a token alone.
+    if (!tells && !this.#shown) return;
     this.#given.kind = GIVEN.nothing;
     if (tells) {
       this.#upstream = upstream;

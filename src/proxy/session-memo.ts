@@ -13,7 +13,7 @@ import { CELL_BYTES, CellBlock, MemoCells } from './memo-cells.ts';
 const REMEMBERED_BYTES_MAX = 8 * 1024;
 
 /** Credentials up to this length are compared by hand, four bytes a step: a native call costs more. */
-const BY_HAND_BYTES_MAX = 160;
+const BY_HAND_BYTES_MAX = 400;
 
 /** Of all connections of a thread. */
 const cells = new MemoCells();
