@@ -17,6 +17,7 @@ import { nginx } from './peer-nginx.ts';
 import { fastifyHttpProxy, nodeHttpProxy } from './peer-node.ts';
 import type { Peer } from './peers.ts';
 import { reloads } from './reloads.ts';
+import { replicas } from './replicas.ts';
 import { changesSince, type Report, tableOf } from './report.ts';
 import { restarts } from './restarts.ts';
 import { revocations } from './revocations.ts';
@@ -29,8 +30,8 @@ import { tracing } from './tracing.ts';
 
 const USAGE = `npm run bench -- [SCENARIO…] [options]
   SCENARIO           small, small-log, rate, post, chunked, connect, tls, tls-connect, pipelined, download, upload, websocket, events, idle,
-                     upstreams, routes, workers, failover (kill, hang, slow), reloads, restarts, admin, scrapes,
-                     tracing, session, session-truth,
+                     upstreams, routes, workers, failover (kill, hang, slow), reloads, restarts, replicas,
+                     admin, scrapes, tracing, session, session-truth,
                      session-tokens, session-figures, revocations; default: all
   --only A,B         the same
   --peers A,B        nginx, haproxy, caddy, http-proxy, fastify-proxy, limpet, or NAME=FILE for another build of Limpet by its main file
@@ -38,9 +39,9 @@ const USAGE = `npm run bench -- [SCENARIO…] [options]
   --seconds S        length of one measurement (4; with --quick 2)
   --rate N           requests a second of the scenario rate (6000)
   --idle N           connections of the scenario idle (10000)
-  --times N          reloads and restarts (100 and 20; with --quick 10 and 3)
-  --live-rate N      requests a second under reloads and restarts (2000)
-  --quick            small figures for a first look, without failover: under 2 minutes
+  --times N          reloads and restarts, those of replicas too (100 and 20; with --quick 10 and 3)
+  --live-rate N      requests a second under these (2000)
+  --quick            small figures for a first look, without failover and replicas: under 2 minutes
   --json FILE        also writes everything that was measured
   --against FILE     says what changed since the run that wrote that file by --json
 `;
@@ -116,6 +117,7 @@ const SCENARIOS: Readonly<Record<string, (run: BenchRun) => Promise<Report>>> = 
   slow: (run) => failover(run, 'slow'),
   reloads,
   restarts,
+  replicas,
   admin: adminSide,
   scrapes,
   tracing,
@@ -126,6 +128,8 @@ const SCENARIOS: Readonly<Record<string, (run: BenchRun) => Promise<Report>>> = 
   revocations,
 };
 const FAILOVER = ['kill', 'hang', 'slow'];
+/** Left out by --quick, unless asked for by name. */
+const SLOW = [...FAILOVER, 'replicas'];
 
 function fail(problem: string): never {
   process.stderr.write(`bench: ${problem}\n\n${USAGE}`);
@@ -147,7 +151,7 @@ function peersNamed(names: readonly string[]): Peer[] {
 }
 
 function scenariosNamed(names: readonly string[], quick: boolean): string[] {
-  if (names.length === 0) return Object.keys(SCENARIOS).filter((name) => !quick || !FAILOVER.includes(name));
+  if (names.length === 0) return Object.keys(SCENARIOS).filter((name) => !quick || !SLOW.includes(name));
   const wanted = names.flatMap((name) => (name === 'failover' ? FAILOVER : [name]));
   for (const name of wanted) if (!Object.hasOwn(SCENARIOS, name)) fail(`unknown scenario ${name}`);
   return wanted;

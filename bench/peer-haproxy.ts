@@ -4,7 +4,16 @@ import { join } from 'node:path';
 import { accepts } from '../test/kit/load-process.ts';
 import { freePort } from '../test/kit/ports.ts';
 import { House } from './house.ts';
-import { type LiveTask, missingPackage, otherRoutes, type Peer, type PeerTask, startQuiet } from './peers.ts';
+import {
+  type LiveTask,
+  missingPackage,
+  otherRoutes,
+  type Peer,
+  type PeerTask,
+  type ReplicaWay,
+  startQuiet,
+} from './peers.ts';
+import { saysOk } from './replica.ts';
 
 export const HAPROXY = '/usr/sbin/haproxy';
 /** Beyond the idle clients of the bench, which have no upstream connection each, as HAProxy reckons when it asks for descriptors. */
@@ -55,15 +64,39 @@ function socketOf({ dir }: PeerTask): string {
 }
 
 /** A successor takes the listening sockets by this one (management guide, 4: expose-fd listeners). */
-function liveGlobals(task: PeerTask, { endMs }: LiveTask): string {
+function liveGlobals(task: PeerTask, { endMs, delayMs }: LiveTask): string {
+  const grace = delayMs === undefined ? '' : `  grace ${delayMs}ms\n`;
   const hardStop = endMs === null ? '' : `  hard-stop-after ${endMs}ms\n`;
-  return `  stats socket ${socketOf(task)} mode 600 level admin expose-fd listeners\n${hardStop}`;
+  return `  stats socket ${socketOf(task)} mode 600 level admin expose-fd listeners\n${grace}${hardStop}`;
 }
 
-function liveRules({ round }: LiveTask): string {
-  return `  http-request return status 200 content-type text/plain string "${round}" if { path /round }
+function liveRules({ round, delayMs }: LiveTask): string {
+  const readiness = delayMs === undefined ? '' : '  monitor-uri /ready\n  monitor fail if { stopping }\n';
+  return `${readiness}  http-request return status 200 content-type text/plain string "${round}" if { path /round }
   use_backend long if { path_beg /long/ }
 `;
+}
+
+/** As its image stops it, and with what its manual has beyond that: `grace`, and a readiness that says that it stops. */
+function replicaWay(name: string, grace: boolean): ReplicaWay {
+  return {
+    name,
+    takenOut: false,
+    async prepare(task) {
+      const port = await freePort();
+      const file = join(task.dir, 'haproxy.cfg');
+      const { delayMs, ...live } = task.live!;
+      const own = { ...task, live: grace ? task.live! : live };
+      writeFileSync(file, configOf(own, port, await freePort()));
+      return {
+        port,
+        command: HAPROXY,
+        args: ['-db', '-f', file],
+        signal: 'SIGUSR1',
+        isReady: () => saysOk(port, grace ? '/ready' : '/round'),
+      };
+    },
+  };
 }
 
 export const haproxy: Peer = {
@@ -71,6 +104,7 @@ export const haproxy: Peer = {
   affinity: 'cookie',
   hasAccessLog: true,
   scales: true,
+  replicas: [replicaWay('haproxy', false), replicaWay('haproxy, grace', true)],
   missing: () => missingPackage('haproxy', HAPROXY),
   async start(task) {
     const port = await freePort();

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { NODE, saysOnStderr, startProcess, stopProcess } from '../test/kit/load-process.ts';
 import { freePort } from '../test/kit/ports.ts';
 import { House } from './house.ts';
-import { otherRoutes, type Peer, type PeerTask, running } from './peers.ts';
+import { otherRoutes, type Peer, type PeerTask, type ReplicaWay, running } from './peers.ts';
+import { saysOk } from './replica.ts';
 
 export const LIMPET_MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
@@ -28,8 +29,12 @@ function poolsOf({ upstreamPorts, routes, live }: PeerTask): object {
       { path: '/long', pool: 'long', affinity: false },
       { path: '= /round', respond: { status: 200, body: String(live.round) } },
     ],
-    ...(live.endMs === null ? {} : { shutdown: { deadline: `${live.endMs}ms` } }),
+    ...(live.endMs === null ? {} : { shutdown: shutdownOf(live.endMs, live.delayMs) }),
   };
+}
+
+function shutdownOf(endMs: number, delayMs = 0): object {
+  return { delay: `${delayMs}ms`, deadline: `${endMs}ms` };
 }
 
 /** The config, as an object. */
@@ -55,6 +60,26 @@ function configOf(task: PeerTask, port: number, adminPort: number): object {
   };
 }
 
+function replicaWay(main: string, name: string): ReplicaWay {
+  return {
+    name,
+    takenOut: false,
+    async prepare(task) {
+      const port = await freePort();
+      const adminPort = await freePort();
+      const file = join(task.dir, `${name}.yaml`);
+      writeFileSync(file, JSON.stringify(configOf(task, port, adminPort), null, 2));
+      return {
+        port,
+        command: NODE,
+        args: [main, 'run', '-c', file, '--control', join(task.dir, 'control')],
+        signal: 'SIGTERM',
+        isReady: () => saysOk(adminPort, '/readyz'),
+      };
+    },
+  };
+}
+
 /** Limpet from its main file `main`, under `name`: two builds can be measured against each other. */
 export function limpet(main: string, name = 'limpet'): Peer {
   return {
@@ -63,6 +88,7 @@ export function limpet(main: string, name = 'limpet'): Peer {
     hasAccessLog: true,
     hasAdmin: true,
     scales: true,
+    replicas: [replicaWay(main, name)],
     missing: () => (existsSync(main) ? null : `no ${main}; npm run build makes dist/main.js`),
     async start(task) {
       const port = await freePort();

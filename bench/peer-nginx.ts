@@ -3,7 +3,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../test/kit/ports.ts';
 import { House } from './house.ts';
-import { type LiveTask, missingPackage, otherRoutes, type Peer, type PeerTask, startQuiet } from './peers.ts';
+import {
+  type LiveTask,
+  missingPackage,
+  otherRoutes,
+  type Peer,
+  type PeerTask,
+  type ReplicaWay,
+  startQuiet,
+} from './peers.ts';
+import { saysOk } from './replica.ts';
 
 export const NGINX = '/usr/sbin/nginx';
 const DESCRIPTORS = 20_000;
@@ -26,7 +35,7 @@ function configOf(task: PeerTask, port: number): string {
   const otherHosts = hosts
     .map((host) => `  server { listen 127.0.0.1:${port}; server_name ${host};\n${areas(host)}  }\n`)
     .join('');
-  return `daemon ${live === undefined ? 'off' : 'on'}; ${task.workers === 1 && live === undefined ? 'master_process off;' : `worker_processes ${task.workers};`} pid ${task.dir}/nginx.pid; error_log stderr crit; worker_rlimit_nofile ${DESCRIPTORS};${live?.endMs ? ` worker_shutdown_timeout ${live.endMs}ms;` : ''}
+  return `daemon ${live === undefined || live.delayMs !== undefined ? 'off' : 'on'}; ${task.workers === 1 && live === undefined ? 'master_process off;' : `worker_processes ${task.workers};`} pid ${task.dir}/nginx.pid; error_log stderr crit; worker_rlimit_nofile ${DESCRIPTORS};${live?.endMs ? ` worker_shutdown_timeout ${live.endMs}ms;` : ''}
 events { worker_connections 19000; }
 http {
   access_log ${task.accessLog ? `${task.dir}/nginx-access.log` : 'off'};
@@ -59,11 +68,32 @@ function liveLocations({ longPort, round }: LiveTask): string {
 `;
 }
 
+/** As its image stops it. It has no time of serving on, so that the second way is what is done about that: the platform takes it out first. */
+function replicaWay(name: string, takenOut: boolean): ReplicaWay {
+  return {
+    name,
+    takenOut,
+    async prepare(task) {
+      const port = await freePort();
+      const file = join(task.dir, 'nginx.conf');
+      writeFileSync(file, configOf(task, port));
+      return {
+        port,
+        command: NGINX,
+        args: ['-c', file, '-p', task.dir],
+        signal: 'SIGQUIT',
+        isReady: () => saysOk(port, '/round'),
+      };
+    },
+  };
+}
+
 export const nginx: Peer = {
   name: 'nginx',
   affinity: 'hash',
   hasAccessLog: true,
   scales: true,
+  replicas: [replicaWay('nginx', false), replicaWay('nginx, taken out first', true)],
   missing: () => missingPackage('nginx', NGINX),
   async start(task) {
     const port = await freePort();

@@ -43,6 +43,8 @@ export interface LiveTask {
   readonly round: number;
   /** How long after its end was ordered a process may live, ms; null: as long as anybody is connected. */
   readonly endMs: number | null;
+  /** It is one of several replicas, and where it can it serves on so long after the order to end, ms; left out: it is no replica. */
+  readonly delayMs?: number;
 }
 
 export interface RunningPeer {
@@ -67,6 +69,27 @@ export interface LivePeer extends RunningPeer {
 /** How a live peer is to run: as one that is reloaded, or as one that is replaced. */
 export type Living = 'reloads' | 'restarts';
 
+/** How a replica's program is run, told to end, and asked whether it is ready. */
+export interface ReplicaProgram {
+  readonly port: number;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Ends it in order: the STOPSIGNAL of its image. */
+  readonly signal: NodeJS.Signals;
+  /** Whether it takes new connections, asked as what stands in front would; never rejects. */
+  isReady(): Promise<boolean>;
+}
+
+/** A way in which a peer can be one of several replicas. */
+export interface ReplicaWay {
+  /** Of its row. */
+  readonly name: string;
+  /** The platform sends nobody new to it for the delay of its task before it is told to end. */
+  readonly takenOut: boolean;
+  /** Writes its config. `task.live` is there. */
+  prepare(task: PeerTask): Promise<ReplicaProgram>;
+}
+
 export interface Peer {
   readonly name: string;
   /** What it does for affinity: a cookie of its own, a hash over the app's, or nothing. */
@@ -81,6 +104,8 @@ export interface Peer {
   start(task: PeerTask): Promise<RunningPeer>;
   /** Starts it to be reloaded or replaced; left out: it can't be, or is not compared in that. `task.live` is there. */
   readonly startLive?: (task: PeerTask, living: Living) => Promise<LivePeer>;
+  /** Left out: it is not compared in that. */
+  readonly replicas?: readonly ReplicaWay[];
 }
 
 /** A route that the load never asks for. */

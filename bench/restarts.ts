@@ -1,30 +1,22 @@
 // Scenario of restarts: another process of the same program takes over, again and again, under steady traffic of four kinds.
-import { RestartTraffic, startTrafficUpstreams, type TrafficSpec } from '../test/kit/restart-traffic.ts';
+import { RestartTraffic, startTrafficUpstreams } from '../test/kit/restart-traffic.ts';
 import { type BenchRun, scratchFolder } from './bench-run.ts';
 import { roundAt } from './house.ts';
 import type { Peer, PeerTask } from './peers.ts';
-import { type Column, type Measurement, type Report, rowsOf } from './report.ts';
+import { type Measurement, type Report, rowsOf } from './report.ts';
+import {
+  END_MS,
+  OVER_MS,
+  pause,
+  RESTART_COLUMNS,
+  restartFigures,
+  restartTask,
+  trafficSpec,
+  trafficWords,
+} from './restart-load.ts';
 
-/** What an old process is given to end, ms. */
-const END_MS = 3000;
-const EVERY_MS = 100;
-const WEB_SOCKETS = 20;
-const EVENT_STREAMS = 10;
 /** A takeover that has not come by then never will, ms. */
 const FORCE_MS = 60_000;
-/** How long one waits for the old process beyond what it was given, ms. */
-const OVER_MS = 5000;
-
-const COLUMNS: readonly Column[] = [
-  { key: 'failedRequests', head: 'failed requests', digits: 0 },
-  { key: 'lostConnections', head: 'of them by a lost connection', digits: 0 },
-  { key: 'toldToLeave', head: 'WebSockets told to leave', digits: 0 },
-  { key: 'tunnelsClosed', head: 'cut', digits: 0 },
-  { key: 'streamsBroken', head: 'streams broken', digits: 0 },
-  { key: 'answered', head: 'answered', digits: 0 },
-  { key: 'worstMs', head: 'worst ms', digits: 0 },
-  { key: 'stalledMs', head: 'load stood still ms', digits: 0 },
-];
 
 /** Each peer that can, once and alone. */
 export async function restarts(run: BenchRun): Promise<Report> {
@@ -32,11 +24,10 @@ export async function restarts(run: BenchRun): Promise<Report> {
   for (const peer of run.peers) {
     if (peer.startLive !== undefined) measured.set(peer.name, [await measure(run, peer)]);
   }
-  const { restarts: times, liveRate } = run;
   return {
     name: 'restarts',
-    title: `${times} times another process takes over, under ${liveRate} requests/s (a third on connections of their own), ${WEB_SOCKETS} WebSockets and ${EVENT_STREAMS} event streams of a third of a second; the old process has ${END_MS / 1000} s to end; nothing is pinned`,
-    columns: COLUMNS,
+    title: `${run.restarts} times another process takes over, under ${trafficWords(run.liveRate)}; the old process has ${END_MS / 1000} s to end; nothing is pinned`,
+    columns: RESTART_COLUMNS,
     ratioOf: '',
     rows: rowsOf(measured, ''),
   };
@@ -45,30 +36,9 @@ export async function restarts(run: BenchRun): Promise<Report> {
 async function measure(run: BenchRun, peer: Peer): Promise<Measurement> {
   const { dir, sweep } = scratchFolder();
   const upstreams = await startTrafficUpstreams();
-  const taskOf = (round: number): PeerTask => ({
-    upstreamPorts: [upstreams.plainPort],
-    dir,
-    // Nothing is pinned: what counts is who is kept waiting, and a proxy that makes its next config ready, or its successor, has more than one thread at work.
-    core: null,
-    affinity: true,
-    accessLog: false,
-    responseMs: 60_000,
-    byLatency: false,
-    workers: 1,
-    routes: 1,
-    checkMs: 2000,
-    live: { longPort: upstreams.longPort, round, endMs: END_MS },
-  });
+  const taskOf = (round: number): PeerTask => restartTask(dir, upstreams, { round });
   const running = await peer.startLive!(taskOf(0), 'restarts');
-  const users = (run.liveRate * EVERY_MS) / 1000;
-  const spec: TrafficSpec = {
-    keepAlive: Math.ceil((users * 2) / 3),
-    fresh: Math.ceil(users / 3),
-    webSockets: WEB_SOCKETS,
-    eventStreams: EVENT_STREAMS,
-    everyMs: EVERY_MS,
-  };
-  const traffic = new RestartTraffic(spec, () => running.port);
+  const traffic = new RestartTraffic(trafficSpec(run.liveRate), () => running.port);
   try {
     traffic.start();
     await pause(2000);
@@ -86,31 +56,11 @@ async function measure(run: BenchRun, peer: Peer): Promise<Measurement> {
       while (running.pids().some((pid) => old.has(pid)) && performance.now() < endMs) await pause(50);
     }
     await pause(500);
-    const { failures, answered, toldToLeave, worstMs, stalledMs } = await traffic.stop();
-    const sum = (matches: (key: string) => boolean): number =>
-      [...failures].reduce((total, [key, count]) => total + (matches(key) ? count : 0), 0);
-    const isRequest = (key: string): boolean => /^(keep-alive|new connection): /.test(key);
-    return {
-      figures: {
-        failedRequests: sum(isRequest),
-        lostConnections: sum((key) => isRequest(key) && /: (closed|connect .*)$/.test(key)),
-        toldToLeave,
-        tunnelsClosed: sum((key) => key.startsWith('websocket: closed')),
-        streamsBroken: sum((key) => key.startsWith('event stream: ')),
-        answered,
-        worstMs,
-        stalledMs,
-      },
-      trouble: '',
-    };
+    return { figures: restartFigures(await traffic.stop()), trouble: '' };
   } finally {
     await traffic.stop();
     await running.stop();
     upstreams.stop();
     sweep();
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
