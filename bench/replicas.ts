@@ -19,6 +19,8 @@ import {
 
 /** Between two looks at who is ready, ms. */
 const LOOK_MS = 100;
+/** Who has said that it is ready is seen to be by then, or never, ms. */
+const SEEN_MS = 60_000;
 /** How long one that can serves on after its signal, ms: ten looks. */
 const DELAY_MS = 1000;
 
@@ -128,7 +130,11 @@ class Front {
 
   /** Resolves once it has seen that these are ready. */
   async sees(replicas: readonly Replica[]): Promise<void> {
-    while (!replicas.every(({ ready }) => ready)) await pause(LOOK_MS / 10);
+    const endMs = performance.now() + SEEN_MS;
+    while (!replicas.every(({ ready }) => ready)) {
+      if (performance.now() > endMs) throw new Error('a replica that was ready is so no more');
+      await pause(LOOK_MS / 10);
+    }
   }
 
   async stop(): Promise<void> {

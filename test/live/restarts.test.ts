@@ -117,51 +117,60 @@ t.test(`${RESTARTS} successors take over under load`, { timeout: 900_000 }, asyn
   t.throws(() => readFileSync(pidFile), 'which takes its pid file away');
 });
 
-t.test(`one of two replicas is stopped and started ${RESTARTS} times`, { timeout: 900_000 }, async (t) => {
-  const house = await build(t);
-  const replicas = await Promise.all(
-    [0, 1].map(async () => {
-      const [port, adminPort] = [await freePort(), await freePort()];
-      const file = house.config(port, adminPort, { delay: '1s', deadline: '4s' });
-      return { port, adminPort, file, ready: false, child: null as Child | null };
-    }),
-  );
-  const start = async (replica: (typeof replicas)[number]): Promise<void> => {
-    const control = join(house.folder, `${replica.port}.sock`);
-    const child = new Child(pinnedNode, [main, 'run', '-c', replica.file, '--control', control], {
-      owner: t,
+t.test(
+  `one of two replicas, each in its turn, is stopped and started ${RESTARTS} times`,
+  { timeout: 900_000 },
+  async (t) => {
+    const house = await build(t);
+    const replicas = await Promise.all(
+      [0, 1].map(async () => {
+        const [port, adminPort] = [await freePort(), await freePort()];
+        const file = house.config(port, adminPort, { delay: '1s', deadline: '4s' });
+        return { port, adminPort, file, ready: false, child: null as Child | null };
+      }),
+    );
+    const start = async (replica: (typeof replicas)[number]): Promise<void> => {
+      const control = join(house.folder, `${replica.port}.sock`);
+      const child = new Child(pinnedNode, [main, 'run', '-c', replica.file, '--control', control], {
+        owner: t,
+      });
+      replica.child = child;
+      await child.wrote(/^limpet: listening on .*$/m, 60_000);
+    };
+    for (const replica of replicas) await start(replica);
+    // What stands before replicas sends nobody to one that is not ready, and learns of that a little later.
+    let watching = true;
+    const watch = (async () => {
+      while (watching) {
+        for (const replica of replicas) replica.ready = await isReady(replica.adminPort);
+        await pause(50);
+      }
+    })();
+    await waitFor('readiness', () => replicas.every(({ ready }) => ready));
+    let turn = 0;
+    const traffic = new RestartTraffic(SPEC, () => {
+      const ready = replicas.filter((replica) => replica.ready);
+      return ready[turn++ % ready.length]!.port;
     });
-    replica.child = child;
-    await child.wrote(/^limpet: listening on .*$/m, 60_000);
-  };
-  for (const replica of replicas) await start(replica);
-  // What stands before replicas sends nobody to one that is not ready, and learns of that a little later.
-  let watching = true;
-  const watch = (async () => {
-    while (watching) {
-      for (const replica of replicas) replica.ready = await isReady(replica.adminPort);
-      await pause(50);
+    traffic.start();
+    await waitFor('traffic', () => traffic.count.answered > 50 && traffic.count.streamed > 0);
+    for (let i = 0; i < RESTARTS; i++) {
+      // Each in its turn: whoever was sent away from one is with the other when that is stopped.
+      const stopped = replicas[(i + 1) % 2]!;
+      const child = stopped.child!;
+      await child.kill('SIGTERM');
+      t.equal(await child.exit(), 0, 'it ends in order');
+      await start(stopped);
+      await waitFor('readiness', () => stopped.ready);
+      await pause(300);
     }
-  })();
-  await waitFor('readiness', () => replicas.every(({ ready }) => ready));
-  let turn = 0;
-  const traffic = new RestartTraffic(SPEC, () => {
-    const ready = replicas.filter((replica) => replica.ready);
-    return ready[turn++ % ready.length]!.port;
-  });
-  traffic.start();
-  await waitFor('traffic', () => traffic.count.answered > 50 && traffic.count.streamed > 0);
-  const stopped = replicas[1]!;
-  for (let i = 0; i < RESTARTS; i++) {
-    const child = stopped.child!;
-    await child.kill('SIGTERM');
-    t.equal(await child.exit(), 0, 'it ends in order');
-    await start(stopped);
-    await waitFor('readiness', () => stopped.ready);
-    await pause(300);
-  }
-  const count = await traffic.stop();
-  watching = false;
-  await watch;
-  told(t, count);
-});
+    const count = await traffic.stop();
+    watching = false;
+    await watch;
+    told(t, count);
+    t.ok(
+      count.toldToLeave >= (RESTARTS - 1) * SPEC.webSockets,
+      'WebSockets were told that the server goes away',
+    );
+  },
+);
