@@ -6,6 +6,7 @@ import { AskError, type ClientTls } from '../admin/ask.ts';
 import { AdminClient, type AdminClientOptions } from '../admin/client.ts';
 import { nearest } from '../config/nearest.ts';
 import type { CommandIo } from './command-io.ts';
+import { shown } from './table.ts';
 import { wrongOptions } from './wrong-options.ts';
 
 /** Options of every such command, for parseArgs. */
@@ -28,6 +29,23 @@ const DEFAULT = 'http://127.0.0.1:9090';
 /** A command line that means nothing, or asks for what there is not. `hint`: what would be right. */
 export class UsageError extends AskError {
   override name = 'UsageError';
+}
+
+/** The command's further word, wherever it stands among the options, and all but that; '' where none of `words` is there. */
+export function wordIn(argv: readonly string[], words: readonly string[]): [word: string, rest: string[]] {
+  const at = argv.findIndex((each) => words.includes(each));
+  return at < 0 ? ['', [...argv]] : [argv[at]!, argv.toSpliced(at, 1)];
+}
+
+/** Names listed in an error. */
+const NAMES_MAX = 20;
+
+/** What was probably meant by a name that there is not; or some of those that there are. */
+export function likelyOf(wrong: string, names: readonly string[]): string {
+  const likely = nearest(wrong, names);
+  if (likely !== null) return shown(likely);
+  const some = names.slice(0, NAMES_MAX).map(shown).join(', ');
+  return `one of ${some}${names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : ''}`;
 }
 
 /** For `limpet COMMAND WORD` where the command has no such word; the likeliest of `words` is shown. */

@@ -2,8 +2,16 @@
 import { parseArgs } from 'node:util';
 import type { AdminClient } from '../admin/client.ts';
 import type { RouteView } from '../admin/view.ts';
-import { nearest } from '../config/nearest.ts';
-import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, print, telling, UsageError } from './admin-access.ts';
+import {
+  ADMIN_HELP,
+  ADMIN_OPTIONS,
+  adminOf,
+  likelyOf,
+  print,
+  telling,
+  UsageError,
+  wordIn,
+} from './admin-access.ts';
 import type { CommandIo } from './command-io.ts';
 import { type Cell, shown, table } from './table.ts';
 
@@ -24,8 +32,8 @@ const USAGE = 'limpet routes split ROUTE POOL=WEIGHT';
 
 /** Runs the command; 0 or 1, the exit code. */
 export function run(argv: string[], io: CommandIo): Promise<number> {
-  const [word = '', ...rest] = argv;
-  if (word !== 'split') return telling('routes', io, () => all(argv, io));
+  const [word, rest] = wordIn(argv, ['split']);
+  if (word === '') return telling('routes', io, () => all(argv, io));
   return telling('routes split', io, () => split(rest, io));
 }
 
@@ -58,25 +66,63 @@ async function split(argv: string[], io: CommandIo): Promise<number> {
   const [name, ...written] = positionals;
   if (name === undefined || written.length === 0)
     throw new UsageError('a route and the weight of a pool are needed', USAGE);
-  const weights = Object.fromEntries(written.map(readWeight));
+  const wanted = written.map(readWeight);
   const admin = adminOf(values.admin, io);
   const routes = await routesOf(admin);
   const before = routes.find((route) => route.name === name);
   if (before === undefined) {
     const names = routes.map((route) => route.name);
-    const right = nearest(name, names) ?? names.join(', ');
-    throw new UsageError(`there is no route ${JSON.stringify(name)}`, shown(right));
+    throw new UsageError(`there is no route ${JSON.stringify(name)}`, likelyOf(name, names));
   }
+  const weights = weightsFor(before, wanted, routes);
   const path = `/api/v1/routes/${encodeURIComponent(name)}`;
   const after = (await admin.change('PATCH', path, { weights })) as RouteView; // contract (src/admin/view.ts)
   print(io, values.json, after, () => sharesInWords(after));
   return 0;
 }
 
-function readWeight(written: string): [pool: string, weight: number] {
+type Weight = readonly [pool: string, weight: number];
+
+/** As the schema of the config has it. */
+const WEIGHT_MAX = 1_000_000;
+
+function readWeight(written: string): Weight {
   const match = /^([^=]+)=(\d{1,7})$/.exec(written);
-  if (match === null) throw new UsageError(`${JSON.stringify(written)} is no weight of a pool`, 'v2=10');
-  return [match[1]!, Number(match[2])];
+  const weight = Number(match?.[2]);
+  if (match === null || weight > WEIGHT_MAX)
+    throw new UsageError(
+      `${JSON.stringify(written)} is no weight of a pool`,
+      `v2=10; 0 to ${WEIGHT_MAX.toLocaleString('en')}`,
+    );
+  return [match[1]!, weight];
+}
+
+/** What is asked of the API. Throws a UsageError where the route has no such pools, a pool is named twice, or none would have any. */
+function weightsFor(
+  route: RouteView,
+  wanted: readonly Weight[],
+  routes: readonly RouteView[],
+): Readonly<Record<string, number>> {
+  const label = JSON.stringify(route.name);
+  if (route.does !== 'split') {
+    const splits = routes.filter(({ does }) => does === 'split').map(({ name }) => name);
+    throw new UsageError(
+      `the users of route ${label} are not shared out between pools`,
+      splits.length > 0 ? likelyOf(route.name, splits) : '`pools` with weights at a route of the config',
+    );
+  }
+  const sides = route.pools.map(({ pool }) => pool);
+  const named = new Set<string>();
+  for (const [pool] of wanted) {
+    if (!sides.includes(pool))
+      throw new UsageError(`route ${label} has no pool ${JSON.stringify(pool)}`, likelyOf(pool, sides));
+    if (named.has(pool)) throw new UsageError(`pool ${JSON.stringify(pool)} is named twice`, USAGE);
+    named.add(pool);
+  }
+  const weights = Object.fromEntries(wanted);
+  if (route.pools.every(({ pool, weight }) => (weights[pool] ?? weight) === 0))
+    throw new UsageError(`no pool of route ${label} would have any weight`, 'one of them above 0');
+  return weights;
 }
 
 /** A line for each pool of each route. */

@@ -1,7 +1,7 @@
 // `limpet sessions`: how the session check of a running Limpet fares; and, by a further word, what is revoked and which apps lose sessions.
 import { parseArgs } from 'node:util';
 import type { ContinuityView, SessionView } from '../admin/view.ts';
-import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, noSuchWord, print, telling } from './admin-access.ts';
+import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, noSuchWord, print, telling, wordIn } from './admin-access.ts';
 import type { CommandIo } from './command-io.ts';
 import * as lift from './sessions-lift.ts';
 import * as list from './sessions-list.ts';
@@ -37,7 +37,7 @@ const WORDS: Readonly<Record<string, (argv: string[], io: CommandIo) => Promise<
 
 /** Runs the command; 0 or 1, the exit code. */
 export function run(argv: string[], io: CommandIo): Promise<number> {
-  const [word = '', ...rest] = argv;
+  const [word, rest] = wordIn(argv, Object.keys(WORDS));
   const further = Object.hasOwn(WORDS, word) ? WORDS[word] : undefined;
   if (further !== undefined) return further(rest, io);
   return telling('sessions', io, () => state(argv, io));

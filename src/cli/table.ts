@@ -3,12 +3,17 @@
 /** A cell; undefined: empty. */
 export type Cell = string | number | undefined;
 
+/** What stands in a column of numbers where there is none. */
+const NO_NUMBER: ReadonlySet<Cell> = new Set([undefined, '', '-']);
+
 /** A line for the heads, and one a row. Whatever could move the cursor is shown, not sent. */
 export function table(heads: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const lines = [heads, ...rows.map((row) => row.map(textOf))];
   const widths = heads.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
   const isNumber = heads.map(
-    (_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'),
+    (_, column) =>
+      rows.some((row) => typeof row[column] === 'number') &&
+      rows.every((row) => typeof row[column] === 'number' || NO_NUMBER.has(row[column])),
   );
   return lines
     .map((line) => {

@@ -2,11 +2,8 @@
 import type { AdminClient } from '../admin/client.ts';
 import type { UpstreamView } from '../admin/view.ts';
 import { nearest } from '../config/nearest.ts';
-import { UsageError } from './admin-access.ts';
+import { likelyOf, UsageError } from './admin-access.ts';
 import { shown } from './table.ts';
-
-/** Names listed in an error. */
-const NAMES_MAX = 20;
 
 /** Every upstream, as the API tells it. */
 export async function upstreamsOf(admin: AdminClient): Promise<readonly UpstreamView[]> {
@@ -34,12 +31,13 @@ export function findUpstream(written: string, all: readonly UpstreamView[]): Ups
     const pools = named.map(labelOf).map(shown).join(' or ');
     throw new UsageError(`several pools have an upstream ${JSON.stringify(written)}`, pools);
   }
-  const likely = nearest(written, [...labels, ...all.map(({ name }) => name)]);
-  const some = labels.slice(0, NAMES_MAX).map(shown).join(', ');
-  const more = labels.length > NAMES_MAX ? ` and ${labels.length - NAMES_MAX} more` : '';
+  const likely = nearest(
+    written,
+    all.map(({ name }) => name),
+  );
   throw new UsageError(
     `there is no upstream ${JSON.stringify(written)}`,
-    likely === null ? `one of ${some}${more}` : shown(likely),
+    likely === null ? likelyOf(written, labels) : shown(likely),
   );
 }
 

@@ -1,7 +1,7 @@
 // `limpet upstreams`: every instance of a running Limpet; and, by a further word, the operator's hand on one of them.
 import { parseArgs } from 'node:util';
 import type { UpstreamView } from '../admin/view.ts';
-import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, noSuchWord, print, telling } from './admin-access.ts';
+import { ADMIN_HELP, ADMIN_OPTIONS, adminOf, noSuchWord, print, telling, wordIn } from './admin-access.ts';
 import type { CommandIo } from './command-io.ts';
 import { COMMANDS } from './commands.ts';
 import { type Cell, shown, table } from './table.ts';
@@ -32,7 +32,7 @@ Exit code: 0 done, and with --wait, free; 1 not.
 
 /** Runs the command; 0 or 1, the exit code. */
 export function run(argv: string[], io: CommandIo): Promise<number> {
-  const [word = '', ...rest] = argv;
+  const [word, rest] = wordIn(argv, Object.keys(COMMANDS.upstreams.words));
   if (change.isWord(word)) {
     if (rest.includes('--help') || rest.includes('-h')) {
       io.stdout(HELP);
