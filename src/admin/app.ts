@@ -12,6 +12,7 @@ import { nameBeside, SocketFile } from '../socket/socket-file.ts';
 import { secureOptions } from './admin-tls.ts';
 import { Crowd } from './crowd.ts';
 import { errorBody, fieldMessage } from './errors.ts';
+import { LAZY_SERIALIZERS } from './lazy-serializers.ts';
 import { MethodTable } from './method-table.ts';
 import { ERROR } from './schema.ts';
 
@@ -57,6 +58,7 @@ export function makeApp(logger: Logger, tls: AdminTls | null = null): FastifyIns
     // The end of the process does not wait for a scraper's idle connection.
     forceCloseConnections: true,
     routerOptions: { maxParamLength: PARAM_CHARS_MAX },
+    schemaController: { compilersFactory: { buildSerializer: LAZY_SERIALIZERS } },
     ajv: {
       customOptions: {
         removeAdditional: false,
