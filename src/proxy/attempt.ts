@@ -1,5 +1,6 @@
 // One try of a request at one upstream: takes or dials a connection, sends, and says what came of it.
 import type { Fault } from '../base/fault.ts';
+import type { LaterWork } from '../base/later-work.ts';
 import { STAGE } from '../observe/stages.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { type ConnectionUser, UpstreamConnection } from '../upstream/connection.ts';
@@ -240,6 +241,13 @@ export class Attempt implements ConnectionUser {
     this.relaying = false;
     this.#answer.reset();
     if (connection !== null && !connection.gone) connection.destroy();
+  }
+
+  /** Lets go of the connection alone, which is closed later. */
+  leave(later: LaterWork): void {
+    const connection = this.connection;
+    this.connection = null;
+    if (connection !== null && !connection.gone) connection.destroyLater(later);
   }
 
   /** The answer is complete: the connection is kept if nothing on it is open, else closed. */

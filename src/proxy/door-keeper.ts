@@ -1,4 +1,5 @@
 // The open doors of one worker: WebSockets, event streams and long answers, closed when the session that opened them is over.
+import { LaterWork } from '../base/later-work.ts';
 import type { Random } from '../base/random.ts';
 import type { MetricBook } from '../observe/metric-book.ts';
 import type { Revocations } from '../session/revocations.ts';
@@ -25,6 +26,7 @@ export interface DoorKeeperInput {
 
 /** One a worker. Joining is a few stores, and done once for many requests. */
 export class DoorKeeper implements DoorDesk {
+  readonly later: LaterWork;
   readonly #in: DoorKeeperInput;
   readonly #tunnels: number;
   readonly #answers: number;
@@ -46,6 +48,7 @@ export class DoorKeeper implements DoorDesk {
 
   constructor(input: DoorKeeperInput) {
     this.#in = input;
+    this.later = new LaterWork(input.nowMs, input.soon);
     this.#revocations = input.revocations;
     this.#tunnels = input.book.gauge('limpet_doors_open', { kind: 'tunnel' });
     this.#answers = input.book.gauge('limpet_doors_open', { kind: 'answer' });
@@ -101,6 +104,8 @@ export class DoorKeeper implements DoorDesk {
     this.#left = false;
     this.#tunnelsSeen = 0;
     this.#answersSeen = 0;
+    // First all clients are told.
+    this.later.hold();
     this.#stretch();
   }
 
@@ -122,6 +127,7 @@ export class DoorKeeper implements DoorDesk {
       return;
     }
     this.#underWay = false;
+    this.later.release();
     const { values } = this.#in.book;
     values[this.#tunnels] = this.#tunnelsSeen;
     values[this.#answers] = this.#answersSeen;

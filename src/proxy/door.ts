@@ -1,4 +1,5 @@
 // An open door: what a session let in and what has not ended yet, looked at again for as long as it is open.
+import type { LaterWork } from '../base/later-work.ts';
 import type { Standing, VerdictWaiter } from '../session/standing.ts';
 import { VERDICT_NAMES } from '../session/verdict.ts';
 
@@ -32,6 +33,8 @@ export interface DoorOwner {
 
 /** Who keeps the doors of a worker. */
 export interface DoorDesk {
+  /** What is left to do behind a closed door that its client does not wait for. */
+  readonly later: LaterWork;
   /** Lists it, until it is found shut. */
   join(door: Door): void;
   /** A verdict that a door waited for is there, or no longer waited for. */

@@ -1,5 +1,6 @@
 // The tunnel that an exchange becomes behind a 101, and what the books are told of its end.
 import type { Fault } from '../base/fault.ts';
+import type { LaterWork } from '../base/later-work.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import type { UpstreamConnection } from '../upstream/connection.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
@@ -7,7 +8,7 @@ import type { ExchangeClient } from './exchange-client.ts';
 import { PROXY_FAULT } from './faults.ts';
 import type { Plane } from './plane.ts';
 import { OUTCOME } from './plane-metrics.ts';
-import { type Farewell, TIME_OVER, type Tunnel, type TunnelExchange } from './tunnel.ts';
+import { SESSION_OVER, TIME_OVER, type Tunnel, type TunnelExchange } from './tunnel.ts';
 import { isWebSocket } from './upgrade-offer.ts';
 
 /** The exchange, as its tunnel sees it. */
@@ -65,15 +66,20 @@ export class ExchangeTunnel implements TunnelExchange {
     if (start < end) tunnel.onUpstreamBytes(connection, bytes, start, end);
   }
 
-  /** Closes it for `fault`. `farewell`: what both sides of a WebSocket are told; else that the session is over. */
-  close(fault: Fault, farewell?: Farewell): void {
-    this.#owner.fault = fault;
-    this.#owner.outcome = OUTCOME.cut;
-    this.#tunnel!.close(farewell);
+  /** Its session is over: the client is told now, the app when `later` comes to it. */
+  sessionOver(later: LaterWork): void {
+    this.#note(PROXY_FAULT.sessionEnded);
+    this.#tunnel!.close(SESSION_OVER, later);
   }
 
   onTunnelTime(): void {
-    this.close(PROXY_FAULT.tunnelTime, TIME_OVER);
+    this.#note(PROXY_FAULT.tunnelTime);
+    this.#tunnel!.close(TIME_OVER);
+  }
+
+  #note(fault: Fault): void {
+    this.#owner.fault = fault;
+    this.#owner.outcome = OUTCOME.cut;
   }
 
   /** The worker ends soon: a tunnel that can be told so is. */

@@ -82,10 +82,11 @@ export class Exchange extends ExchangeEntry implements AttemptOwner, TunnelOwner
 
   onSessionOver(standing: Standing): void {
     if (this.tunnel.isOpen) {
-      this.tunnel.close(PROXY_FAULT.sessionEnded);
+      this.tunnel.sessionOver(this.plane.doors.later);
       return;
     }
     this.session.over(standing);
+    this.attempt.leave(this.plane.doors.later);
     this.fail(PROXY_FAULT.sessionEnded);
   }
 

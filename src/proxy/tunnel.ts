@@ -2,6 +2,7 @@
 
 import { ByteWriter } from '../base/byte-writer.ts';
 import type { Deadlines, Timed } from '../base/deadlines.ts';
+import type { LaterJob, LaterWork } from '../base/later-work.ts';
 import type { RandomBytes } from '../base/random.ts';
 import type { ByteSocket } from '../socket/byte-socket.ts';
 import type { ConnectionUser, UpstreamConnection } from '../upstream/connection.ts';
@@ -15,7 +16,7 @@ export interface Farewell {
 }
 
 /** Its session is over: a code of those that are free for use (RFC 6455 section 7.4.2), after HTTP's 401. */
-const SESSION_OVER: Farewell = { code: 4401, reason: 'session ended' };
+export const SESSION_OVER: Farewell = { code: 4401, reason: 'session ended' };
 /** It has lasted as long as it may: we go away (RFC 6455 section 7.4.1), and the client may come again. */
 export const TIME_OVER: Farewell = { code: 1001, reason: 'time is up' };
 /** This process ends, and the client finds another at the same address. */
@@ -45,7 +46,7 @@ export interface TunnelExchange {
 }
 
 /** One tunnel. The client connection hands it what comes from the client; the upstream's side it hears itself. */
-export class Tunnel implements ConnectionUser {
+export class Tunnel implements ConnectionUser, LaterJob {
   readonly #timed: Timed;
   readonly #client: ByteSocket;
   readonly #upstream: UpstreamConnection;
@@ -58,7 +59,7 @@ export class Tunnel implements ConnectionUser {
   readonly #lastMs: number;
   /** When it has lasted as long as it may, ms. */
   readonly #totalAtMs: number;
-  #farewell = SESSION_OVER;
+  #farewell: Farewell = SESSION_OVER;
   /** Null: nothing is known of its bytes. */
   readonly #framesUp: WebSocketFrames | null;
   readonly #framesDown: WebSocketFrames | null;
@@ -72,6 +73,8 @@ export class Tunnel implements ConnectionUser {
   /** Nothing more is sent to that side. */
   #clientTold = false;
   #upstreamTold = false;
+  /** The app is told later, and nothing of the client's next frame passes until then. */
+  #tellsLater = false;
   /** The client was told in time, and has a while to close. */
   #parting = false;
   #over = false;
@@ -120,6 +123,7 @@ export class Tunnel implements ConnectionUser {
 
   fromClient(bytes: Uint8Array, start: number, end: number): void {
     if (this.#over || this.#upstreamTold) return;
+    if (this.#tellsLater && this.#framesUp!.atBoundary) return;
     let upTo = end;
     const frames = this.#framesUp;
     if (this.#closing && frames !== null) upTo = frames.frame(bytes, start, end);
@@ -128,7 +132,7 @@ export class Tunnel implements ConnectionUser {
     this.#up += upTo - start;
     this.#out.copy(bytes, start, upTo);
     if (!this.#upstream.socket.write(this.#out)) this.#client.pause();
-    if (this.#closing) this.#tellUpstream();
+    if (this.#closing && !this.#tellsLater) this.#tellUpstream();
   }
 
   onUpstreamBytes(_connection: UpstreamConnection, bytes: Uint8Array, start: number, end: number): void {
@@ -161,7 +165,11 @@ export class Tunnel implements ConnectionUser {
     }
     this.#clientEnded = true;
     if (this.#upstreamEnded) this.#end(WHO.nobody);
-    else if (!this.#upstreamTold) this.#upstream.socket.end();
+    else if (!this.#tellsLater) this.#endUpstream();
+  }
+
+  #endUpstream(): void {
+    if (!this.#upstreamTold) this.#upstream.socket.end();
     this.#upstreamTold = true;
   }
 
@@ -215,21 +223,37 @@ export class Tunnel implements ConnectionUser {
 
   /**
    * It is over. Each side of a WebSocket is told so by a close frame as soon as the frame ends that it is being sent, and nothing passes any
-   * more; another tunnel is cut.
+   * more; another tunnel is cut. `later`: the client alone is told now, and the app when it is that job's turn.
    */
-  close(farewell: Farewell = SESSION_OVER): void {
+  close(farewell: Farewell = SESSION_OVER, later: LaterWork | null = null): void {
     if (this.#over || this.#closing) return;
     this.#farewell = farewell;
     this.#closing = true;
     if (this.#framesDown === null) {
-      this.#cut();
+      this.#cut(later);
       return;
     }
-    const { nowMs } = this.#deadlines;
-    this.#deadlines.arm(this.#timed, nowMs + BOUNDARY_MS);
-    this.#deadlines.arm(this.#upstream, nowMs + FAREWELL_MS);
-    this.#tellUpstream();
+    this.#deadlines.arm(this.#timed, this.#deadlines.nowMs + BOUNDARY_MS);
     this.#tellClient();
+    if (later === null) {
+      this.#partUpstream();
+      return;
+    }
+    this.#tellsLater = true;
+    later.add(this);
+  }
+
+  /** The app's turn to be told. */
+  doLater(): void {
+    this.#tellsLater = false;
+    if (this.#upstream.gone) return;
+    this.#partUpstream();
+    if (this.#clientEnded) this.#endUpstream();
+  }
+
+  #partUpstream(): void {
+    this.#deadlines.arm(this.#upstream, this.#deadlines.nowMs + FAREWELL_MS);
+    this.#tellUpstream();
   }
 
   #tellClient(): void {
@@ -271,9 +295,9 @@ export class Tunnel implements ConnectionUser {
     }
   }
 
-  #cut(): void {
+  #cut(later: LaterWork | null = null): void {
     this.#over = true;
-    this.#leaveUpstream();
+    this.#leaveUpstream(later);
     this.#exchange.tunnelOver(this.#up, this.#down, WHO.nobody);
     this.#client.destroy();
   }
@@ -287,8 +311,12 @@ export class Tunnel implements ConnectionUser {
   }
 
   /** One that was told that it is over reads that, and closes itself. */
-  #leaveUpstream(): void {
-    if (!this.#closing || !this.#upstreamTold || this.#upstreamEnded) this.#upstream.destroy();
+  #leaveUpstream(later: LaterWork | null = null): void {
+    const toBeTold = this.#tellsLater && this.#framesUp!.atBoundary;
+    if (toBeTold && !this.#upstreamTold && !this.#upstreamEnded) return;
+    if (this.#closing && this.#upstreamTold && !this.#upstreamEnded) return;
+    if (later === null) this.#upstream.destroy();
+    else this.#upstream.destroyLater(later);
   }
 
   /** What is still on its way to the client goes before its connection does, unless he has stopped reading. */

@@ -3,6 +3,7 @@ import { connect, type TcpNetConnectOpts } from 'node:net';
 import { type ConnectionOptions, connect as tlsConnect } from 'node:tls';
 import { ByteWriter } from '../base/byte-writer.ts';
 import { type Deadlines, LOOSE, type Timed } from '../base/deadlines.ts';
+import type { LaterJob, LaterWork } from '../base/later-work.ts';
 import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';
 import { noOwner } from '../socket/byte-socket.ts';
 import type { SocketMaker } from '../socket/handle-socket.ts';
@@ -38,7 +39,7 @@ export interface ConnectionHost {
 }
 
 /** A connection. While idle it listens for the close, and for bytes that nobody asked for (A6). */
-export class UpstreamConnection implements SocketOwner, Timed, HeraldedConnection {
+export class UpstreamConnection implements SocketOwner, Timed, HeraldedConnection, LaterJob {
   upstream: Upstream;
   readonly host: ConnectionHost;
   user: ConnectionUser | null;
@@ -238,6 +239,21 @@ export class UpstreamConnection implements SocketOwner, Timed, HeraldedConnectio
 
   /** Closes at once and tells nobody any more. */
   destroy(): void {
+    this.#letGo();
+    this.socket.destroy();
+  }
+
+  /** As `destroy`; but its socket, of which nobody hears any more, is closed when `later` comes to it. */
+  destroyLater(later: LaterWork): void {
+    this.#letGo();
+    later.add(this);
+  }
+
+  doLater(): void {
+    this.socket.destroy();
+  }
+
+  #letGo(): void {
     const user = this.user;
     this.user = null;
     if (user !== null) this.upstream.unlinkBusy(this);
@@ -246,7 +262,6 @@ export class UpstreamConnection implements SocketOwner, Timed, HeraldedConnectio
     this.host.deadlines.drop(this);
     this.#gone = true;
     this.socket.owner = noOwner;
-    this.socket.destroy();
   }
 
   onBytes(bytes: Uint8Array, start: number, end: number): void {

@@ -121,6 +121,8 @@ class Owner implements DoorOwner {
   readonly session: { standing: Standing | null; seen: number; exempt: boolean };
   open: number = OPEN.shut;
   over = 0;
+  /** What is left to do behind its closing; null: nothing. */
+  leaves: (() => void) | null = null;
   looks = 0;
   readonly world: World;
 
@@ -155,6 +157,7 @@ class Owner implements DoorOwner {
   onSessionOver(): void {
     this.over++;
     this.world.clock.advance(this.world.closingMs);
+    if (this.leaves !== null) this.world.keeper.later.add({ doLater: this.leaves });
   }
 }
 
@@ -339,6 +342,23 @@ t.test('thousands are closed a few at a time, and the round goes on where it sto
   t.ok(
     owners.every(({ looks }, i) => looks <= lookedBefore[i]! + 2),
     'each was looked at once, and again as it was closed',
+  );
+});
+
+t.test('what can wait is done when all clients have been told', async (t) => {
+  const world = new World();
+  const owners = Array.from({ length: 100 }, (_, i) => world.let(world.valid(`user ${i}`, 60_000)));
+  world.pass(60);
+  /** Of how many had been told as each job was done. */
+  const told: number[] = [];
+  for (const owner of owners) owner.leaves = () => told.push(world.closed.length);
+  world.sequence++;
+  world.ended = world.standing('invalid', 'revoked', Number.MAX_SAFE_INTEGER);
+  world.closingMs = 0.5;
+  world.pass(20);
+  t.same(
+    told,
+    owners.map(() => owners.length),
   );
 });
 

@@ -2,8 +2,9 @@
 import t from 'tap';
 import type { ByteWriter } from '../../src/base/byte-writer.ts';
 import { Deadlines, LOOSE, type Timed } from '../../src/base/deadlines.ts';
+import { LaterWork } from '../../src/base/later-work.ts';
 import { RandomBytes } from '../../src/base/random.ts';
-import { Tunnel } from '../../src/proxy/tunnel.ts';
+import { GOING_AWAY, SESSION_OVER, Tunnel } from '../../src/proxy/tunnel.ts';
 import { type ByteSocket, noOwner } from '../../src/socket/byte-socket.ts';
 import type { UpstreamConnection } from '../../src/upstream/connection.ts';
 
@@ -56,6 +57,13 @@ class FakeUpstream implements Timed {
   wheelNext: Timed | null = null;
   readonly socket = new FakeSocket();
   user: Tunnel | null = null;
+  get gone(): boolean {
+    return this.socket.destroyed;
+  }
+  destroyLater(later: LaterWork): void {
+    this.user = null;
+    later.add({ doLater: () => this.socket.destroy() });
+  }
   destroy(): void {
     this.user = null;
     this.socket.destroy();
@@ -93,8 +101,18 @@ function open(framed = true) {
   const tunnel: Tunnel = new Tunnel(timed, client, connection, exchange, deadlines);
   tunnel.arm();
   let nowMs = 0;
+  const turns: (() => void)[] = [];
+  const later = new LaterWork(
+    () => nowMs,
+    (run) => turns.push(run),
+  );
   return {
     tunnel,
+    /** Closes it as its door does: the client is told now, the app with `later`. */
+    end: () => tunnel.close(SESSION_OVER, later),
+    later: () => {
+      for (const run of turns.splice(0)) run();
+    },
     client,
     upstream: upstream.socket,
     over: () => over,
@@ -246,6 +264,107 @@ t.test('an app that is gone first takes nothing from the client', async (t) => {
   early.upstreamClosed();
   t.equal(early.over(), 1, 'within a frame there is nothing left to wait for');
   t.ok(early.client.ended);
+});
+
+t.test('the client of a session that is over is told first, and the app later', async (t) => {
+  const it = open();
+  it.up(fromClient(3));
+  it.end();
+  t.same(it.client.written, CLOSE);
+  t.ok(it.client.ended);
+  t.notOk(it.upstream.ended);
+  it.down(fromServer(5));
+  it.up(fromClient(1));
+  it.up(fromClient(1));
+  t.same(it.client.written, CLOSE, 'nothing passes any more');
+  t.same(it.upstream.written, fromClient(3));
+  it.later();
+  t.same(unmasked(it.upstream.written.subarray(9)), CLOSE);
+  t.ok(it.upstream.ended);
+  it.tunnel.clientEnded();
+  it.tunnel.onUpstreamEnd();
+  t.equal(it.over(), 1);
+  t.ok(it.client.destroyed && it.upstream.destroyed);
+});
+
+t.test('a client that goes before the app has been told takes nothing from the app', async (t) => {
+  for (const goes of ['ends', 'is gone', 'ends and is gone', 'is cut', 'is cut by the end of the worker']) {
+    const it = open();
+    it.end();
+    if (goes.startsWith('ends')) it.tunnel.clientEnded();
+    if (goes.endsWith('gone')) it.tunnel.clientGone();
+    if (goes === 'is cut') it.pass(1100);
+    if (goes === 'is cut by the end of the worker') {
+      it.tunnel.close(GOING_AWAY);
+      it.tunnel.clientGone();
+    }
+    t.equal(it.over(), goes === 'ends' ? 0 : 1, goes);
+    t.notOk(it.upstream.ended || it.upstream.destroyed);
+    it.later();
+    t.same(unmasked(it.upstream.written), CLOSE);
+    t.ok(it.upstream.ended);
+    t.notOk(it.upstream.destroyed, 'the app reads its close frame in peace');
+    it.pass(1100);
+    t.ok(it.upstream.destroyed, 'and not forever');
+    t.equal(it.over(), 1, 'it is over once');
+  }
+});
+
+t.test('an app that goes before it has been told leaves nothing to do', async (t) => {
+  const it = open();
+  it.end();
+  it.tunnel.onUpstreamEnd();
+  it.upstream.destroy();
+  it.upstreamClosed();
+  it.later();
+  t.equal(it.upstream.written.length, 0);
+  it.tunnel.clientEnded();
+  t.equal(it.over(), 1);
+  const half = open();
+  half.end();
+  half.tunnel.onUpstreamEnd();
+  half.tunnel.clientGone();
+  t.ok(half.upstream.destroyed, 'nobody is left on either side');
+  half.later();
+  t.equal(half.upstream.written.length, 0);
+  t.equal(half.over(), 1);
+});
+
+t.test('within a frame of the client’s its end is waited for, though the app is told later', async (t) => {
+  const it = open();
+  const sent = fromClient(50);
+  it.up(sent.subarray(0, 20));
+  it.end();
+  it.up(Buffer.concat([sent.subarray(20), fromClient(9)]));
+  t.same(it.upstream.written, sent, 'what stands behind it is dropped');
+  it.later();
+  t.same(unmasked(it.upstream.written.subarray(sent.length)), CLOSE);
+  const slow = open();
+  slow.up(sent.subarray(0, 20));
+  slow.end();
+  slow.later();
+  t.notOk(slow.upstream.ended);
+  slow.up(sent.subarray(20));
+  t.same(unmasked(slow.upstream.written.subarray(sent.length)), CLOSE);
+  const gone = open();
+  gone.up(sent.subarray(0, 20));
+  gone.end();
+  gone.tunnel.clientGone();
+  t.ok(gone.upstream.destroyed, 'it never ends');
+  gone.later();
+  t.equal(gone.upstream.written.length, 20);
+  t.equal(gone.over(), 1);
+});
+
+t.test('what is no WebSocket is cut for its client now, and for the app later', async (t) => {
+  const it = open(false);
+  it.end();
+  t.ok(it.client.destroyed);
+  t.equal(it.over(), 1);
+  t.notOk(it.upstream.destroyed);
+  it.later();
+  t.ok(it.upstream.destroyed);
+  t.equal(it.over(), 1);
 });
 
 t.test('what is no WebSocket is cut', async (t) => {
