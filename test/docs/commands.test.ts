@@ -73,12 +73,18 @@ const CONTINUES: Readonly<Record<string, string>> = { 'docs/README.md': 'README.
 /** Those who read now, by the page that they began with. */
 const readers = new Map<string, Terminal>();
 
+/** How many pages are followed at the same time, each at a terminal and on ports of its own: most of a page is waiting for what it starts. */
+const READERS = 2;
+
 /** One page alone, by the environment: for its writer. */
 const only = process.env.LIMPET_DOCS_PAGE;
 
+t.jobs = READERS;
 for (const [page, notRunMost] of Object.entries(PAGES)) {
   if (only !== undefined && only !== page && CONTINUES[only] !== page) continue;
-  t.test(page, async (t) => {
+  const buffered = !(page in CONTINUES || Object.values(CONTINUES).includes(page));
+  // A test that is not buffered has the stage for itself, and its place in the order.
+  t.test(page, { buffered }, async (t) => {
     const steps = readPage(readFileSync(join(ROOT, page), 'utf8'));
     const typed = steps.filter((step): step is ShownCommands => step.kind === 'commands');
     const notRun = typed.filter((step) => step.notRun !== null);
