@@ -22,6 +22,7 @@ import { join } from 'node:path';
 const FILE_BYTES_MAX = 256 * 1024;
 
 const DRAFT = /^\.[0-9a-f]{18}\.new$/;
+const newDraft = (): string => `.${randomBytes(9).toString('hex')}.new`;
 
 /** All methods throw what `fs` throws, but where they say otherwise. Synchronous: the files are few and small, and the thread is not the one that serves. */
 export class AcmeFolder {
@@ -55,8 +56,9 @@ export class AcmeFolder {
       throw error;
     }
     try {
-      const { size } = fstatSync(fd);
-      if (size > FILE_BYTES_MAX) return null;
+      const seen = fstatSync(fd);
+      const { size } = seen;
+      if (!seen.isFile() || size > FILE_BYTES_MAX) return null;
       const bytes = Buffer.alloc(size);
       return bytes.toString('utf8', 0, readSync(fd, bytes, 0, size, 0));
     } finally {
@@ -111,6 +113,24 @@ export class AcmeFolder {
     }
   }
 
+  /** Lets a file be found under another name too, in place of what had that: what replaces either leaves the other. False: there is none. */
+  keepAs(name: string, kept: string): boolean {
+    const draft = newDraft();
+    try {
+      linkSync(join(this.path, name), join(this.path, draft));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+      throw error;
+    }
+    try {
+      renameSync(join(this.path, draft), join(this.path, kept));
+    } finally {
+      // Still there after a failure, and where both are one file already (POSIX rename does nothing then).
+      this.remove(draft);
+    }
+    return true;
+  }
+
   /** Changes what `markOf` says of a file. */
   touch(name: string): void {
     const now = new Date();
@@ -136,7 +156,7 @@ export class AcmeFolder {
   }
 
   #draft(text: string): string {
-    const path = join(this.path, `.${randomBytes(9).toString('hex')}.new`);
+    const path = join(this.path, newDraft());
     const fd = openSync(path, 'wx', 0o600);
     try {
       writeSync(fd, text);

@@ -23,6 +23,7 @@ import {
   sweepEnded,
   writeChallenges,
   writeOrders,
+  writePair,
 } from './stored.ts';
 
 /** What a keeper tells of itself. */
@@ -256,7 +257,7 @@ export class CertificateKeeper {
     const renewal = this.certificate !== null;
     // First of all, so that it is shown also where the folder is full.
     this.#use(certificate);
-    folder.write(this.#names.pair, `${certificate.key.trim()}\n${certificate.cert.trim()}\n`);
+    writePair(folder, this.#names, certificate, this.#in.clock.wallMs());
     this.#pairMark = folder.markOf(this.#names.pair);
     this.#note(folder, { ...NO_ORDERS, attemptsMs: this.orders.attemptsMs });
     this.#retryMs = 0;

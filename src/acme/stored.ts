@@ -9,6 +9,8 @@ import type { Challenge } from './authority.ts';
 export interface StoredNames {
   /** Key and chain in one file, so that they change together. */
   readonly pair: string;
+  /** The pair that the last renewal replaced, for an operator who wants it back. */
+  readonly previous: string;
   readonly orders: string;
   readonly challenges: string;
   readonly lock: string;
@@ -36,6 +38,8 @@ export const NO_ORDERS: OrderBook = {
   retryMs: 0,
 };
 
+/** No `.pem`, so that nobody takes it for a pair to show. */
+const PREVIOUS = '.previous';
 /** Attempts that are remembered. */
 const ATTEMPTS_MAX = 20;
 /** Certificates of other sets of names that are looked at for a stand-in. */
@@ -55,6 +59,7 @@ export function namesOfStored({ names, key }: AcmeOptions): StoredNames {
   const base = `${sorted[0] ?? 'nobody'}-${hash.slice(0, 10)}`;
   return {
     pair: `${base}.pem`,
+    previous: `${base}.pem${PREVIOUS}`,
     orders: `${base}.orders.json`,
     challenges: `${base}.challenges.json`,
     lock: `${base}.lock`,
@@ -65,6 +70,16 @@ export function namesOfStored({ names, key }: AcmeOptions): StoredNames {
 export function readPair(folder: AcmeFolder, name: string, nowMs: number): Certificate | null {
   const text = folder.read(name);
   return text === null ? null : readCertificate(text, text, null, nowMs).certificate;
+}
+
+/** Puts a pair in place of what was there, which is kept: one generation of it, and only what is a pair. */
+export function writePair(folder: AcmeFolder, names: StoredNames, pair: Certificate, nowMs: number): void {
+  try {
+    if (readPair(folder, names.pair, nowMs) !== null) folder.keepAs(names.pair, names.previous);
+  } catch {
+    // Because: what is only nice to have does not keep the new one out.
+  }
+  folder.write(names.pair, `${pair.key.trim()}\n${pair.cert.trim()}\n`);
 }
 
 /**
@@ -90,15 +105,15 @@ export function standIns(
 
 /**
  * Takes away keys and certificates of other sets of names that ended a month ago or more, which nobody can use and whoever wants them has
- * ordered anew, with the notes of their orders; `own` stays. Throws what `fs` throws.
+ * ordered anew, with the notes of their orders; `own` stays. And previous pairs that ended then, of any names. Throws what `fs` throws.
  */
 export function sweepEnded(folder: AcmeFolder, own: string, nowMs: number): void {
-  const ended = folder
-    .list('.pem')
-    .filter((name) => name !== own)
-    .slice(0, OTHERS_MAX)
-    .filter((name) => (readPair(folder, name, nowMs)?.notAfterMs ?? nowMs) < nowMs - ENDED_MS);
-  for (const name of ended) {
+  const hasEnded = (name: string): boolean =>
+    (readPair(folder, name, nowMs)?.notAfterMs ?? nowMs) < nowMs - ENDED_MS;
+  for (const name of folder.list(`.pem${PREVIOUS}`).slice(0, OTHERS_MAX))
+    if (hasEnded(name)) folder.remove(name);
+  const others = folder.list('.pem').filter((name) => name !== own);
+  for (const name of others.slice(0, OTHERS_MAX).filter(hasEnded)) {
     folder.remove(name);
     // Of one that is still asked for, in vain, they say how often that may be.
     const orders = `${name.slice(0, -'.pem'.length)}.orders.json`;

@@ -2,6 +2,7 @@
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   rmSync,
@@ -51,6 +52,24 @@ t.test('a file is written whole, with mode 0600, and created once', async (t) =>
   t.same(readdirSync(folder.path).sort(), ['a', 'b'], 'no draft is left');
   t.throws(() => folder.write('no/such/place', ''), { code: 'ENOENT' });
   t.same(readdirSync(folder.path).sort(), ['a', 'b'], 'nor after a failure');
+});
+
+t.test('a file is kept under another name, whatever becomes of the first', async (t) => {
+  const folder = open();
+  t.equal(folder.keepAs('a', 'kept'), false, 'there is none');
+  folder.write('a', 'first');
+  t.equal(folder.keepAs('a', 'kept'), true);
+  t.equal(folder.keepAs('a', 'kept'), true, 'also twice, as after a power cut in between');
+  folder.write('a', 'second');
+  t.same([folder.read('a'), folder.read('kept')], ['second', 'first']);
+  t.equal(statSync(join(folder.path, 'kept')).mode & 0o777, 0o600);
+  t.equal(folder.keepAs('a', 'kept'), true);
+  folder.write('a', 'third');
+  t.same([folder.read('a'), folder.read('kept')], ['third', 'second']);
+  mkdirSync(join(folder.path, 'taken'));
+  t.throws(() => folder.keepAs('a', 'taken'), { code: 'EISDIR' });
+  t.same(readdirSync(folder.path).sort(), ['a', 'kept', 'taken'], 'no draft is left');
+  t.equal(folder.read('taken'), null, 'what is no file is none of ours');
 });
 
 t.test('a mark changes with the file', async (t) => {

@@ -1,6 +1,17 @@
 // One certificate over months, with time moved by hand and an authority that does as the test says.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -148,6 +159,61 @@ t.test('what is missing is ordered, kept, and ordered again with a third of its 
   t.not(keeper.certificates[0]?.fingerprint, first?.fingerprint);
   t.equal(orders[0]!.accountKey, orders[1]!.accountKey, 'by the same account');
   t.not(orders[0]!.certificateKey, orders[1]!.certificateKey, 'with a new key');
+});
+
+t.test('the pair before a renewal is kept, one generation of it, and can be put back', async (t) => {
+  const clock = new HandClock(0, Date.now());
+  const options = optionsOf();
+  const { keeper, told } = keep(clock, options, obey);
+  const [place] = readdirSync(options.folder);
+  const at = (end: string): string => {
+    const [name] = filesOf(options).filter((each) => each.endsWith(end));
+    return join(options.folder, place!, name ?? `none${end}`);
+  };
+  const fingerprint = (): string | undefined => keeper.certificates[0]?.fingerprint;
+  const renewed = async (): Promise<string> => {
+    keeper.look(true);
+    await idle(keeper);
+    t.match(told.at(-1)?.what, /^(issued|renewed)$/);
+    return readFileSync(at('.pem'), 'utf8');
+  };
+  const first = await renewed();
+  t.notOk(existsSync(at('.pem.previous')), 'there was none before');
+  clock.advance(61 * DAY);
+  const firstPrint = fingerprint();
+  const second = await renewed();
+  t.not(second, first);
+  t.equal(readFileSync(at('.pem.previous'), 'utf8'), first);
+  t.equal(statSync(at('.pem.previous')).mode & 0o777, 0o600);
+
+  // As docs/acme.md has it: it would be renewed again at once.
+  keeper.use({ ...options, renewBeforeMs: DAY });
+  copyFileSync(at('.pem.previous'), at('.pem'));
+  keeper.look(true);
+  t.equal(keeper.ordering, false);
+  t.equal(told.at(-1)?.what, 'found');
+  t.equal(fingerprint(), firstPrint, 'it is shown again');
+
+  writeFileSync(at('.pem'), second);
+  keeper.use(options);
+  keeper.look(true);
+  t.not(fingerprint(), firstPrint);
+  // Of the certificates that the test signs each begins its life now, not when the clock says.
+  keeper.use({ ...options, renewBeforeMs: 45 * DAY });
+  const third = await renewed();
+  t.not(third, second);
+  t.equal(readFileSync(at('.pem.previous'), 'utf8'), second, 'one generation');
+
+  writeFileSync(at('.pem'), 'no pair');
+  keeper.use({ ...options, renewBeforeMs: 44 * DAY });
+  const fourth = await renewed();
+  t.match(fourth, 'BEGIN CERTIFICATE');
+  t.equal(readFileSync(at('.pem.previous'), 'utf8'), second, 'what is no pair is not kept');
+
+  rmSync(at('.pem.previous'));
+  mkdirSync(`${at('.pem')}.previous`);
+  keeper.use({ ...options, renewBeforeMs: 43 * DAY });
+  t.not(await renewed(), fourth, 'what stands in the way of the old one does not keep the new one out');
 });
 
 t.test('a renewal that fails leaves the old one, is told, and is tried again, never too often', async (t) => {
@@ -320,6 +386,7 @@ t.test('what has long ended goes with the next order, and what is of use stays',
   for (const name of ['.0123456789abcdef01.new', '.0123456789abcdef02.new'])
     writeFileSync(at(name), 'a draft');
   utimesSync(at('.0123456789abcdef01.new'), old, old);
+  for (const name of before) copyFileSync(at(name), at(`${name}.previous`));
 
   clock.advance(40 * DAY);
   await orderFor('next.test', 90);
@@ -330,6 +397,7 @@ t.test('what has long ended goes with the next order, and what is of use stays',
     ['asked.test', 'good.test', 'late.test', 'next.test'],
     'how often one may be ordered that is asked for now is not forgotten',
   );
+  t.same(stems('.pem.previous'), ['good.test', 'late.test'], 'and so do pairs that were replaced');
   t.same(named('.new'), ['.0123456789abcdef02.new']);
   t.same(named('account.key'), ['account.key']);
 });
