@@ -1,6 +1,6 @@
 // An open door: what a session let in and what has not ended yet, looked at again for as long as it is open.
 import type { LaterWork } from '../base/later-work.ts';
-import type { Standing, VerdictWaiter } from '../session/standing.ts';
+import { ENDED_MS, type Standing, type VerdictWaiter } from '../session/standing.ts';
 import { VERDICT_NAMES } from '../session/verdict.ts';
 
 /**
@@ -148,10 +148,10 @@ export class Door implements VerdictWaiter {
       return LOOK.done;
     }
     const before = this.#standing;
-    if (before !== null && before.untilMs > nowMs) {
-      // Mostly that alone decides it.
+    // Mostly that alone decides it: also where the verdict was ended by what another door of the same session has found.
+    if (before !== null && (before.untilMs > nowMs || before.untilMs === ENDED_MS)) {
       const compared = this.#owner.compared(before);
-      if (compared !== null) {
+      if (compared !== null && (compared !== before || before.untilMs > nowMs)) {
         this.#seen = sequence;
         if (compared !== before) this.#judge(compared);
         return LOOK.done;

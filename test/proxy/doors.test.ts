@@ -225,6 +225,36 @@ t.test('of a revocation that ends somebody else no verdict is asked for', async 
   t.equal(world.checks, 1, 'but when its time is over');
 });
 
+t.test(
+  'of one session’s doors the revocation alone decides, though the first has ended its verdict',
+  async (t) => {
+    const world = new World();
+    const standing = world.valid('ann', 60_000);
+    const owners = [world.let(standing), world.let(standing), world.let(standing)];
+    world.pass(60);
+    world.sequence++;
+    world.ended = world.standing('invalid', 'revoked', Number.MAX_SAFE_INTEGER, 'ann');
+    // As what holds verdicts against revocations does.
+    standing.untilMs = ENDED_MS;
+    world.pass(20);
+    t.same(
+      owners.map(({ over }) => over),
+      [1, 1, 1],
+    );
+    t.equal(world.checks, 0);
+    // What ended it otherwise is asked for.
+    const other = new World();
+    const logged = other.valid('ann', 60_000);
+    const owner = other.let(logged);
+    other.confirms = true;
+    logged.untilMs = ENDED_MS;
+    other.verdict = () => other.standing('invalid', 'store.none', 0);
+    other.pass(60);
+    t.equal(owner.over, 1);
+    t.same(other.closed, ['members ended']);
+  },
+);
+
 t.test('what was revoked between the check of a request and its first look is found', async (t) => {
   const world = new World();
   const door = world.let(world.standing('valid', 'user.known', 0, 'ann'));
