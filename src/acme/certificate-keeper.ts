@@ -32,7 +32,7 @@ export interface KeeperNews {
   changed(): void;
   /** An order went well; `renewal`: there was one before. */
   issued(keeper: CertificateKeeper, renewal: boolean): void;
-  /** Another process that shares the folder has put a new one there. */
+  /** Another process that shares the folder, or an operator, has put another one there. */
   found(keeper: CertificateKeeper): void;
   /** An order failed, or the folder cannot be used; `retryMs`: Unix ms. */
   failed(keeper: CertificateKeeper, why: string, retryMs: number): void;

@@ -158,7 +158,7 @@ export class AcmeDesk implements KeeperNews {
   }
 
   found(keeper: CertificateKeeper): void {
-    this.#told(keeper, 'was taken up from the folder, where another process put it');
+    this.#told(keeper, 'was taken up from the folder, where it was put meanwhile');
   }
 
   failed(keeper: CertificateKeeper, why: string, retryMs: number): void {

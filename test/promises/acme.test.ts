@@ -210,6 +210,9 @@ t.test('it is renewed before its end, and a refusal is told in the authority’s
   const second = await untilShown(site.httpsPort, 'soon.test', first.fingerprint);
   t.not(second.fingerprint, first.fingerprint);
   await until('a line', () => /a certificate was renewed/.test(limpet.logs()));
+  const [kept, ...others] = files(folder, '.pem.previous');
+  t.equal(statSync(kept!).mode & 0o777, 0o600, 'the pair before is kept');
+  t.same(others, []);
   t.notMatch(limpet.logs(), secret);
   const shownConfig = await (await fetch(`${limpet.adminUrl}/api/v1/config`)).text();
   t.match(shownConfig, 'keyId');
