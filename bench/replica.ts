@@ -33,9 +33,13 @@ export class Replica {
     child.stderr?.on('data', (chunk: Buffer) => {
       if (this.#said.length < SAID_CHARS) this.#said += chunk.toString();
     });
+    let isOver = false;
+    // Not at 'exit': what it said last may come after that.
+    child.once('close', () => {
+      isOver = true;
+    });
     await this.#house.until('a replica that is ready', () => {
-      if (child.exitCode !== null || child.signalCode !== null)
-        throw new Error(`a replica ended at its start: ${this.#said}`);
+      if (isOver) throw new Error(`a replica ended at its start: ${this.#said}`);
       return this.#program.isReady();
     });
   }
