@@ -17,8 +17,6 @@ export interface FailOver {
 }
 
 const SLOTS = 16_384;
-/** A master waits five seconds for more replicas before it copies, and a replica that was sent nothing for ten is not listed. */
-const COPY_AT_ONCE = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
 /** Servers that are starved elect slowly, ms. */
 const PATIENCE_MS = 30_000;
 
@@ -44,8 +42,8 @@ const leads = async (replica: Redis): Promise<boolean> =>
 
 /** Takes a master for dead after half a second. */
 export async function startWatchedPair(owner: Owner): Promise<FailOver> {
-  const master = await startRedis(owner, COPY_AT_ONCE);
-  const replica = await startRedis(owner, [...COPY_AT_ONCE, '--replicaof', `127.0.0.1 ${master.port}`]);
+  const master = await startRedis(owner);
+  const replica = await startRedis(owner, ['--replicaof', `127.0.0.1 ${master.port}`]);
   const [first, second] = [clientOf(owner, master), clientOf(owner, replica)];
   await follows(second);
   const sentinel = await startSentinel(owner, master.port, null, [
@@ -64,7 +62,7 @@ export async function startWatchedPair(owner: Owner): Promise<FailOver> {
 
 /** Three masters with a replica each, which take one another for dead after a second. `master` is the first. */
 export async function startCluster(owner: Owner): Promise<FailOver> {
-  const options = [...COPY_AT_ONCE, '--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'];
+  const options = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '1000'];
   const nodes: StoreServer[] = [];
   const buses: number[] = [];
   for (let i = 0; i < 6; i++) {

@@ -33,6 +33,9 @@ function asUser(user: string, words: readonly string[]): [string, string[]] {
   return [all[0]!, all.slice(1)];
 }
 
+/** A master waits five seconds for more replicas before it copies, and a replica that was sent nothing for ten is not listed. */
+const COPY_AT_ONCE = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1'];
+
 export async function startRedis(
   owner: Owner,
   options: readonly string[] = [],
@@ -42,8 +45,8 @@ export async function startRedis(
   const isNode = options.includes('--cluster-enabled') && !options.includes('--cluster-port');
   const at = port ?? (await (isNode ? freeClusterPort() : freePort()));
   const folder = tempFolder(owner);
-  const words = ['--port', String(at), '--bind', '127.0.0.1', '--save', '', '--dir', folder, ...options];
-  const child = new Child('redis-server', words, { owner });
+  const own = ['--port', String(at), '--bind', '127.0.0.1', '--save', '', '--dir', folder];
+  const child = new Child('redis-server', [...own, ...COPY_AT_ONCE, ...options], { owner });
   await child.wrote(/Ready to accept connections|Configuration loaded.*sentinel|\+monitor/s);
   return { port: at, folder, child };
 }
