@@ -22,71 +22,82 @@ async function statusFrom(limpet: RunningLimpet, from: string): Promise<number> 
   client.destroy();
   return Number(status ?? 0);
 }
+// Each has a Limpet of its own.
+t.jobs = 2;
 
-t.test('routes let in whom they allow and not whom they deny, by what trusted proxies say', async (t) => {
-  const limpet = await startLimpet(
-    {
-      pools,
-      trustedProxies: ['127.0.0.1'],
-      routes: [
-        { path: '/', pool: 'app' },
-        { path: '/office', pool: 'app', allow: ['10.0.0.0/8', '2001:db8::/32'], deny: '10.9.0.0/16' },
-        { path: '/public', respond: { body: 'p' }, deny: { file: 'bad.txt' }, cors: { origins: '*' } },
-      ],
-    },
-    { owner: t, files: { 'bad.txt': '# known\n192.0.2.0/24\n' } },
-  );
-  const ask = async (path: string, from: string): Promise<number> =>
-    (await askPath(limpet.port, path, { 'x-forwarded-for': from })).status;
-  for (const [path, from, status] of [
-    ['/office', '10.1.2.3', 200],
-    ['/office', '::ffff:10.1.2.3', 200],
-    ['/office', '2001:db8::9', 200],
-    ['/office', '10.9.2.3', 403],
-    ['/office', '11.1.2.3', 403],
-    ['/office', '2001:db9::9', 403],
-    ['/office', 'nonsense', 403],
-    ['/public', '192.0.2.77', 403],
-    ['/public', '192.0.3.77', 200],
-    ['/', '192.0.2.77', 200],
-    // As docs/rate-limits.md has it: letter by letter, and nothing that an app may read as the path of the list.
-    ['/Office', '11.1.2.3', 200],
-    ['/%6Fffice', '11.1.2.3', 400],
-    ['//office', '11.1.2.3', 400],
-    ['/x/../office', '11.1.2.3', 400],
-  ] as const)
-    t.equal(await ask(path, from), status, `${from} at ${path}`);
-  const preflight = {
-    origin: 'http://a',
-    'access-control-request-method': 'GET',
-    'x-forwarded-for': '192.0.2.7',
-  };
-  t.equal((await askPath(limpet.port, '/public', preflight, 'OPTIONS')).status, 403, 'a preflight too');
-  const told = await askPath(limpet.port, '/office', { accept: 'application/json' });
-  t.match(JSON.parse(told.body), { error: { status: 403, code: 'access.denied' } });
-  t.notMatch(told.body, '127.0.0.1', 'and nothing is said of the list or the client');
-  await until(
-    'it is counted',
-    async () => (await metric(limpet, 'limpet_refused_total', 'code="access.denied"')) === 7,
-  );
-});
+t.test(
+  'routes let in whom they allow and not whom they deny, by what trusted proxies say',
+  { buffered: true },
+  async (t) => {
+    const limpet = await startLimpet(
+      {
+        pools,
+        trustedProxies: ['127.0.0.1'],
+        routes: [
+          { path: '/', pool: 'app' },
+          { path: '/office', pool: 'app', allow: ['10.0.0.0/8', '2001:db8::/32'], deny: '10.9.0.0/16' },
+          { path: '/public', respond: { body: 'p' }, deny: { file: 'bad.txt' }, cors: { origins: '*' } },
+        ],
+      },
+      { owner: t, files: { 'bad.txt': '# known\n192.0.2.0/24\n' } },
+    );
+    const ask = async (path: string, from: string): Promise<number> =>
+      (await askPath(limpet.port, path, { 'x-forwarded-for': from })).status;
+    for (const [path, from, status] of [
+      ['/office', '10.1.2.3', 200],
+      ['/office', '::ffff:10.1.2.3', 200],
+      ['/office', '2001:db8::9', 200],
+      ['/office', '10.9.2.3', 403],
+      ['/office', '11.1.2.3', 403],
+      ['/office', '2001:db9::9', 403],
+      ['/office', 'nonsense', 403],
+      ['/public', '192.0.2.77', 403],
+      ['/public', '192.0.3.77', 200],
+      ['/', '192.0.2.77', 200],
+      // As docs/rate-limits.md has it: letter by letter, and nothing that an app may read as the path of the list.
+      ['/Office', '11.1.2.3', 200],
+      ['/%6Fffice', '11.1.2.3', 400],
+      ['//office', '11.1.2.3', 400],
+      ['/x/../office', '11.1.2.3', 400],
+    ] as const)
+      t.equal(await ask(path, from), status, `${from} at ${path}`);
+    const preflight = {
+      origin: 'http://a',
+      'access-control-request-method': 'GET',
+      'x-forwarded-for': '192.0.2.7',
+    };
+    t.equal((await askPath(limpet.port, '/public', preflight, 'OPTIONS')).status, 403, 'a preflight too');
+    const told = await askPath(limpet.port, '/office', { accept: 'application/json' });
+    t.match(JSON.parse(told.body), { error: { status: 403, code: 'access.denied' } });
+    t.notMatch(told.body, '127.0.0.1', 'and nothing is said of the list or the client');
+    await until(
+      'it is counted',
+      async () => (await metric(limpet, 'limpet_refused_total', 'code="access.denied"')) === 7,
+    );
+  },
+);
 
-t.test('who is denied at the top is closed unheard, on connections that he opens', async (t) => {
-  const limpet = await startLimpet(
-    { pools, routes: [{ path: '/', pool: 'app' }], workers: 2, deny: ['127.0.0.2', { file: 'bad.txt' }] },
-    { owner: t, files: { 'bad.txt': '127.0.0.3\n' } },
-  );
-  t.equal(await statusFrom(limpet, '127.0.0.1'), 200);
-  t.equal(await statusFrom(limpet, '127.0.0.2'), 0);
-  t.equal(await statusFrom(limpet, '127.0.0.3'), 0);
-  await until(
-    'it is counted',
-    async () => (await metric(limpet, 'limpet_connections_shed_total', 'reason="denied"')) === 2,
-  );
-});
+t.test(
+  'who is denied at the top is closed unheard, on connections that he opens',
+  { buffered: true },
+  async (t) => {
+    const limpet = await startLimpet(
+      { pools, routes: [{ path: '/', pool: 'app' }], workers: 2, deny: ['127.0.0.2', { file: 'bad.txt' }] },
+      { owner: t, files: { 'bad.txt': '127.0.0.3\n' } },
+    );
+    t.equal(await statusFrom(limpet, '127.0.0.1'), 200);
+    t.equal(await statusFrom(limpet, '127.0.0.2'), 0);
+    t.equal(await statusFrom(limpet, '127.0.0.3'), 0);
+    await until(
+      'it is counted',
+      async () => (await metric(limpet, 'limpet_connections_shed_total', 'reason="denied"')) === 2,
+    );
+  },
+);
 
 t.test(
   'a file is followed as it changes, by writing or by swapping; a bad one changes nothing',
+  { buffered: true },
   async (t) => {
     const limpet = await startLimpet(
       { pools, routes: [{ path: '/', pool: 'app', deny: { file: 'bad.txt' } }], workers: 2 },
@@ -113,42 +124,50 @@ t.test(
   },
 );
 
-t.test('an address has so many connections over all workers, and one more when one has gone', async (t) => {
-  const limpet = await startLimpet(
-    { pools, routes: [{ path: '/', pool: 'app' }], workers: 2, limits: { connectionsPerAddress: 5 } },
-    { owner: t },
-  );
-  const from = '127.0.0.2';
-  const clients: RawClient[] = [];
-  for (let i = 0; i < 5; i++) {
-    clients.push(await RawClient.open(limpet.port, { from, owner: t }));
-    t.match((await clients[i]!.ask(GET)).start, / 200 /);
-  }
-  const late = await askOnce(limpet.port, GET, { from });
-  t.match(late.start, / 429 /);
-  t.match(late.body.toString(), /too many connections from this address/);
-  t.equal(await statusFrom(limpet, '127.0.0.3'), 200, 'others are not concerned');
-  for (const client of clients) t.match((await client.ask(GET)).start, / 200 /, 'who is in goes on');
-  clients[0]!.destroy();
-  await until('there is a place again', async () => (await statusFrom(limpet, from)) === 200);
-  await until(
-    'it is counted',
-    async () => (await metric(limpet, 'limpet_connections_shed_total', 'reason="address"')) >= 1,
-  );
-  await until(
-    'it is counted',
-    async () => (await metric(limpet, 'limpet_refused_total', 'code="listener.address-full"')) >= 1,
-  );
-});
+t.test(
+  'an address has so many connections over all workers, and one more when one has gone',
+  { buffered: true },
+  async (t) => {
+    const limpet = await startLimpet(
+      { pools, routes: [{ path: '/', pool: 'app' }], workers: 2, limits: { connectionsPerAddress: 5 } },
+      { owner: t },
+    );
+    const from = '127.0.0.2';
+    const clients: RawClient[] = [];
+    for (let i = 0; i < 5; i++) {
+      clients.push(await RawClient.open(limpet.port, { from, owner: t }));
+      t.match((await clients[i]!.ask(GET)).start, / 200 /);
+    }
+    const late = await askOnce(limpet.port, GET, { from });
+    t.match(late.start, / 429 /);
+    t.match(late.body.toString(), /too many connections from this address/);
+    t.equal(await statusFrom(limpet, '127.0.0.3'), 200, 'others are not concerned');
+    for (const client of clients) t.match((await client.ask(GET)).start, / 200 /, 'who is in goes on');
+    clients[0]!.destroy();
+    await until('there is a place again', async () => (await statusFrom(limpet, from)) === 200);
+    await until(
+      'it is counted',
+      async () => (await metric(limpet, 'limpet_connections_shed_total', 'reason="address"')) >= 1,
+    );
+    await until(
+      'it is counted',
+      async () => (await metric(limpet, 'limpet_refused_total', 'code="listener.address-full"')) >= 1,
+    );
+  },
+);
 
-t.test('a flood of connections from one address takes no more than a handful of places', async (t) => {
-  const limpet = await startLimpet(
-    { pools, routes: [{ path: '/', pool: 'app' }], limits: { connectionsPerAddress: 2, connections: 50 } },
-    { owner: t },
-  );
-  const flood = await Promise.all(
-    Array.from({ length: 60 }, () => RawClient.open(limpet.port, { from: '127.0.0.2', owner: t })),
-  );
-  await until('most are closed', () => flood.filter((client) => client.ending !== 'open').length >= 50);
-  t.equal(await statusFrom(limpet, '127.0.0.3'), 200, 'there is room for others all the while');
-});
+t.test(
+  'a flood of connections from one address takes no more than a handful of places',
+  { buffered: true },
+  async (t) => {
+    const limpet = await startLimpet(
+      { pools, routes: [{ path: '/', pool: 'app' }], limits: { connectionsPerAddress: 2, connections: 50 } },
+      { owner: t },
+    );
+    const flood = await Promise.all(
+      Array.from({ length: 60 }, () => RawClient.open(limpet.port, { from: '127.0.0.2', owner: t })),
+    );
+    await until('most are closed', () => flood.filter((client) => client.ending !== 'open').length >= 50);
+    t.equal(await statusFrom(limpet, '127.0.0.3'), 200, 'there is room for others all the while');
+  },
+);

@@ -58,76 +58,86 @@ const rowOf = async (limpet: Limpet, name: string) =>
       drainUntil: string | null;
     }[]
   ).find((row) => row.name === name)!;
+// Each has a Limpet of its own, and mostly waits.
+t.jobs = 2;
 
-t.test('the users of a drained instance keep it until they leave, and then it is free', async (t) => {
-  // Who has asked for nothing for so long has left; five minutes by default.
-  const limpet = await start(t, { userWindow: '5s' });
-  const users = await usersOfEach(limpet, 3);
-  await until('they are counted', async () => (await rowOf(limpet, 'one')).users >= 3);
-  let stay = true;
-  let rounds = 0;
-  const wrong: string[] = [];
-  const staying = (async () => {
-    while (stay) {
-      for (const cookie of users.one!) {
-        const told = await askPath(limpet.port, '/', { cookie });
-        if (told.body !== 'one') wrong.push(told.body);
+t.test(
+  'the users of a drained instance keep it until they leave, and then it is free',
+  { buffered: true },
+  async (t) => {
+    // Who has asked for nothing for so long has left; five minutes by default.
+    const limpet = await start(t, { userWindow: '5s' });
+    const users = await usersOfEach(limpet, 3);
+    await until('they are counted', async () => (await rowOf(limpet, 'one')).users >= 3);
+    let stay = true;
+    let rounds = 0;
+    const wrong: string[] = [];
+    const staying = (async () => {
+      while (stay) {
+        for (const cookie of users.one!) {
+          const told = await askPath(limpet.port, '/', { cookie });
+          if (told.body !== 'one') wrong.push(told.body);
+        }
+        const stranger = await askPath(limpet.port, '/');
+        if (stranger.body !== 'two') wrong.push(`a stranger at ${stranger.body}`);
+        rounds++;
       }
-      const stranger = await askPath(limpet.port, '/');
-      if (stranger.body !== 'two') wrong.push(`a stranger at ${stranger.body}`);
-      rounds++;
-    }
-  })();
-  let over = '';
-  const drained = command(limpet, 'drain', 'shop/one', '--wait').then((told) => {
-    over = told;
-    return told;
-  });
-  await until('it is drained', async () => (await rowOf(limpet, 'one')).wanted === 'drain');
-  // What was under way when it was ordered may have been decided before.
-  const before = rounds;
-  await until('the round ends', () => rounds > before);
-  wrong.length = 0;
-  await until('its users come again and again', () => rounds > before + 10);
-  t.same(wrong, [], 'its users keep it, and no new one comes');
-  t.ok((await rowOf(limpet, 'one')).users >= 3);
-  t.equal(over, '', 'and the wait goes on');
-  stay = false;
-  await staying;
-  t.match(
-    await drained,
-    /^0 shop\/one: drain, was ready .*shop\/one is free: its users have left, and nothing is under way\n/s,
-  );
-  t.match(await rowOf(limpet, 'one'), { users: 0, inFlight: 0 });
-  t.equal(
-    (await askPath(limpet.port, '/', { cookie: users.one![0]! })).body,
-    'one',
-    'one who comes back late finds it',
-  );
-});
+    })();
+    let over = '';
+    const drained = command(limpet, 'drain', 'shop/one', '--wait').then((told) => {
+      over = told;
+      return told;
+    });
+    await until('it is drained', async () => (await rowOf(limpet, 'one')).wanted === 'drain');
+    // What was under way when it was ordered may have been decided before.
+    const before = rounds;
+    await until('the round ends', () => rounds > before);
+    wrong.length = 0;
+    await until('its users come again and again', () => rounds > before + 10);
+    t.same(wrong, [], 'its users keep it, and no new one comes');
+    t.ok((await rowOf(limpet, 'one')).users >= 3);
+    t.equal(over, '', 'and the wait goes on');
+    stay = false;
+    await staying;
+    t.match(
+      await drained,
+      /^0 shop\/one: drain, was ready .*shop\/one is free: its users have left, and nothing is under way\n/s,
+    );
+    t.match(await rowOf(limpet, 'one'), { users: 0, inFlight: 0 });
+    t.equal(
+      (await askPath(limpet.port, '/', { cookie: users.one![0]! })).body,
+      'one',
+      'one who comes back late finds it',
+    );
+  },
+);
 
-t.test('at the deadline of a drain its last users move, unless it was enabled before', async (t) => {
-  const limpet = await start(t, {});
-  const users = await usersOfEach(limpet, 1);
-  t.match(
-    await command(limpet, 'drain', 'two', '--deadline', '1h'),
-    /^0 shop\/two: drain, was ready; until /,
-  );
-  t.not((await rowOf(limpet, 'two')).drainUntil, null);
-  t.match(await command(limpet, 'enable', 'two'), /^0 shop\/two: ready, was drain \(/);
-  t.equal((await rowOf(limpet, 'two')).drainUntil, null, 'the deadline is taken back');
-  t.match(
-    await command(limpet, 'drain', 'two', '--deadline', '2s', '--wait'),
-    /^0 .*shop\/two is free: it is in maintenance, and nothing is under way\n/s,
-  );
-  t.equal((await askPath(limpet.port, '/', { cookie: users.two![0]! })).body, 'one');
-  t.match(await rowOf(limpet, 'two'), { wanted: 'maintenance', drainUntil: null });
-  await until('it is in the log', () => limpet.logs().includes('the drain of an upstream is over'));
-  const events = await fetch(`${limpet.adminUrl}/api/v1/events?after=0`);
-  let text = '';
-  for await (const piece of events.body!.pipeThrough(new TextDecoderStream())) {
-    text += piece;
-    if (text.includes('the drain of shop/two is over')) break;
-  }
-  t.match(text, /event: upstream\n.*two: wanted drain, was ready; the drain ends at .* \(by local\)/);
-});
+t.test(
+  'at the deadline of a drain its last users move, unless it was enabled before',
+  { buffered: true },
+  async (t) => {
+    const limpet = await start(t, {});
+    const users = await usersOfEach(limpet, 1);
+    t.match(
+      await command(limpet, 'drain', 'two', '--deadline', '1h'),
+      /^0 shop\/two: drain, was ready; until /,
+    );
+    t.not((await rowOf(limpet, 'two')).drainUntil, null);
+    t.match(await command(limpet, 'enable', 'two'), /^0 shop\/two: ready, was drain \(/);
+    t.equal((await rowOf(limpet, 'two')).drainUntil, null, 'the deadline is taken back');
+    t.match(
+      await command(limpet, 'drain', 'two', '--deadline', '2s', '--wait'),
+      /^0 .*shop\/two is free: it is in maintenance, and nothing is under way\n/s,
+    );
+    t.equal((await askPath(limpet.port, '/', { cookie: users.two![0]! })).body, 'one');
+    t.match(await rowOf(limpet, 'two'), { wanted: 'maintenance', drainUntil: null });
+    await until('it is in the log', () => limpet.logs().includes('the drain of an upstream is over'));
+    const events = await fetch(`${limpet.adminUrl}/api/v1/events?after=0`);
+    let text = '';
+    for await (const piece of events.body!.pipeThrough(new TextDecoderStream())) {
+      text += piece;
+      if (text.includes('the drain of shop/two is over')) break;
+    }
+    t.match(text, /event: upstream\n.*two: wanted drain, was ready; the drain ends at .* \(by local\)/);
+  },
+);

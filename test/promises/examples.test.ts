@@ -32,9 +32,11 @@ async function harmless(text: string): Promise<string> {
       .replace(/pages\//g, `${folder}pages/`) + admin
   );
 }
+// Each has ports of its own, and some are slow to end.
+t.jobs = 2;
 
 for (const name of examples) {
-  t.test(`${name} runs`, async (t) => {
+  t.test(`${name} runs`, { buffered: true }, async (t) => {
     const text = await harmless(readFileSync(`${folder}${name}`, 'utf8'));
     const limpet = await startLimpet(text, { env: { ...process.env, ...env }, owner: t });
     t.match(

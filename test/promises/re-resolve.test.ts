@@ -118,55 +118,66 @@ t.test('an upstream all alone is followed as well, with health switched off too'
     follow(false, '255.255.255.255'),
   ]);
 });
+// Each of these has a Limpet and names of its own, and nothing in them is timed.
+t.jobs = 3;
 
-t.test('of a name with several addresses the next is taken when one is not to be connected to', async (t) => {
-  const port = await freePort();
-  const names = nameService(t);
-  names.set('app.test', [OLD, NEW]);
-  const old = await listen(OLD, port);
-  await listen(NEW, port);
-  const limpet = await startLimpet(
-    {
-      pools: {
-        default: {
-          upstreams: [{ name: 'app', url: `http://app.test:${port}` }],
-          resolve: NEVER,
-          health: calm,
+t.test(
+  'of a name with several addresses the next is taken when one is not to be connected to',
+  { buffered: true },
+  async (t) => {
+    const port = await freePort();
+    const names = nameService(t);
+    names.set('app.test', [OLD, NEW]);
+    const old = await listen(OLD, port);
+    await listen(NEW, port);
+    const limpet = await startLimpet(
+      {
+        pools: {
+          default: {
+            upstreams: [{ name: 'app', url: `http://app.test:${port}` }],
+            resolve: NEVER,
+            health: calm,
+          },
         },
       },
-    },
-    { owner: t, env: names.env },
-  );
-  await until('the first answers', async () => (await askPath(limpet.port, '/')).body === OLD);
-  stop(old);
-  await until('the second answers', async () => (await askPath(limpet.port, '/')).body === NEW);
-});
+      { owner: t, env: names.env },
+    );
+    await until('the first answers', async () => (await askPath(limpet.port, '/')).body === OLD);
+    stop(old);
+    await until('the second answers', async () => (await askPath(limpet.port, '/')).body === NEW);
+  },
+);
 
-t.test('a name is looked up again as often as `resolve` says, though nothing fails', async (t) => {
-  const port = await freePort();
-  const names = nameService(t);
-  names.set('app.test', [OLD]);
-  await listen(OLD, port);
-  await listen(NEW, port);
-  const limpet = await startLimpet(
-    {
-      pools: {
-        default: {
-          upstreams: [{ name: 'app', url: `http://app.test:${port}` }],
-          resolve: '1s',
-          health: calm,
+t.test(
+  'a name is looked up again as often as `resolve` says, though nothing fails',
+  { buffered: true },
+  async (t) => {
+    const port = await freePort();
+    const names = nameService(t);
+    names.set('app.test', [OLD]);
+    await listen(OLD, port);
+    await listen(NEW, port);
+    const limpet = await startLimpet(
+      {
+        pools: {
+          default: {
+            upstreams: [{ name: 'app', url: `http://app.test:${port}` }],
+            resolve: '1s',
+            health: calm,
+          },
         },
       },
-    },
-    { owner: t, env: names.env },
-  );
-  await until('the first answers', async () => (await askPath(limpet.port, '/')).body === OLD);
-  names.set('app.test', [NEW]);
-  await until('the second answers', async () => (await askPath(limpet.port, '/')).body === NEW);
-});
+      { owner: t, env: names.env },
+    );
+    await until('the first answers', async () => (await askPath(limpet.port, '/')).body === OLD);
+    names.set('app.test', [NEW]);
+    await until('the second answers', async () => (await askPath(limpet.port, '/')).body === NEW);
+  },
+);
 
 t.test(
   'a name that does not resolve at the start is down, says why, and comes up when it does',
+  { buffered: true },
   async (t) => {
     const port = await freePort();
     const names = nameService(t);

@@ -5,8 +5,10 @@ import { askPath, calm, startNamedApp, until } from '../kit/named-app.ts';
 import { startCollector } from '../kit/otlp-collector.ts';
 
 const app = await startNamedApp('a', t);
+// Each has a collector and a Limpet of its own, and mostly waits.
+t.jobs = 3;
 
-t.test('a collector that hangs, then is gone, then is back', async (t) => {
+t.test('a collector that hangs, then is gone, then is back', { buffered: true }, async (t) => {
   const collector = await startCollector(t);
   collector.mode = 'hang';
   const limpet = await startLimpet({
@@ -46,23 +48,27 @@ t.test('a collector that hangs, then is gone, then is back', async (t) => {
   t.equal(await limpet.stop(), 0);
 });
 
-t.test('a collector that refuses is told of by its answer, and the end does not wait for it', async (t) => {
-  const collector = await startCollector(t);
-  collector.mode = 'refuse';
-  const limpet = await startLimpet({
-    upstreams: [app.url],
-    health: calm,
-    tracing: { endpoint: collector.url, sample: '100%', headers: { 'X-Key': 'opensesame' } },
-  });
-  await askPath(limpet.port, '/');
-  await until('it is told', () => limpet.logs().includes('it answered 400'));
-  t.notMatch(limpet.logs(), 'opensesame');
-  collector.mode = 'hang';
-  await askPath(limpet.port, '/');
-  t.equal(await limpet.stop(), 0);
-});
+t.test(
+  'a collector that refuses is told of by its answer, and the end does not wait for it',
+  { buffered: true },
+  async (t) => {
+    const collector = await startCollector(t);
+    collector.mode = 'refuse';
+    const limpet = await startLimpet({
+      upstreams: [app.url],
+      health: calm,
+      tracing: { endpoint: collector.url, sample: '100%', headers: { 'X-Key': 'opensesame' } },
+    });
+    await askPath(limpet.port, '/');
+    await until('it is told', () => limpet.logs().includes('it answered 400'));
+    t.notMatch(limpet.logs(), 'opensesame');
+    collector.mode = 'hang';
+    await askPath(limpet.port, '/');
+    t.equal(await limpet.stop(), 0);
+  },
+);
 
-t.test('what waits is sent at the end', async (t) => {
+t.test('what waits is sent at the end', { buffered: true }, async (t) => {
   const collector = await startCollector(t);
   const limpet = await startLimpet({
     upstreams: [app.url],
