@@ -150,13 +150,22 @@ t.test('weights are changed while it runs, hold over a reload, and give way to t
   t.match(await typed('routes'), { code: 0, said: /^\/ +split +- +v1 +100 +\d+ +0\n +v2 +25 +\d+ +0$/m });
   t.match(await typed('routes', 'split', '/x', 'v2=1'), { code: 1, said: /there is no route "\/x"/ });
   t.match(await typed('routes', 'split', '/', 'v2'), { code: 1, said: /"v2" is no weight of a pool/ });
-  t.match(await typed('routes', 'split', '/', 'v3=1'), { code: 1, said: /the split has no pool "v3"/ });
-  t.match(await typed('routes', 'split', '/', 'v1=0', 'v2=0'), { code: 1, said: /one must be above 0/ });
+  t.match(await typed('routes', 'split', '/', 'v3=1'), { code: 1, said: /route "\/" has no pool "v3"/ });
+  t.match(await typed('routes', 'split', '/', 'v1=0', 'v2=0'), {
+    code: 1,
+    said: /no pool of route "\/" would have any weight/,
+  });
   t.match(await typed('pools', 'maintenance', 'v9'), { code: 1, said: /there is no pool "v9"/ });
-  t.match(await typed('pools', 'maintenance', 'v1'), { code: 0, said: 'v1: maintenance (1 instance)\n' });
-  t.match(await typed('pools'), { code: 0, said: /^v1 +1 +0 +1 /m });
+  t.match(await typed('pools', 'maintenance', 'v1'), {
+    code: 0,
+    said: 'v1: maintenance, was ready (1 instance)\n',
+  });
+  t.match(await typed('pools'), { code: 0, said: /^v1 +1 +0 +0 +1 /m });
   t.same(new Set(await homes()), new Set(['new']), 'who was on the side that is out is served by the other');
-  t.match(await typed('pools', 'enable', 'v1'), { code: 0, said: 'v1: ready (1 instance)\n' });
+  t.match(await typed('pools', 'enable', 'v1'), {
+    code: 0,
+    said: 'v1: ready, was maintenance (1 instance)\n',
+  });
   t.ok((await homes()).includes('old'));
 });
 
