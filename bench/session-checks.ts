@@ -33,6 +33,8 @@ export interface CheckScenario {
   readonly peers: (redis: Sessions) => readonly SessionPeer[];
   /** By name of a row, the one without a check that it is compared with: its requests are as long. */
   readonly without: Readonly<Record<string, string>>;
+  /** How often each is warmed before its first round: what runs well after some seconds runs better after some more. */
+  readonly warmings: number;
   /** Done before anything is measured. */
   readonly prepare?: (redis: Sessions, core: number | null) => Promise<Beside>;
 }
@@ -50,6 +52,7 @@ const CHECKS: CheckScenario = {
     'small GETs with a session checked before they are forwarded, 64 users; CPU of all that takes part, Redis too',
   columns: COLUMNS,
   peers: sessionPeers,
+  warmings: 2,
   without: {
     'express-session': 'limpet',
     'express uncached': 'limpet',
@@ -71,7 +74,7 @@ export async function compareChecks(run: BenchRun, scenario: CheckScenario): Pro
     const measured = new Map<string, Measurement[]>(peers.map(({ name }) => [name, []]));
     for (let done = 0; done < run.rounds; done += ROUNDS_OF_A_SET) {
       const rounds = Math.min(ROUNDS_OF_A_SET, run.rounds - done);
-      for (const [name, more] of await measureSet(run, scenario.name, peers, redis.pid, beside, rounds))
+      for (const [name, more] of await measureSet(run, scenario, peers, redis.pid, beside, rounds))
         measured.get(name)!.push(...more);
     }
     return {
@@ -91,7 +94,7 @@ export async function compareChecks(run: BenchRun, scenario: CheckScenario): Pro
 /** Starts every peer anew and measures it for some rounds. `redis`: pid of what they share. */
 async function measureSet(
   run: BenchRun,
-  scenario: string,
+  { name: scenario, warmings }: CheckScenario,
   peers: readonly SessionPeer[],
   redis: number,
   beside: Beside | null,
@@ -114,8 +117,7 @@ async function measureSet(
         credentials: of(name).credentials,
       });
     try {
-      // Twice: what runs well after some seconds runs better after some more.
-      for (const peer of [...running, ...running]) await load(peer, run.warmMs);
+      for (let i = 0; i < warmings; i++) for (const peer of running) await load(peer, run.warmMs);
       const turns = await interleave(running, rounds * TURNS, async (peer): Promise<Measurement> => {
         const besideSince = await beside?.begin();
         const result = await load(peer, run.measureMs / TURNS);

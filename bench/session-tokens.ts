@@ -21,6 +21,7 @@ const TOKENS: CheckScenario = {
       redis,
     ),
   ],
+  warmings: 2,
   without: { 'with a token': 'express-session', 'cookie withheld too': 'express-session' },
 };
 
