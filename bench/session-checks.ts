@@ -10,7 +10,7 @@ const CONNECTIONS = 64;
  * Rounds that one set of processes is measured for; the next ones are started anew. Two processes of one build differ by more than a check costs: by
  * what the JIT compiler made of each, and where its memory lies. Rounds of one pair would repeat that difference.
  */
-const ROUNDS_OF_A_SET = 2;
+const ROUNDS_OF_A_SET = 3;
 /** Turns that a round is cut into, so that two who are compared are measured within seconds of each other: the machine's own pace drifts by more. */
 const TURNS = 6;
 /** Before each turn, ms: the connections are opened, and what was measured before is forgotten. */
@@ -52,7 +52,8 @@ const CHECKS: CheckScenario = {
     'small GETs with a session checked before they are forwarded, 64 users; CPU of all that takes part, Redis too',
   columns: COLUMNS,
   peers: sessionPeers,
-  warmings: 2,
+  // Its compiler goes on for some ten seconds at full load.
+  warmings: 5,
   without: {
     'express-session': 'limpet',
     'express uncached': 'limpet',

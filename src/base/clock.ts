@@ -1,4 +1,5 @@
 // Time as an argument: everything below the process layer asks a Clock, so that tests crank it by hand.
+import { performance } from 'node:perf_hooks';
 
 /** What time it is. Monotonic milliseconds order events; wall time only labels them. */
 export interface Clock {

@@ -1,4 +1,5 @@
 // Decides about a request whose head is there: answered here, refused, or given to an exchange.
+import { performance } from 'node:perf_hooks';
 import { latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';
 import { preflightMethod } from '../plan/cross-origin.ts';

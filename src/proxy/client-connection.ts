@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { Fault } from '../base/fault.ts';
 import { UNCOUNTED } from '../limit/address-counts.ts';
 import type { ByteSocket, SocketOwner } from '../socket/byte-socket.ts';

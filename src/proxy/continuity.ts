@@ -39,7 +39,8 @@ export interface Answered {
   /** The outgoing head, whose `Cookie` is what the app was shown. */
   readonly requestHead: ByteWriter | null;
   readonly mark: RequestMark;
-  readonly session: { readonly standing: Standing | null };
+  /** `memo`: what the connection remembers of the credentials; null: nothing. */
+  readonly session: { readonly standing: Standing | null; readonly memo: SessionMemo | null };
   /** `withholds`: the app is not shown the session. */
   readonly homing: { readonly withholds: boolean; placeBefore(upstream: Upstream): number };
 }
@@ -49,8 +50,6 @@ export class ContinuityWatch {
   readonly #plane: Plane;
   #pool: Pool | null = null;
   #trails: SessionTrails | null = null;
-  /** What the connection remembers of the session; null: nothing. */
-  #memo: SessionMemo | null = null;
   /** The request shows a session, whose key this is. */
   #shown = false;
   #hi = 0;
@@ -76,7 +75,6 @@ export class ContinuityWatch {
     if (trails === null) return;
     this.#pool = pool;
     this.#trails = trails;
-    this.#memo = memo;
     if (memo === null || memo.trails !== trails) {
       this.#shown = this.#find(trails, fields);
       if (memo === null) return;
@@ -127,7 +125,8 @@ export class ContinuityWatch {
     }
     const verdict = verdictOf(to.session.standing, trails);
     const good = verdict === VALID || verdict === ANONYMOUS;
-    const kept = this.#shown ? this.#recall(trails) : 0;
+    const { memo } = to.session;
+    const kept = this.#shown ? this.#recall(trails, memo) : 0;
     if ((kept & TRAIL.pending) !== 0 && (good || verdict === INVALID)) this.#judgeBefore(kept, verdict);
     // Whoever is good by what he shows beside (a token in `Authorization`) has no session here that could be followed.
     const follows = good ? this.#shown : kept !== 0 && (kept & TRAIL.over) === 0 && verdict !== INVALID;
@@ -166,19 +165,18 @@ export class ContinuityWatch {
       if (this.#given.kind >= GIVEN.other || !isSafe || mayAsk(this.#head!.status))
         mark = this.#judge(trails, mark, from, isSafe, good, lost);
     }
-    if (mark !== kept) this.#settle(trails, kept, mark);
+    if (mark !== kept) this.#settle(trails, to.session.memo, kept, mark);
   }
 
-  #recall({ table }: SessionTrails): number {
-    const memo = this.#memo;
+  #recall({ table }: SessionTrails, memo: SessionMemo | null): number {
     if (memo === null) return table.recall(this.#hi, this.#lo, this.#nowS);
     const kept = table.recallAt(memo.row, this.#hi, this.#lo, this.#nowS);
     memo.row = table.row;
     return kept;
   }
 
-  #settle({ table }: SessionTrails, kept: number, mark: number): void {
-    const row = this.#memo?.row ?? -1;
+  #settle({ table }: SessionTrails, memo: SessionMemo | null, kept: number, mark: number): void {
+    const row = memo?.row ?? -1;
     if (kept !== 0 && row >= 0 && table.change(row, kept, mark)) return;
     table.settle(this.#hi, this.#lo, mark, this.#nowS);
   }
@@ -282,7 +280,6 @@ export class ContinuityWatch {
     if (this.#trails === null) return;
     this.#pool = null;
     this.#trails = null;
-    this.#memo = null;
     this.#upstream = null;
     this.#head = null;
     this.#to = null;

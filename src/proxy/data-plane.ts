@@ -1,5 +1,6 @@
 // One worker's data plane put together: what connections share, the tick that keeps their time, and what the main thread tells it.
 
+import { performance } from 'node:perf_hooks';
 import { ByteWriter } from '../base/byte-writer.ts';
 import type { Clock } from '../base/clock.ts';
 import { Deadlines } from '../base/deadlines.ts';

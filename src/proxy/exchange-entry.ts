@@ -1,5 +1,6 @@
 // What a request passes before an instance is asked: the check of its session, limits that wait for it, and its place in the pool.
 
+import { performance } from 'node:perf_hooks';
 import type { Fault } from '../base/fault.ts';
 import { STAGE } from '../observe/stages.ts';
 import type { Waiter, WaitingLine } from '../pool/waiting-line.ts';

@@ -1,4 +1,5 @@
 // What is known of a request under way, for the books, the access log and our own answers; and the parts that know it.
+import { performance } from 'node:perf_hooks';
 import { feedLatency, feedP99 } from '../balance/latency.ts';
 import { type ByteWriter, latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import type { Fault } from '../base/fault.ts';

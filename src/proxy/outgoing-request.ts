@@ -1,4 +1,5 @@
 // A request on its way to an upstream: its head, and what is held of its body so that another upstream can be sent the same.
+import { performance } from 'node:perf_hooks';
 import { type ByteWriter, latin1Bytes, latin1Text } from '../base/byte-writer.ts';
 import { ACTION } from '../plan/field-edits.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
@@ -61,10 +62,8 @@ export class OutgoingRequest {
   expects = false;
   /** Protocols that a tunnel is asked for, as forwarded; empty: none. */
   upgradeTo = '';
-  /** Field lines that tell the upstream of the session; empty: none. */
-  sessionLines = '';
-  /** Who has them ready as bytes; null: nobody. */
-  #sessionLinesOf: SessionMemo | null = null;
+  /** What tells the upstream of the session; null: nothing. Because: kept whole, since to keep its parts costs more with each of them. */
+  #told: SessionTold | null = null;
   /** What the app is given in place of the session; null: nothing. */
   token: PhantomToken | null = null;
   /** The body came chunked and goes on with a length, since this attempt's upstream speaks HTTP/1.0 (rule F10). */
@@ -105,8 +104,7 @@ export class OutgoingRequest {
     this.#plan = plan;
     layRequest(out, head, plan, side, cookie, plane.randomBytes, mark, upgrade, trace);
     this.#headLength = out.length;
-    this.sessionLines = '';
-    this.#sessionLinesOf = null;
+    this.#told = null;
     this.token = null;
     this.upgradeTo = upgrade ? latin1Text(out.bytes, mark.upgradeStart, mark.upgradeEnd) : '';
     this.replayable = true;
@@ -134,9 +132,9 @@ export class OutgoingRequest {
   }
 
   /** Tells the upstream of the session, and keeps from it what it is not to see. Before anything is sent. */
-  tellSession({ lines, linesOf, withheld, doubled }: SessionTold): void {
-    this.sessionLines = lines;
-    this.#sessionLinesOf = linesOf;
+  tellSession(told: SessionTold): void {
+    this.#told = told;
+    const { withheld, doubled } = told;
     const guard = withheld ?? doubled;
     if (guard === null || this.head === null) return;
     withholdSession(this.head, this.mark, guard, withheld !== null);
@@ -193,9 +191,9 @@ export class OutgoingRequest {
     const out = this.head!;
     out.truncate(this.#headLength);
     if (this.#hostFromUpstream) out.block(connection.upstream.hostLine);
-    if (this.#sessionLinesOf?.layLines(out) !== true && this.sessionLines !== '')
-      out.latin1(this.sessionLines);
     const { token } = this;
+    const told = this.#told;
+    if (told !== null && told.linesOf?.layLines(out) !== true && told.lines !== '') out.latin1(told.lines);
     if (token !== null && token.untilMs > this.#plane.deadlines.nowMs) out.block(token.line);
     if (moved) out.block(MOVED);
     if (this.unchunked) {

@@ -1,4 +1,5 @@
 // Tells of the answers that Limpet gives by itself, before any upstream was chosen: in the metrics, the access log and the traces.
+import { performance } from 'node:perf_hooks';
 import type { Fault } from '../base/fault.ts';
 import type { TraceLog } from '../observe/trace-log.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';

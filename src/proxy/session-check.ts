@@ -37,8 +37,6 @@ export class SessionCheck implements VerdictWaiter {
   waitsFor: object | null = null;
   /** Field lines that tell the upstream of the verdict; empty on routes without a session. */
   lines = '';
-  /** The connection, where it has them ready as bytes; null: it has not. */
-  linesOf: SessionMemo | null = null;
   /** What the app is given in place of the session; null: nothing. */
   token: PhantomToken | null = null;
   /** Why the request was refused. */
@@ -125,12 +123,14 @@ export class SessionCheck implements VerdictWaiter {
       }
     }
     this.exempt = isExempt(guard, head);
-    if (this.#passes(standing)) {
-      if (this.#source === null) this.linesOf = client.sessionMemo;
-      return CHECK.passed;
-    }
+    if (this.#passes(standing)) return CHECK.passed;
     this.#noteAsked(head);
     return CHECK.refused;
+  }
+
+  /** Who has `lines` ready as bytes: the connection that remembered the verdict; null: nobody. Hot. */
+  get linesOf(): SessionMemo | null {
+    return this.#source === null ? this.memo : null;
   }
 
   onVerdict(standing: Standing): void {
@@ -166,7 +166,6 @@ export class SessionCheck implements VerdictWaiter {
   /** True: the request goes on, with `lines`. False: it is refused, with `fault`. */
   #passes(standing: Standing): boolean {
     this.standing = standing;
-    this.linesOf = null;
     if (this.exempt || mayPass(standing)) {
       this.lines = standing.lines;
       if (standing.reason === 'revoked') this.withheld = this.#guard;
@@ -229,7 +228,6 @@ export class SessionCheck implements VerdictWaiter {
     this.seen = 0;
     this.standing = null;
     this.lines = '';
-    this.linesOf = null;
     this.token = null;
     this.#renewedFor = -1;
     this.target = '';

@@ -17,6 +17,9 @@ export const ENDED_MS = -1;
  */
 export const WANTED = 4;
 
+/** `Standing.again`, where it is not the time of a change that came while it was read, monotonic ms. */
+export const AGAIN = { no: 0, waits: -1, isRead: -2 } as const;
+
 /** The verifier, as those see it who hold a verdict of its. */
 export interface StandingOwner {
   /** Of the session block. */
@@ -68,6 +71,8 @@ export class Standing {
   tracked: Tracked | null = null;
   /** How many changes it is still read again for: set by each use, so that one that nobody uses here costs the store nothing more. */
   wanted = WANTED;
+  /** Whether it is to be read again, or is read at this moment together with others (AGAIN). */
+  again: number = AGAIN.no;
   /** Null: it says no more of itself than its user, whose line is the second. */
   facts: StandingFacts | null = null;
   /** What its home is found by; null: no pool looks for one, or there was nothing to tell it by. */

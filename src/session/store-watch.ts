@@ -1,7 +1,7 @@
 // Pushed truth: the store tells what changed, and a remembered verdict stands only as long as what it was read from.
 import type { Timers } from '../base/timers.ts';
-import { ENDED_MS, type Standing } from './standing.ts';
-import type { StoreListener, StoreReader, WatchableStore } from './store.ts';
+import { AGAIN, ENDED_MS, type Standing } from './standing.ts';
+import type { StoredValue, StoreListener, StoreReader, WatchableStore } from './store.ts';
 import { printOf, TrackingReader } from './tracked.ts';
 
 /** What became of a change that the store told, by number: the verdict still holds; it ended; nobody here uses it; too many; the store failed; no such message is known. */
@@ -58,7 +58,11 @@ export class StoreWatch implements StoreListener {
   /** The verdict that rests on a key. Of two that rest on one key the newer is kept. */
   readonly #byKey = new Map<string, Standing>();
   readonly #reading = new Map<string, TrackingReader[]>();
-  readonly #waiting = new Set<Standing>();
+  /**
+   * Those to be read again, and among them some that are to be no more (`again`). Because: a set that fills and empties all the time leaves
+   * its old tables behind as a chain, each of which keeps the next alive until the whole heap is collected.
+   */
+  readonly #waiting: Standing[] = [];
   #timed = false;
   /** When it was last begun to read, monotonic ms. */
   #readMs = Number.NEGATIVE_INFINITY;
@@ -127,7 +131,7 @@ export class StoreWatch implements StoreListener {
     for (let at = standing.tracked; at !== null; at = at.next) {
       if (this.#byKey.get(at.key) === standing) this.#byKey.delete(at.key);
     }
-    this.#waiting.delete(standing);
+    standing.again = AGAIN.no;
   }
 
   changed(key: string): void {
@@ -145,16 +149,22 @@ export class StoreWatch implements StoreListener {
 
   /** Lets a verdict stand for a moment more, within which it is read again. */
   doubt(standing: Standing): void {
-    standing.untilMs = Math.min(standing.untilMs, Math.floor(this.#in.nowMs()) + DOUBT_MS);
+    const nowMs = Math.floor(this.#in.nowMs());
+    standing.untilMs = Math.min(standing.untilMs, nowMs + DOUBT_MS);
     standing.heldS = -1;
-    if (this.#waiting.has(standing)) return;
-    if (standing.wanted <= 0 || this.#waiting.size >= WAITING_MAX) {
+    if (standing.again !== AGAIN.no) {
+      // What is read at this moment may be from before this change.
+      if (standing.again === AGAIN.isRead) standing.again = Math.max(1, nowMs);
+      return;
+    }
+    if (standing.wanted <= 0 || this.#waiting.length >= WAITING_MAX) {
       this.#in.onPush(standing.wanted <= 0 ? PUSH.unneeded : PUSH.dropped);
       this.#in.memory.drop(standing);
       return;
     }
     standing.wanted--;
-    this.#waiting.add(standing);
+    standing.again = AGAIN.waits;
+    this.#waiting.push(standing);
     if (this.#timed) return;
     this.#timed = true;
     const waitMs = Math.max(0, Math.ceil(this.#readMs + GATHER_MS - this.#in.nowMs()));
@@ -168,7 +178,8 @@ export class StoreWatch implements StoreListener {
   allChanged(): void {
     for (const readers of this.#reading.values()) for (const reader of readers) reader.changed = true;
     this.#byKey.clear();
-    this.#waiting.clear();
+    for (const standing of this.#waiting) standing.again = AGAIN.no;
+    this.#waiting.length = 0;
     this.#in.memory.endAll();
   }
 
@@ -199,16 +210,22 @@ export class StoreWatch implements StoreListener {
   #readOn(): void {
     const { together } = this.#in.store;
     let group: Standing[] = [];
+    let begun = 0;
     for (const standing of this.#waiting) {
       if (this.#underWay >= this.#in.readings) break;
-      this.#waiting.delete(standing);
+      begun++;
+      if (standing.again !== AGAIN.waits) continue;
       if (together === undefined || !this.#isBusy(standing)) {
+        standing.again = AGAIN.no;
         this.#readOne(this.#readAgain(standing));
-      } else if (group.push(standing) === TOGETHER_MAX) {
-        this.#readOne(this.#readTogether(group, together));
-        group = [];
+        continue;
       }
+      standing.again = AGAIN.isRead;
+      if (group.push(standing) < TOGETHER_MAX) continue;
+      this.#readOne(this.#readTogether(group, together));
+      group = [];
     }
+    this.#waiting.splice(0, begun);
     if (group.length > 0 && together !== undefined) this.#readOne(this.#readTogether(group, together));
   }
 
@@ -227,28 +244,28 @@ export class StoreWatch implements StoreListener {
     return one && endReadS >= Math.floor(this.#in.nowMs() / 1000) - 1;
   }
 
-  /** Never rejects. */
+  /** Never rejects. `standings`: each rests on one value, and is marked as read. A question for several joins no other. */
   async #readTogether(
     standings: readonly Standing[],
     together: NonNullable<WatchableStore['together']>,
   ): Promise<void> {
-    const readers = standings.map(({ tracked }) => {
-      const reader = this.reader();
-      // Only what rests on one value comes here.
-      reader.expect(tracked!);
-      return reader;
-    });
+    let values: readonly (StoredValue | null)[] | null = null;
     try {
-      const values = await together(standings.map(({ tracked }) => tracked!.key));
-      for (const [i, standing] of standings.entries()) {
-        const same = printOf(values[i] ?? null) === standing.tracked!.print;
-        if (this.#judge(standing, readers[i]!, same)) this.#in.memory.confirmBriefly(standing);
-      }
+      values = await together(standings.map(({ tracked }) => tracked!.key));
     } catch {
-      // As in `#readAgain`.
-      for (let i = 0; i < standings.length; i++) this.#in.onPush(PUSH.failed);
-    } finally {
-      for (const reader of readers) this.release(reader);
+      // As in `#readAgain`, but that what changed meanwhile is read once more.
+    }
+    for (let i = 0; i < standings.length; i++) {
+      const standing = standings[i]!;
+      const changedMs = standing.again;
+      standing.again = AGAIN.no;
+      if (values === null) {
+        this.#in.onPush(PUSH.failed);
+        if (changedMs > 0 && standing.untilMs > 0) this.doubt(standing);
+        continue;
+      }
+      const same = printOf(values[i] ?? null) === standing.tracked!.print;
+      if (this.#judge(standing, changedMs > 0, changedMs, same)) this.#in.memory.confirmBriefly(standing);
     }
   }
 
@@ -268,25 +285,26 @@ export class StoreWatch implements StoreListener {
       this.release(reader);
     }
     const vouched = this.vouchesFor(reader);
-    if (this.#judge(standing, reader, same)) this.#in.memory.confirm(standing, reader.endsAtS, vouched);
+    if (this.#judge(standing, reader.changed, reader.changedMs, same))
+      this.#in.memory.confirm(standing, reader.endsAtS, vouched);
   }
 
-  /** True: it is to be confirmed. */
-  #judge(standing: Standing, reader: TrackingReader, same: boolean): boolean {
+  /** True: it is to be confirmed. `changed`: since it was asked for, and when that was told (negative: it is not known). */
+  #judge(standing: Standing, changed: boolean, changedMs: number, same: boolean): boolean {
     const { memory, onPush } = this.#in;
     // Somebody else has ended it meanwhile, or let it go.
     if (standing.untilMs <= 0) return false;
     onPush(same ? PUSH.confirmed : PUSH.ended);
     if (!same) {
       memory.end(standing);
-    } else if (reader.changed) {
+    } else if (changed) {
       // What was told before it was asked for is settled: only what came since is in doubt, and as long as any change is.
-      if (reader.changedMs >= 0) {
+      if (changedMs >= 0) {
         memory.confirmBriefly(standing);
-        standing.untilMs = Math.min(standing.untilMs, Math.floor(reader.changedMs) + DOUBT_MS);
+        standing.untilMs = Math.min(standing.untilMs, Math.floor(changedMs) + DOUBT_MS);
       }
       this.doubt(standing);
     }
-    return same && !reader.changed;
+    return same && !changed;
   }
 }

@@ -1,5 +1,6 @@
 // Which values of a store a verdict was read from, so that a change of one of them can end it.
 import { hash, randomBytes } from 'node:crypto';
+import { HalfSipHash } from '../base/half-sip-hash.ts';
 import type { Query, StoredValue, StoreReader } from './store.ts';
 import type { Finding } from './verdict.ts';
 
@@ -54,12 +55,6 @@ export class TrackingReader implements StoreReader {
     return stored === null || stored.endsAtS === null ? stored : { ...stored, endsAtS: null };
   }
 
-  /** Notes that this will be read, by somebody else's question. */
-  expect(query: Query): void {
-    this.#seen.push({ query, stored: null });
-    this.#begun(query.key, this);
-  }
-
   get keys(): readonly string[] {
     return this.#seen.map(({ query }) => query.key);
   }
@@ -102,20 +97,29 @@ const SALT = randomBytes(16);
 const SCRATCH_BYTES = 16 * 1024;
 const SCRATCH = Buffer.concat([SALT, Buffer.alloc(SCRATCH_BYTES)]);
 
+/** Values up to this length, as most sessions are, are hashed by hand: a native call costs more. */
+const BY_HAND_BYTES_MAX = 256;
+const BY_HAND = new HalfSipHash(SALT.readInt32LE(0), SALT.readInt32LE(4));
+
 /**
  * 32 bits, which take no room of their own, that differ when the app would find something else, but for one change in 4 thousand million;
  * 0: nothing is there.
  */
 export function printOf(stored: StoredValue | null): number {
   if (stored === null) return 0;
-  if (stored.cells.size === 0 && stored.flags === 0 && stored.bytes.length <= SCRATCH_BYTES) {
-    SCRATCH.set(stored.bytes, SALT.length);
-    return firstWord(SCRATCH.subarray(0, SALT.length + stored.bytes.length));
+  const { bytes } = stored;
+  if (stored.cells.size === 0 && stored.flags === 0 && bytes.length <= SCRATCH_BYTES) {
+    if (bytes.length <= BY_HAND_BYTES_MAX) {
+      BY_HAND.run(bytes, 0, bytes.length);
+      return BY_HAND.lo || 1;
+    }
+    SCRATCH.set(bytes, SALT.length);
+    return firstWord(SCRATCH.subarray(0, SALT.length + bytes.length));
   }
   let text = `${stored.flags} ${stored.cells.size}`;
   for (const [name, cell] of stored.cells)
     text += `\0${name}\0${cell instanceof Uint8Array ? Buffer.from(cell).toString('latin1') : `${typeof cell} ${cell}`}`;
-  return firstWord(Buffer.concat([SALT, stored.bytes, Buffer.from(text)]));
+  return firstWord(Buffer.concat([SALT, bytes, Buffer.from(text)]));
 }
 
 function firstWord(bytes: Buffer): number {

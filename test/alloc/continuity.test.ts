@@ -99,7 +99,7 @@ t.test(
         upgradeStart: 0,
         upgradeEnd: 0,
       },
-      session: { standing: null },
+      session: { standing: null, memo: null },
       homing: { withholds: false, placeBefore: () => 0 },
     };
     const watch = new ContinuityWatch(plane);
@@ -112,9 +112,10 @@ t.test(
     watch.answered(upstreams[0]!, answer, to);
     head('Content-Type: text/plain\r\n');
     for (const memo of [new SessionMemo(), null]) {
+      const remembered = { ...to, session: { standing: null, memo } };
       const bytes = bytesPerCall((i) => {
         watch.read(pool, request.fields, memo);
-        watch.answered(upstreams[(i >> 3) & 1]!, answer, to);
+        watch.answered(upstreams[(i >> 3) & 1]!, answer, remembered);
         watch.reset();
       });
       t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
@@ -131,7 +132,7 @@ t.test(
     const standing = { verdict: VERDICT_NAMES.indexOf('valid'), verifier: { cookie: 'sid' } } as Standing;
     for (const memo of [new SessionMemo(), null]) {
       watch.read(pool, request.fields, memo);
-      watch.answered(upstreams[1]!, answer, { ...to, session: { standing } });
+      watch.answered(upstreams[1]!, answer, { ...to, session: { standing, memo } });
       watch.reset();
     }
     t.same(counted, before);

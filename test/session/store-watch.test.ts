@@ -289,6 +289,74 @@ t.test('busy sessions are read together, without their ends, and stand for a mom
   t.equal(await ask('k4'), 'unknown asked', 'what could not be read again is in doubt, also in an outage');
 });
 
+t.test('a change while sessions are read together is not missed', async (t) => {
+  const { clock, store, hold, pass, stands, pushes } = setup();
+  const asked: (readonly string[])[] = [];
+  let late: (() => void) | null = null;
+  store.together = async (keys) => {
+    asked.push(keys);
+    // As the server has them when it is asked.
+    const texts = keys.map((key) => store.held.get(key)?.text);
+    const { failing } = store;
+    await new Promise<void>((resolve) => {
+      late = resolve;
+    });
+    if (failing) throw new StoreFault('down', 'the test says so');
+    return texts.map((text) =>
+      text === undefined
+        ? null
+        : { bytes: Buffer.from(text), cells: new Map(), flags: 0, mtimeS: null, endsAtS: null },
+    );
+  };
+  const answer = async (): Promise<void> => {
+    late!();
+    await settled();
+  };
+  store.listener.vouches(true, null);
+  const held: Standing[] = [];
+  for (const key of ['a', 'b', 'c', 'd']) {
+    store.held.set(key, { text: 'x', endsAtS: null });
+    held.push(await hold(key));
+  }
+  const [a, b, c, d] = held as [Standing, Standing, Standing, Standing];
+  for (const key of ['a', 'b', 'c', 'd']) store.listener.changed(key);
+  await pass(0);
+  clock.advance(20);
+  store.put('a', 'somebody else');
+  store.listener.changed('b');
+  await answer();
+  t.same([a, b, c, d].map(stands), [true, true, true, true], 'nothing else was there when it was asked for');
+  await pass(20);
+  t.same(asked, [
+    ['a', 'b', 'c', 'd'],
+    ['a', 'b'],
+  ]);
+  await answer();
+  t.same([a, b, c].map(stands), [false, true, true]);
+  // Who logs in anew by the same key while it waits is another: the old one is not read for him.
+  store.listener.changed('b');
+  store.listener.changed('c');
+  const newer = await hold('b~again');
+  await pass(40);
+  t.same(asked[2], ['c']);
+  t.notOk(stands(b));
+  t.ok(stands(newer));
+  // A reading that fails settles nothing of what came meanwhile.
+  store.failing = true;
+  await answer();
+  store.listener.changed('d');
+  await pass(40);
+  store.listener.changed('d');
+  await answer();
+  store.failing = false;
+  const failed = pushes.failed;
+  await pass(40);
+  t.same(asked.at(-1), ['d'], 'and it is read once more');
+  await answer();
+  t.ok(stands(d));
+  t.equal(pushes.failed, failed);
+});
+
 t.test('what stands in the session itself is not lengthened by a touch', async (t) => {
   const { clock, store, ask, pass } = setup();
   const nowS = clock.wallMs() / 1000;
