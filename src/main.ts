@@ -79,9 +79,17 @@ async function main(argv: readonly string[], io: CommandIo): Promise<number> {
   } catch (error) {
     const wrong = wrongOptions(error);
     if (wrong === null) throw error;
-    io.stderr(`limpet ${word}: ${wrong}\n  would be right: see \`limpet ${word} --help\`\n`);
+    io.stderr(`limpet ${word}: ${wrong}\n  would be right: ${meantBy(word, wrong, command.HELP)}\n`);
     return 1;
   }
+}
+
+/** What somebody probably wanted whose options are wrong: the file of a config without the option that takes it is the commonest slip. */
+function meantBy(word: string, wrong: string, help: string): string {
+  const file = /^Unexpected argument '(.+\.ya?ml)'/.exec(wrong)?.[1];
+  return file !== undefined && help.includes('--config FILE')
+    ? `\`limpet ${word} -c ${file}\``
+    : `see \`limpet ${word} --help\``;
 }
 
 /** Secrets are typed here rather than on a command line, which shells and `ps` keep. */

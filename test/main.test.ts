@@ -49,6 +49,11 @@ t.test('an unknown option is told without a stack', async (t) => {
   const { code, stderr } = await limpet('check', '--liv');
   t.equal(code, 1);
   t.equal(stderr, "limpet check: Unknown option '--liv'\n  would be right: see `limpet check --help`\n");
+  t.equal(
+    (await limpet('check', 'shop.yaml')).stderr,
+    "limpet check: Unexpected argument 'shop.yaml'\n  would be right: `limpet check -c shop.yaml`\n",
+  );
+  t.match((await limpet('check', 'shop')).stderr, 'would be right: see `limpet check --help`');
 });
 
 t.test('a bad config ends with 1, and its problems on stderr', async (t) => {
