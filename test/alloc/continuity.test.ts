@@ -137,5 +137,27 @@ t.test(
     }
     t.same(counted, before);
     t.equal(trails.table.recall(...keyOfSid, 5), known);
+    // Two pools take turns on one connection: what is remembered of the session in one says nothing of it in the other.
+    const other = new SessionTrails(options, LearnedTable.allocate(1000, 60_000), false);
+    const pools = [pool, { spec: { trails: other }, upstreams: [] } as unknown as Pool];
+    const memo = new SessionMemo();
+    request.parse(asked, 0, asked.length);
+    const turn = (i: number): void => {
+      watch.read(pools[i]!, request.fields, memo);
+      watch.answered(upstreams[i]!, answer, { ...to, session: { standing, memo } });
+      watch.reset();
+    };
+    turn(0);
+    turn(1);
+    const [kept, changed, first] = [INSTANCE.kept, INSTANCE.changed, INSTANCE.first].map((i) => counted[i]!);
+    t.equal(first, 1, 'nobody was seen in the other one before');
+    for (let i = 0; i < 6; i++) turn(i & 1);
+    other.keyOf(sidBytes, 0, sidBytes.length);
+    const { keyHi, keyLo } = other.table;
+    t.equal(placeOf(other.table.recall(keyHi, keyLo, 5)), 2, 'and it is known by the key of that table');
+    t.same(
+      [counted[INSTANCE.kept], counted[INSTANCE.changed], counted[INSTANCE.first]],
+      [kept! + 6, changed, 1],
+    );
   },
 );
