@@ -1,5 +1,10 @@
 // A growable output buffer that heads and small bodies are laid out in, so that a message is one write.
 
+/** Runs up to this length are copied by hand. */
+const BY_HAND_BYTES_MAX = 48;
+/** Copies between two arrays of bytes without a view of the piece in between, which would cost more than most pieces do. */
+const { copy: copyBytes } = Buffer.prototype;
+
 /**
  * Bytes being laid out for one write. Reused for many messages: `reset`, append, `view`. It grows to `maxBytes` and then
  * refuses (`overflow` becomes true and further bytes are dropped), so that no input can make it unbounded.
@@ -45,16 +50,16 @@ export class ByteWriter {
     this.bytes[this.length++] = b;
   }
 
-  /** Appends `source[start, end)`. Short runs are copied by hand: a native call costs more than 64 bytes do. */
+  /** Appends `source[start, end)`. Short runs are copied by hand: a native call costs more. */
   copy(source: Uint8Array, start: number, end: number): void {
     const n = end - start;
     if (!this.ensure(n)) return;
     const out = this.bytes;
     let at = this.length;
-    if (n <= 96) {
+    if (n <= BY_HAND_BYTES_MAX) {
       for (let i = start; i < end; i++) out[at++] = source[i]!;
     } else {
-      out.set(start === 0 && end === source.length ? source : source.subarray(start, end), at);
+      copyBytes.call(source, out, at, start, end);
       at += n;
     }
     this.length = at;
