@@ -1,6 +1,7 @@
 // Child processes that never outlive the test that started them, however it ends.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 
 /** What a child belongs to: the test whose end kills it. Every tap test is one; the default is the file itself. */
@@ -17,6 +18,9 @@ export interface ChildOptions {
   /** It reads what is given to `type`. */
   readonly reads?: boolean;
 }
+
+/** Longest that the threads of a stopped process take to stand still, ms. */
+const STOPPING_MS = 2000;
 
 const running = new Set<ChildProcess>();
 /** Leaders of groups, some of which may have ended before the rest of theirs. */
@@ -122,6 +126,9 @@ export class Child {
     if (this.gone) return;
     this.process.kill(signal);
     if (signal === 'SIGKILL' || signal === 'SIGTERM' || signal === 'SIGINT') await this.#exited;
+    // Each thread stops when it gets to run next, and serves on until then.
+    const endMs = performance.now() + STOPPING_MS;
+    while (signal === 'SIGSTOP' && !hasStopped(this.pid) && performance.now() < endMs) await sleep(1);
   }
 
   #output(): string {
@@ -130,6 +137,18 @@ export class Child {
 
   #wake(): void {
     for (const look of this.#watchers) look();
+  }
+}
+
+/** Whether every thread of the process stands still. */
+function hasStopped(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).every((thread) =>
+      /^State:\s+[TZX]/m.test(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')),
+    );
+  } catch {
+    // The process, or a thread of it, has ended.
+    return !lives(pid);
   }
 }
 
