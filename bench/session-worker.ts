@@ -131,11 +131,13 @@ async function memory(redisPort: number, count: number, push: 'auto' | false): P
       (i) => request(`m-${at + i}`),
       (asked) => asked < KEYS && at + asked < count,
     );
-    await client.flushdb();
+    // Where changes are told, what is gone from the store is remembered no more.
+    if (push === false) await client.flushdb();
   }
   client.disconnect();
   const bytes = ((await used()) - before) / verifier.remembered;
-  if (verifier.remembered !== count)
+  // Redis follows a million keys, and tells of those beyond as if they had changed.
+  if (verifier.remembered < count * 0.99)
     throw new Error(`${verifier.remembered} of ${count} verdicts were remembered`);
   await session.close();
   return push === false ? { bytesPerVerdict: bytes } : { bytesPerPushedVerdict: bytes };
