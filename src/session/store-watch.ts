@@ -178,7 +178,6 @@ export class StoreWatch implements StoreListener {
   allChanged(): void {
     for (const readers of this.#reading.values()) for (const reader of readers) reader.changed = true;
     this.#byKey.clear();
-    for (const standing of this.#waiting) standing.again = AGAIN.no;
     this.#waiting.length = 0;
     this.#in.memory.endAll();
   }
