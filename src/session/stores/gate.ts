@@ -227,6 +227,8 @@ export class StoreGate implements WatchableStore {
     this.counts.latencyMs += this.#tools.clock.nowMs() - flight.startMs;
     this.#well();
     flight.resolve(value);
+    // What is answered is let go of with its value now, and not when its deadline comes.
+    this.#open.firstOpen();
   }
 
   #fault(flight: Flight, fault: StoreFault): void {
