@@ -29,10 +29,6 @@ export class SessionMemo {
   /** What it remembers lies there from `#at` on: `Cookie`, `Authorization`, and behind them the field lines for the app. Null: nothing does. */
   #block: CellBlock | null = null;
   #at = 0;
-  /** The block is its own. */
-  #own = false;
-  /** The connection is gone. */
-  #released = false;
   #cookieLength = 0;
   #length = 0;
   /** Where the lines end, counted as the lengths are. */
@@ -45,6 +41,10 @@ export class SessionMemo {
   keyLo = 0;
   /** Where its trail stood the last time; −1: not known. */
   row = -1;
+  /** The block is its own. */
+  #own = false;
+  /** The connection is gone. */
+  #released = false;
 
   /** The standing that this request has by the last one's; null when it must be checked. Hot: allocates nothing. */
   find(guard: SessionGuard, fields: HeadFields, nowMs: number): Standing | null {

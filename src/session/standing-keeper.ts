@@ -3,10 +3,10 @@ import { Grace } from './grace.ts';
 import type { TokenMaker } from './phantom/phantom-token.ts';
 import type { RevocationCheck } from './revocation-check.ts';
 import type { Revocations } from './revocations.ts';
-import { areInLines, factsOf, type Standing } from './standing.ts';
+import { areInLines, factsOf, isTracked, type Standing } from './standing.ts';
 import { isOfSomebody, type StandingMaker } from './standing-maker.ts';
 import type { StoreWatch } from './store-watch.ts';
-import type { TrackingReader } from './tracked.ts';
+import type { Tracked, TrackingReader } from './tracked.ts';
 import { AWAY_REASONS, type Finding } from './verdict.ts';
 import type { VerdictMemory } from './verdict-memory.ts';
 import type { VerifierInput } from './verifier-input.ts';
@@ -84,15 +84,15 @@ export class StandingKeeper {
       if (isOfSomebody(finding)) once.facts = facts;
       return once;
     }
-    const tracked = trackedBy(check, found);
+    const nowS = Math.floor(this.#in.nowMs() / 1000);
+    const tracked = trackedBy(check, found, nowS);
     const untilMs = memory.untilMs(
       finding.endsAtS,
       tracked !== null && check.reader !== null && watch?.vouchesFor(check.reader) === true,
     );
     const standing = make.make(finding, untilMs);
     standing.seen = sequence;
-    standing.heldS = Math.floor(this.#in.nowMs() / 1000);
-    standing.endReadS = standing.heldS;
+    standing.heldS = nowS;
     if (finding.endsAtS !== null) standing.endsS = Math.floor(finding.endsAtS);
     standing.tracked = tracked;
     standing.home = home;
@@ -101,7 +101,7 @@ export class StandingKeeper {
     if (finding.verdict === 'invalid') return standing;
     memory.set(check.key, standing);
     // It may have been read just before the change that was told meanwhile.
-    if (tracked !== null && check.reader?.changed === true) watch?.doubt(standing);
+    if (isTracked(standing) && check.reader?.changed === true) watch?.doubt(standing);
     return standing;
   }
 
@@ -127,6 +127,6 @@ export class StandingKeeper {
   }
 }
 
-function trackedBy({ reader, key }: Check, finding: Finding): Standing['tracked'] {
-  return reader === null || finding.verdict !== 'valid' ? null : reader.tracked(key, finding.endsAtS);
+function trackedBy({ reader, key }: Check, finding: Finding, nowS: number): Tracked | null {
+  return reader === null || finding.verdict !== 'valid' ? null : reader.tracked(key, finding.endsAtS, nowS);
 }

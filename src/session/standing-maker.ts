@@ -2,7 +2,13 @@
 import { type HomeKeys, homeKeys } from './home-keys.ts';
 import { passedLines } from './passed-fields.ts';
 import type { PhantomToken } from './phantom/phantom-token.ts';
-import { Standing, type StandingFacts, type StandingOwner, verdictNumber } from './standing.ts';
+import {
+  Standing,
+  type StandingFacts,
+  type StandingKind,
+  type StandingOwner,
+  verdictNumber,
+} from './standing.ts';
 import { type Finding, REVOKED, type Reason, VERDICT_NAMES } from './verdict.ts';
 import type { VerifierInput } from './verifier-input.ts';
 
@@ -14,6 +20,7 @@ export class StandingMaker {
   readonly #in: Pick<VerifierInput, 'options' | 'homes'>;
   /** Verdicts that say nothing but themselves, made once. */
   readonly #plain = new Map<Reason, Standing>();
+  readonly #kinds: readonly Map<Reason, StandingKind>[] = VERDICT_NAMES.map(() => new Map());
 
   constructor(owner: StandingOwner, input: Pick<VerifierInput, 'options' | 'homes'>) {
     this.#owner = owner;
@@ -28,7 +35,18 @@ export class StandingMaker {
 
   /** To be used until `untilMs`; 0: once. */
   make(finding: Finding, untilMs: number): Standing {
-    return new Standing(this.#owner, verdictNumber(finding), finding.reason, untilMs, this.#lines(finding));
+    return new Standing(this.#kind(finding), untilMs, this.#lines(finding));
+  }
+
+  #kind(finding: Finding): StandingKind {
+    const { reason } = finding;
+    const verdict = verdictNumber(finding);
+    let kind = this.#kinds[verdict]!.get(reason);
+    if (kind === undefined) {
+      kind = { verifier: this.#owner, verdict, reason };
+      this.#kinds[verdict]!.set(reason, kind);
+    }
+    return kind;
   }
 
   /** For one request. What holds nothing of a session is the same for all. */

@@ -11,15 +11,6 @@ import { type Finding, type Reason, VERDICT_NAMES } from './verdict.ts';
 /** `untilMs` of a standing that has ended before its time: by a logout, a change in the store, or a revocation. */
 export const ENDED_MS = -1;
 
-/**
- * Changes that a verdict is read again for since its last use: parallel requests touch a session as often as they are, and behind them one
- * that is used elsewhere is let go.
- */
-export const WANTED = 4;
-
-/** `Standing.again`, where it is not the time of a change that came while it was read, monotonic ms. */
-export const AGAIN = { no: 0, waits: -1, isRead: -2 } as const;
-
 /** The verifier, as those see it who hold a verdict of its. */
 export interface StandingOwner {
   /** Of the session block. */
@@ -47,43 +38,64 @@ const SLICED_MIN = 13;
 /** What a revocation can name beside the credential. */
 export type StandingFacts = Omit<RevocationSubject, 'key'>;
 
-/** A verdict as requests use it. Small: a million of them are remembered. Times are whole numbers, which take no room of their own. */
-export class Standing {
+/**
+ * Changes that a verdict is read again for since its last use: parallel requests touch a session as often as they are, and behind them one
+ * that is used elsewhere is let go.
+ */
+export const REREADS = 4;
+
+/** What many standings have in common, made once for all of them. */
+export interface StandingKind {
   readonly verifier: StandingOwner;
   /** Position in VERDICT_NAMES. */
   readonly verdict: number;
   readonly reason: Reason;
+}
+
+/**
+ * A verdict as requests use it. Small: a million of them are remembered. Times are whole numbers, which take no room of their own. What each
+ * request looks at comes first, so that the processor fetches one or two lines of memory for it and not three.
+ */
+export class Standing {
+  readonly kind: StandingKind;
   /** Until when it may be used again, monotonic ms; 0: only for this request; ENDED_MS: no more. Set back when the session ends early. */
   untilMs: number;
   /** Field lines for the upstream. */
   readonly lines: string;
   /** `Revocations.sequence` when it was last compared with them. */
   seen = 0;
-  /** When it was last known to be true, monotonic s; −1: it is in doubt, so that no outage may lengthen it. */
-  heldS = -1;
-  /** When it was last read together with its end, monotonic s. */
-  endReadS = -1;
-  /** When the session itself ends, unix s; −1: not known. */
-  endsS = -1;
   /** What the app is given in place of the session; null: nothing. */
   token: PhantomToken | null = null;
+  /** How many changes it is still read again for: set by each use, so that one that nobody uses here costs the store nothing more. */
+  rereads = REREADS;
+  /** When it was last known to be true, monotonic s; −1: it is in doubt, so that no outage may lengthen it. */
+  heldS = -1;
+  /** When the session itself ends, unix s; −1: not known. */
+  endsS = -1;
   /** What it was read from, where the store tells of changes; else null. */
   tracked: Tracked | null = null;
-  /** How many changes it is still read again for: set by each use, so that one that nobody uses here costs the store nothing more. */
-  wanted = WANTED;
-  /** Whether it is to be read again, or is read at this moment together with others (AGAIN). */
-  again: number = AGAIN.no;
   /** Null: it says no more of itself than its user, whose line is the second. */
   facts: StandingFacts | null = null;
   /** What its home is found by; null: no pool looks for one, or there was nothing to tell it by. */
   home: HomeKeys | null = null;
 
-  constructor(verifier: StandingOwner, verdict: number, reason: Reason, untilMs: number, lines: string) {
-    this.verifier = verifier;
-    this.verdict = verdict;
-    this.reason = reason;
+  constructor(kind: StandingKind, untilMs: number, lines: string) {
+    this.kind = kind;
     this.untilMs = untilMs;
     this.lines = lines;
+  }
+
+  get verifier(): StandingOwner {
+    return this.kind.verifier;
+  }
+
+  /** Position in VERDICT_NAMES. */
+  get verdict(): number {
+    return this.kind.verdict;
+  }
+
+  get reason(): Reason {
+    return this.kind.reason;
   }
 
   /** Whether it may be used now, and with the token that it has. Hot. */
@@ -101,7 +113,7 @@ export class Standing {
   /** The same for one request in an outage: the app is told that it is an old verdict. */
   asStale(): Standing {
     const lines = this.lines.replace('\r\n', ';stale\r\n');
-    const stale = new Standing(this.verifier, this.verdict, this.reason, 0, lines);
+    const stale = new Standing(this.kind, 0, lines);
     stale.seen = this.seen;
     stale.heldS = this.heldS;
     stale.endsS = this.endsS;
@@ -110,6 +122,15 @@ export class Standing {
     stale.home = this.home;
     return stale;
   }
+}
+
+/** One whose store tells of its changes. */
+export interface TrackedStanding extends Standing {
+  tracked: Tracked;
+}
+
+export function isTracked(standing: Standing): standing is TrackedStanding {
+  return standing.tracked !== null;
 }
 
 /** Who waits for a verdict. To give the waiting up, it sets `waitsFor` to null, and may wait for something else at once. */

@@ -1,8 +1,8 @@
 // Pushed truth: the store tells what changed, and a remembered verdict stands only as long as what it was read from.
 import type { Timers } from '../base/timers.ts';
-import { AGAIN, ENDED_MS, type Standing } from './standing.ts';
+import { ENDED_MS, type TrackedStanding } from './standing.ts';
 import type { StoredValue, StoreListener, StoreReader, WatchableStore } from './store.ts';
-import { printOf, TrackingReader } from './tracked.ts';
+import { AGAIN, printOf, type Tracked, TrackingReader } from './tracked.ts';
 
 /** What became of a change that the store told, by number: the verdict still holds; it ended; nobody here uses it; too many; the store failed; no such message is known. */
 export const PUSH_NAMES = ['confirmed', 'ended', 'unneeded', 'dropped', 'failed', 'garbled'] as const;
@@ -24,17 +24,17 @@ const SHORTENED_AT_ONCE = 5000;
 /** The memory of verdicts, as the watch sees it. Each call takes a verdict that it keeps, or kept a moment ago. */
 export interface WatchedMemory {
   /** What it was read from has not changed. `endsAtS`: when the store drops it, unix s; null: not known. `vouched`: of each later change it is told. */
-  confirm(standing: Standing, endsAtS: number | null, vouched: boolean): void;
+  confirm(standing: TrackedStanding, endsAtS: number | null, vouched: boolean): void;
   /** The same, where its end was not read with it: it stands for a moment, and not beyond the end that is known. */
-  confirmBriefly(standing: Standing): void;
+  confirmBriefly(standing: TrackedStanding): void;
   /** It is not true any more. */
-  end(standing: Standing): void;
+  end(standing: TrackedStanding): void;
   /** Whether it is true is not looked after any more: the next request asks the store. */
-  drop(standing: Standing): void;
+  drop(standing: TrackedStanding): void;
   /** Nothing that was read from the store can be relied on. */
   endAll(): void;
   /** The store tells no more: it falls back to its time, counted from `fromMs` (monotonic), until when the store would have told. */
-  shorten(standing: Standing, fromMs: number): void;
+  shorten(standing: TrackedStanding, fromMs: number): void;
 }
 
 export interface WatchTools {
@@ -56,13 +56,13 @@ export class StoreWatch implements StoreListener {
   generation = 0;
   readonly #in: WatchTools;
   /** The verdict that rests on a key. Of two that rest on one key the newer is kept. */
-  readonly #byKey = new Map<string, Standing>();
+  readonly #byKey = new Map<string, TrackedStanding>();
   readonly #reading = new Map<string, TrackingReader[]>();
   /**
-   * Those to be read again, and among them some that are to be no more (`again`). Because: a set that fills and empties all the time leaves
+   * Those to be read again, and among them some that are to be no more (AGAIN). Because: a set that fills and empties all the time leaves
    * its old tables behind as a chain, each of which keeps the next alive until the whole heap is collected.
    */
-  readonly #waiting: Standing[] = [];
+  readonly #waiting: TrackedStanding[] = [];
   #timed = false;
   /** When it was last begun to read, monotonic ms. */
   #readMs = Number.NEGATIVE_INFINITY;
@@ -118,8 +118,8 @@ export class StoreWatch implements StoreListener {
   }
 
   /** A verdict is remembered: from now on changes of what it rests on are its own. */
-  keep(standing: Standing): void {
-    for (let at = standing.tracked; at !== null; at = at.next) {
+  keep(standing: TrackedStanding): void {
+    for (let at: Tracked | null = standing.tracked; at !== null; at = at.next) {
       const other = this.#byKey.get(at.key);
       if (other !== undefined && other !== standing) this.#in.memory.end(other);
       this.#byKey.set(at.key, standing);
@@ -127,11 +127,11 @@ export class StoreWatch implements StoreListener {
   }
 
   /** A verdict is no longer remembered. */
-  forget(standing: Standing): void {
-    for (let at = standing.tracked; at !== null; at = at.next) {
+  forget(standing: TrackedStanding): void {
+    for (let at: Tracked | null = standing.tracked; at !== null; at = at.next) {
       if (this.#byKey.get(at.key) === standing) this.#byKey.delete(at.key);
     }
-    standing.again = AGAIN.no;
+    standing.tracked.again = AGAIN.no;
   }
 
   changed(key: string): void {
@@ -148,22 +148,23 @@ export class StoreWatch implements StoreListener {
   }
 
   /** Lets a verdict stand for a moment more, within which it is read again. */
-  doubt(standing: Standing): void {
+  doubt(standing: TrackedStanding): void {
+    const { tracked } = standing;
     const nowMs = Math.floor(this.#in.nowMs());
     standing.untilMs = Math.min(standing.untilMs, nowMs + DOUBT_MS);
     standing.heldS = -1;
-    if (standing.again !== AGAIN.no) {
+    if (tracked.again !== AGAIN.no) {
       // What is read at this moment may be from before this change.
-      if (standing.again === AGAIN.isRead) standing.again = Math.max(1, nowMs);
+      if (tracked.again === AGAIN.isRead) tracked.again = Math.max(1, nowMs);
       return;
     }
-    if (standing.wanted <= 0 || this.#waiting.length >= WAITING_MAX) {
-      this.#in.onPush(standing.wanted <= 0 ? PUSH.unneeded : PUSH.dropped);
+    if (standing.rereads <= 0 || this.#waiting.length >= WAITING_MAX) {
+      this.#in.onPush(standing.rereads <= 0 ? PUSH.unneeded : PUSH.dropped);
       this.#in.memory.drop(standing);
       return;
     }
-    standing.wanted--;
-    standing.again = AGAIN.waits;
+    standing.rereads--;
+    tracked.again = AGAIN.waits;
     this.#waiting.push(standing);
     if (this.#timed) return;
     this.#timed = true;
@@ -197,7 +198,7 @@ export class StoreWatch implements StoreListener {
   }
 
   /** A piece at a time, since there may be millions; a map may change while it is gone through. */
-  #shorten(rest: Iterator<Standing>, fromMs: number): void {
+  #shorten(rest: Iterator<TrackedStanding>, fromMs: number): void {
     for (let left = SHORTENED_AT_ONCE; left > 0; left--) {
       const { done, value } = rest.next();
       if (done === true) return;
@@ -208,18 +209,18 @@ export class StoreWatch implements StoreListener {
 
   #readOn(): void {
     const { together } = this.#in.store;
-    let group: Standing[] = [];
+    let group: TrackedStanding[] = [];
     let begun = 0;
     for (const standing of this.#waiting) {
       if (this.#underWay >= this.#in.readings) break;
       begun++;
-      if (standing.again !== AGAIN.waits) continue;
+      if (standing.tracked.again !== AGAIN.waits) continue;
       if (together === undefined || !this.#isBusy(standing)) {
-        standing.again = AGAIN.no;
+        standing.tracked.again = AGAIN.no;
         this.#readOne(this.#readAgain(standing));
         continue;
       }
-      standing.again = AGAIN.isRead;
+      standing.tracked.again = AGAIN.isRead;
       if (group.push(standing) < TOGETHER_MAX) continue;
       this.#readOne(this.#readTogether(group, together));
       group = [];
@@ -238,43 +239,43 @@ export class StoreWatch implements StoreListener {
   }
 
   /** Rests on one value, which was read with its end a moment ago: its app touches it with every answer. */
-  #isBusy({ tracked, endReadS }: Standing): boolean {
-    const one = tracked !== null && tracked.next === null && tracked.kind === 'value';
-    return one && endReadS >= Math.floor(this.#in.nowMs() / 1000) - 1;
+  #isBusy({ tracked }: TrackedStanding): boolean {
+    const one = tracked.next === null && tracked.kind === 'value';
+    return one && tracked.endReadS >= Math.floor(this.#in.nowMs() / 1000) - 1;
   }
 
   /** Never rejects. `standings`: each rests on one value, and is marked as read. A question for several joins no other. */
   async #readTogether(
-    standings: readonly Standing[],
+    standings: readonly TrackedStanding[],
     together: NonNullable<WatchableStore['together']>,
   ): Promise<void> {
     let values: readonly (StoredValue | null)[] | null = null;
     try {
-      values = await together(standings.map(({ tracked }) => tracked!.key));
+      values = await together(standings.map(({ tracked }) => tracked.key));
     } catch {
       // As in `#readAgain`, but that what changed meanwhile is read once more.
     }
     for (let i = 0; i < standings.length; i++) {
       const standing = standings[i]!;
-      const changedMs = standing.again;
-      standing.again = AGAIN.no;
+      const changedMs = standing.tracked.again;
+      standing.tracked.again = AGAIN.no;
       if (values === null) {
         this.#in.onPush(PUSH.failed);
         if (changedMs > 0 && standing.untilMs > 0) this.doubt(standing);
         continue;
       }
-      const same = printOf(values[i] ?? null) === standing.tracked!.print;
+      const same = printOf(values[i] ?? null) === standing.tracked.print;
       if (this.#judge(standing, changedMs > 0, changedMs, same)) this.#in.memory.confirmBriefly(standing);
     }
   }
 
   /** Never rejects. */
-  async #readAgain(standing: Standing): Promise<void> {
+  async #readAgain(standing: TrackedStanding): Promise<void> {
     const { onPush } = this.#in;
     const reader = this.reader();
     let same = true;
     try {
-      for (let at = standing.tracked; at !== null && same; at = at.next)
+      for (let at: Tracked | null = standing.tracked; at !== null && same; at = at.next)
         same = printOf(await reader.get(at)) === at.print;
     } catch {
       // It stays in doubt: when it has run out the next request asks the store, and no outage lengthens it.
@@ -289,7 +290,7 @@ export class StoreWatch implements StoreListener {
   }
 
   /** True: it is to be confirmed. `changed`: since it was asked for, and when that was told (negative: it is not known). */
-  #judge(standing: Standing, changed: boolean, changedMs: number, same: boolean): boolean {
+  #judge(standing: TrackedStanding, changed: boolean, changedMs: number, same: boolean): boolean {
     const { memory, onPush } = this.#in;
     // Somebody else has ended it meanwhile, or let it go.
     if (standing.untilMs <= 0) return false;

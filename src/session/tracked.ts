@@ -4,6 +4,9 @@ import { HalfSipHash } from '../base/half-sip-hash.ts';
 import type { Query, StoredValue, StoreReader } from './store.ts';
 import type { Finding } from './verdict.ts';
 
+/** `Tracked.again`, where it is not the time of a change that came while it was read, monotonic ms. */
+export const AGAIN = { no: 0, waits: -1, isRead: -2 } as const;
+
 /** One value that a verdict rests on, and the question for it in one: a million of them are remembered. */
 export type Tracked = Query & TrackedRest;
 
@@ -16,6 +19,11 @@ interface TrackedRest {
   readonly remembered: string;
   /** The next value of the same verdict. */
   readonly next: Tracked | null;
+  // Of the whole verdict, and told of by its first value alone. Here, since only a verdict whose store tells of changes needs them.
+  /** When it was last read together with its end, monotonic s. */
+  endReadS: number;
+  /** Whether it is to be read again, or is read at this moment together with others (AGAIN). */
+  again: number;
 }
 
 /** One look-up that was made for a check. */
@@ -72,15 +80,27 @@ export class TrackingReader implements StoreReader {
     return endsAtS === finding.endsAtS ? finding : { ...finding, endsAtS };
   }
 
-  /** What was read; null: nothing was. `ownEndS`: when the session ends by what stands in it, as the check found. */
-  tracked(remembered: string, ownEndS: number | null): Tracked | null {
+  /**
+   * What was read; null: nothing was. `ownEndS`: when the session ends by what stands in it, as the check found. `endReadS`: now, monotonic s.
+   */
+  tracked(remembered: string, ownEndS: number | null, endReadS: number): Tracked | null {
     let next: Tracked | null = null;
     for (const { query, stored } of this.#seen) {
       const print = printOf(stored);
       next =
         query.kind === 'value'
-          ? { kind: 'value', key: query.key, print, ownEndS, remembered, next }
-          : { ...query, print, ownEndS, remembered, next };
+          ? // One by one: what is spread takes more room.
+            {
+              kind: 'value',
+              key: query.key,
+              print,
+              ownEndS,
+              remembered,
+              next,
+              endReadS,
+              again: AGAIN.no,
+            }
+          : { ...query, print, ownEndS, remembered, next, endReadS, again: AGAIN.no };
     }
     return next;
   }

@@ -1,6 +1,6 @@
 // The verdicts that one session block remembers in one worker: how long each holds, and what ends it before.
 import { LRUCache } from 'lru-cache';
-import { ENDED_MS, type Standing } from './standing.ts';
+import { ENDED_MS, isTracked, type Standing, type TrackedStanding } from './standing.ts';
 import type { StoreWatch, WatchedMemory } from './store-watch.ts';
 import { earlier } from './tracked.ts';
 
@@ -46,7 +46,7 @@ export class VerdictMemory implements WatchedMemory {
 
   set(key: string, standing: Standing): void {
     this.#cache.set(key, standing);
-    if (standing.tracked !== null) this.#watch?.keep(standing);
+    if (isTracked(standing)) this.#watch?.keep(standing);
   }
 
   delete(key: string): void {
@@ -55,7 +55,7 @@ export class VerdictMemory implements WatchedMemory {
 
   /** Connections may hold it still, and nobody would tell them of a change any more. */
   #letGo(standing: Standing): void {
-    if (standing.tracked === null) return;
+    if (!isTracked(standing)) return;
     if (standing.untilMs > 0) standing.untilMs = 0;
     this.#watch?.forget(standing);
   }
@@ -67,13 +67,12 @@ export class VerdictMemory implements WatchedMemory {
     return Math.floor(nowMs() + Math.min(vouched ? Math.max(VOUCHED_MS, ttlMs) : ttlMs, endsInMs));
   }
 
-  confirm(standing: Standing, endsAtS: number | null, vouched: boolean): void {
+  confirm(standing: TrackedStanding, endsAtS: number | null, vouched: boolean): void {
     const { tracked } = standing;
-    if (tracked === null) return;
     const ends = earlier(tracked.ownEndS, endsAtS);
     standing.untilMs = this.untilMs(ends, vouched);
     standing.heldS = Math.floor(this.#options.nowMs() / 1000);
-    standing.endReadS = standing.heldS;
+    tracked.endReadS = standing.heldS;
     standing.endsS = ends === null ? -1 : Math.floor(ends);
   }
 
@@ -84,7 +83,7 @@ export class VerdictMemory implements WatchedMemory {
     standing.heldS = Math.floor(nowMs / 1000);
   }
 
-  end(standing: Standing): void {
+  end(standing: TrackedStanding): void {
     standing.untilMs = ENDED_MS;
     standing.heldS = -1;
     this.drop(standing);
@@ -97,10 +96,9 @@ export class VerdictMemory implements WatchedMemory {
     if (this.#cache.peek(key) === standing) this.#cache.delete(key);
   }
 
-  drop(standing: Standing): void {
-    const { tracked } = standing;
-    if (tracked !== null && this.#cache.peek(tracked.remembered) === standing)
-      this.#cache.delete(tracked.remembered);
+  drop(standing: TrackedStanding): void {
+    const { remembered } = standing.tracked;
+    if (this.#cache.peek(remembered) === standing) this.#cache.delete(remembered);
     else this.#letGo(standing);
   }
 

@@ -8,7 +8,7 @@ import { SessionPolicy } from './policy.ts';
 import { RevocationCheck } from './revocation-check.ts';
 import { NO_REVOCATIONS, type Revocations } from './revocations.ts';
 import { RevokedOrNot } from './revoked-or-not.ts';
-import { CheckFlight, type Standing, type StandingOwner, type VerdictWaiter, WANTED } from './standing.ts';
+import { CheckFlight, REREADS, type Standing, type StandingOwner, type VerdictWaiter } from './standing.ts';
 import { type Check, StandingKeeper } from './standing-keeper.ts';
 import { StandingMaker } from './standing-maker.ts';
 import { NO_STORE, StoreFault } from './store.ts';
@@ -130,7 +130,7 @@ export class SessionVerifier implements StandingOwner {
   }
 
   countAgain(standing: Standing): void {
-    standing.wanted = WANTED;
+    standing.rereads = REREADS;
     this.#input.onChecked(standing.verdict, SOURCE.cache);
     // The connection's own memory has looked whether it is good; here it is seen to that it stays so.
     if (standing.token !== null) this.#lacksToken(standing);
@@ -181,7 +181,7 @@ export class SessionVerifier implements StandingOwner {
       if (kept !== null && kept.untilMs > this.#input.nowMs()) {
         const standing = this.#revoked.compared(kept, key);
         if (standing !== null) {
-          standing.wanted = WANTED;
+          standing.rereads = REREADS;
           return this.#tell(null, standing, SOURCE.cache, key, waiter);
         }
       }

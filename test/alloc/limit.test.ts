@@ -53,9 +53,10 @@ t.test('a limit by user counts without allocation', async (t) => {
   const limit = limitBy({ by: 'session-user' });
   const owner = { name: 'members' } as StandingOwner; // all that is asked of it
   const valid = VERDICT_NAMES.indexOf('valid');
+  const kind = { verifier: owner, verdict: valid, reason: 'user.known' } as const;
   const lines = 'Limpet-Session: valid\r\nLimpet-User: ann@example.com\r\n';
-  const told = new Standing(owner, valid, 'ok' as never, 0, lines);
-  const stored = new Standing(owner, valid, 'ok' as never, 0, 'Limpet-Session: valid\r\n');
+  const told = new Standing(kind, 0, lines);
+  const stored = new Standing(kind, 0, 'Limpet-Session: valid\r\n');
   stored.facts = { session: 's', user: 'bob', tokenId: null, issuedAtS: null };
   let found = 0;
   const bytes = bytesPerCall((i) => {

@@ -84,7 +84,11 @@ class World {
 
   standing(verdict: Verdict, reason: Reason, untilMs: number, user: string | null = null): Standing {
     const lines = `Limpet-Session: ${verdict}\r\n${user === null ? '' : `Limpet-User: ${user}\r\n`}`;
-    const standing = new Standing(this.verifier, VERDICT_NAMES.indexOf(verdict), reason, untilMs, lines);
+    const standing = new Standing(
+      { verifier: this.verifier, verdict: VERDICT_NAMES.indexOf(verdict), reason },
+      untilMs,
+      lines,
+    );
     standing.seen = this.sequence;
     return standing;
   }

@@ -43,9 +43,7 @@ class User {
     this.cookie = `sid=${n}.${'x'.repeat([20, 120, 300, 470, 900][n % 5]!)}`;
     this.token = n % 3 === 0 ? `token-of-${n}` : null;
     this.standing = new Standing(
-      owner,
-      0,
-      'check.none',
+      { verifier: owner, verdict: 0, reason: 'check.none' },
       1000,
       `Limpet-Session: valid\r\nLimpet-User: ${n}\r\n`,
     );

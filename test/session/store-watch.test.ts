@@ -6,7 +6,7 @@ import { HandTimers } from '../../src/base/timers.ts';
 import type { CredentialSource, Pending, SessionFormat } from '../../src/session/format.ts';
 import { together } from '../../src/session/open-session.ts';
 import type { SessionOptions, SessionStoreOptions } from '../../src/session/options.ts';
-import { Standing, type VerdictWaiter } from '../../src/session/standing.ts';
+import { isTracked, Standing, type VerdictWaiter } from '../../src/session/standing.ts';
 import {
   type StoredValue,
   StoreFault,
@@ -18,6 +18,7 @@ import { PUSH_NAMES, StoreWatch } from '../../src/session/store-watch.ts';
 import type { StoreDriver } from '../../src/session/stores/driver.ts';
 import { StoreGate } from '../../src/session/stores/gate.ts';
 import { STORE_DEFAULTS } from '../../src/session/stores/open-store.ts';
+import { AGAIN } from '../../src/session/tracked.ts';
 import { genuine, invalid, VERDICT_NAMES } from '../../src/session/verdict.ts';
 import { SessionVerifier } from '../../src/session/verifier.ts';
 import { ChangeLog } from '../kit/change-log.ts';
@@ -614,7 +615,7 @@ t.test('a great many verdicts fall back to their ttl in pieces, and all of them'
   watch.vouches(true, null);
   const { verifier } = setup();
   for (let i = 0; i < 50_000; i++) {
-    const standing = new Standing(verifier, 0, 'expired', HOUR_MS, '');
+    const standing = new Standing({ verifier, verdict: 0, reason: 'expired' }, HOUR_MS, '');
     standing.tracked = {
       kind: 'value',
       key: `s${i}`,
@@ -622,8 +623,10 @@ t.test('a great many verdicts fall back to their ttl in pieces, and all of them'
       ownEndS: null,
       remembered: `s${i}`,
       next: null,
+      endReadS: 0,
+      again: AGAIN.no,
     };
-    watch.keep(standing);
+    if (isTracked(standing)) watch.keep(standing);
   }
   watch.vouches(false, 'cut');
   t.equal(shortened.size, 5000, 'the first at once');
