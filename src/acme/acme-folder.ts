@@ -14,7 +14,7 @@ import {
   statSync,
   unlinkSync,
   utimesSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
@@ -159,8 +159,12 @@ export class AcmeFolder {
     const path = join(this.path, newDraft());
     const fd = openSync(path, 'wx', 0o600);
     try {
-      writeSync(fd, text);
+      // Goes on where the disk took but a piece, until it takes all or says why it does not.
+      writeFileSync(fd, text);
       fsyncSync(fd);
+    } catch (error) {
+      unlinkSync(path);
+      throw error;
     } finally {
       closeSync(fd);
     }

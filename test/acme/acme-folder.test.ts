@@ -1,4 +1,5 @@
 // Files of the folder are whole or not there, and nobody else's; of those who share it one holds the lock.
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -11,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t from 'tap';
 import { AcmeFolder } from '../../src/acme/acme-folder.ts';
 import { OrderLock } from '../../src/acme/order-lock.ts';
@@ -52,6 +53,33 @@ t.test('a file is written whole, with mode 0600, and created once', async (t) =>
   t.same(readdirSync(folder.path).sort(), ['a', 'b'], 'no draft is left');
   t.throws(() => folder.write('no/such/place', ''), { code: 'ENOENT' });
   t.same(readdirSync(folder.path).sort(), ['a', 'b'], 'nor after a failure');
+});
+
+t.test('a disk that takes but a piece of a file leaves the old one, and no draft', async (t) => {
+  const folder = open();
+  folder.write('a', 'first');
+  const module = new URL('../../src/acme/acme-folder.ts', import.meta.url).href;
+  const script = `
+    const { AcmeFolder } = await import(${JSON.stringify(module)});
+    const folder = AcmeFolder.open(${JSON.stringify(dirname(folder.path))}, ${JSON.stringify(DIRECTORY)});
+    for (const put of ['write', 'create'])
+      try {
+        folder[put](put === 'write' ? 'a' : 'b', 'x'.repeat(3000));
+        console.log('written');
+      } catch (error) {
+        console.log(error.code);
+      }
+  `;
+  // No process may write beyond the first blocks of a file: as on a disk that fills up in the midst of it.
+  const { stdout, stderr } = spawnSync(
+    '/bin/sh',
+    ['-c', `trap '' XFSZ; ulimit -f 2; exec "$0" --input-type=module -e "$1"`, process.execPath, script],
+    // Without what the test runner would have every Node write.
+    { encoding: 'utf8', env: {} },
+  );
+  t.equal(stdout, 'EFBIG\nEFBIG\n', stderr);
+  t.equal(folder.read('a'), 'first');
+  t.same(readdirSync(folder.path), ['a']);
 });
 
 t.test('a file is kept under another name, whatever becomes of the first', async (t) => {
