@@ -56,6 +56,7 @@ const CHECKS: CheckScenario = {
   warmings: 5,
   without: {
     'express-session': 'limpet',
+    'express, unwatched': 'limpet',
     'express uncached': 'limpet',
     'cookie-session': 'limpet',
     jwt: 'no session, tokens',

@@ -67,12 +67,13 @@ export const tokens = users((i): Credential => {
   return { authorization: `Bearer ${text}.${createHmac('sha256', SECRET).update(text).digest('base64url')}` };
 });
 
-/** Limpet with a session block; `session` null: without any, which the others are compared with. */
+/** Limpet with a session block; `session` null: without any, which the others are compared with. `more`: other keys of the config. */
 export function limpetWith(
   name: string,
   credentials: readonly Credential[],
   session: (redis: number) => object | null,
   redis: Sessions,
+  more: object = {},
 ): SessionPeer {
   return {
     name,
@@ -90,6 +91,7 @@ export function limpetWith(
         workers: 1,
         upstreams: task.upstreamPorts.map((upstream) => `http://127.0.0.1:${upstream}`),
         ...(block === null ? {} : { session: block }),
+        ...more,
         admin: { bind: `127.0.0.1:${await freePort()}` },
         log: { level: 'info', access: false, format: 'json' },
       };
@@ -240,6 +242,8 @@ export function sessionPeers(redis: Sessions): SessionPeer[] {
   return [
     limpetWith('limpet', expressCookies, () => null, redis),
     limpetWith('express-session', expressCookies, express(true), redis),
+    // The check alone: by default it is also watched whether the app loses sessions.
+    limpetWith('express, unwatched', expressCookies, express(true), redis, { continuity: false }),
     limpetWith('cookie-session', signedCookies, () => signed, redis),
     limpetWith('no session, tokens', tokens, () => null, redis),
     limpetWith('jwt', tokens, () => JWT_BLOCK, redis),
