@@ -49,6 +49,8 @@ export class LearnedTable {
   /** A row's time is refreshed when it is this old: a busy session writes to shared memory only now and then. */
   readonly #touchAfterS: number;
   readonly #hash: HalfSipHash;
+  /** Set by `#roomFor`: the low hash of the row as it was chosen by. */
+  #was = EMPTY;
 
   constructor(memory: LearnedMemory) {
     this.#cells = new Int32Array(memory.buffer);
@@ -168,7 +170,8 @@ export class LearnedTable {
     if (this.#relearn(lo, hi, upstreamId, nowS)) return true;
     for (let i = 0; i < TRIES; i++) {
       const at = this.#roomFor(lo, nowS);
-      if (at >= 0 && this.#moveIn(at, Atomics.load(this.#cells, at), lo, hi, upstreamId, nowS)) return true;
+      // As it was chosen by, and not as it is by now: who has moved in there since must not give way.
+      if (at >= 0 && this.#moveIn(at, this.#was, lo, hi, upstreamId, nowS)) return true;
     }
     return false;
   }
@@ -198,11 +201,15 @@ export class LearnedTable {
     for (let i = 0; i < WINDOW; i++) {
       const at = ((lo + i) & this.#mask) * CELLS;
       const hash = Atomics.load(cells, at + HASH_LO);
-      if (hash === EMPTY) return at;
+      if (hash === EMPTY) {
+        this.#was = EMPTY;
+        return at;
+      }
       const unseenS = nowS - Atomics.load(cells, at + SEEN_S);
       if (hash === BUSY || unseenS <= oldestS) continue;
       oldest = at;
       oldestS = unseenS;
+      this.#was = hash;
     }
     return oldest;
   }

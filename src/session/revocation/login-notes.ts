@@ -38,6 +38,8 @@ export class LoginNotes {
   readonly #head: BigInt64Array;
   readonly #cells: Int32Array;
   readonly #rows: number;
+  /** Set by `#roomFor`: the first word of the row as it was chosen by. */
+  #was = EMPTY;
 
   constructor(memory: NotesMemory) {
     this.#head = new BigInt64Array(memory.head);
@@ -108,7 +110,8 @@ export class LoginNotes {
     for (let i = 0; i < TRIES; i++) {
       const at = this.#roomFor(digest);
       if (at < 0) continue;
-      const was = Atomics.load(this.#cells, at);
+      // As it was chosen by, and not as it is by now: what somebody has written there since must not give way.
+      const was = this.#was;
       const isOther = was !== EMPTY && !(was === digest.a && this.#isRest(at, digest));
       if (!this.#write(at, was, digest, wholeMs)) continue;
       Atomics.add(this.#head, WRITTEN, 1n);
@@ -126,13 +129,17 @@ export class LoginNotes {
     for (let i = 0; i < WINDOW; i++) {
       const at = this.#placeOf(digest, i);
       const a = Atomics.load(cells, at);
-      if (a === digest.a && this.#isRest(at, digest)) return at;
+      if (a === digest.a && this.#isRest(at, digest)) {
+        this.#was = a;
+        return at;
+      }
       if (a === BUSY) continue;
       const used = (Atomics.load(cells, at + MILLIS) & USED) === 0 ? 0 : USED_MS;
       const timeMs = a === EMPTY ? -1 : this.#timeAt(at) + used;
       if (timeMs >= bestMs) continue;
       best = at;
       bestMs = timeMs;
+      this.#was = a;
     }
     return best;
   }
