@@ -22,6 +22,25 @@ export function hammer(memory: LearnedMemory, from: number): { wrong: number; fo
   return { wrong, found };
 }
 
+/** Sessions that each of the two learns in a table of 16 rows. */
+export const RACING = 7;
+export const nameOf = (number: number, i: number): string => `session ${i} of ${number}`;
+
+/** Learns some sessions in one table after the other, each begun at the same moment as the other thread does, as far as two cores can. */
+export function race(memories: readonly LearnedMemory[], there: Int32Array, number: number): void {
+  const encoder = new TextEncoder();
+  const sessions = Array.from({ length: RACING }, (_, i) => encoder.encode(nameOf(number, i)));
+  for (const [round, memory] of memories.entries()) {
+    const table = new LearnedTable(memory);
+    Atomics.add(there, 0, 1);
+    while (Atomics.load(there, 0) < 2 * (round + 1));
+    for (const [i, session] of sessions.entries()) table.learn(session, 0, session.length, i + 1, 0);
+  }
+}
+
 if (parentPort !== null && workerData?.memory !== undefined) {
   parentPort.postMessage(hammer(workerData.memory, workerData.from));
+} else if (parentPort !== null && workerData?.memories !== undefined) {
+  race(workerData.memories, workerData.there, 1);
+  parentPort.postMessage('done');
 }

@@ -95,3 +95,25 @@ t.test('two workers that write the same rows at once never show a wrong home', a
   t.equal(theirs.wrong, 0);
   t.ok(mine.found > 0 && theirs.found > 0, `${mine.found} and ${theirs.found} found`);
 });
+
+t.test('two workers that learn at the same moment lose no home while there is room', async (t) => {
+  const memories = Array.from({ length: 6000 }, () => LearnedTable.allocate(8, 60_000));
+  const there = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(new URL('./learned-worker.ts', import.meta.url), {
+    workerData: { memories, there },
+  });
+  const exit = once(worker, 'exit');
+  const message = once(worker, 'message');
+  await once(worker, 'online');
+  const { nameOf, RACING, race } = await import('./learned-worker.ts');
+  race(memories, there, 0);
+  await message;
+  await exit;
+  let lost = 0;
+  for (const memory of memories) {
+    const table = new LearnedTable(memory);
+    for (const number of [0, 1])
+      for (let i = 0; i < RACING; i++) if (find(table, nameOf(number, i), 0) !== i + 1) lost++;
+  }
+  t.equal(lost, 0);
+});
