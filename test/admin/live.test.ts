@@ -137,9 +137,9 @@ async function answered(): Promise<number> {
 
 /** Sums of metrics by name and labels, once the text of /metrics, which may be a second old, knows of every request so far. */
 async function sums(): Promise<(name: string, ...labels: string[]) => number> {
-  const requests = await answered();
-  // More, where one was counted only after it was answered and asked for here.
-  const known = async (): Promise<boolean> => (await metric(limpet, 'limpet_requests_total')) >= requests;
+  // Asked for anew each time: a request may be counted a moment after its answer is there.
+  const known = async (): Promise<boolean> =>
+    (await metric(limpet, 'limpet_requests_total')) === (await answered());
   await until('the metrics know of every request', known);
   const lines = (await (await fetch(`${limpet.adminUrl}/metrics`)).text()).split('\n');
   return (name, ...labels) =>
