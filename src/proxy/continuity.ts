@@ -1,5 +1,6 @@
 // Sessions that an app loses: each answer to a client that showed a good session is looked at for a fresh one in its place, or a login page.
 import { type ByteWriter, latin1Text } from '../base/byte-writer.ts';
+import type { Clock } from '../base/clock.ts';
 import type { RoutePlan } from '../plan/route-plan.ts';
 import { PATH_FOR } from '../pool/login-paths.ts';
 import type { Pool } from '../pool/pool.ts';
@@ -21,16 +22,17 @@ import type { HeadFields } from '../wire/head-fields.ts';
 import { METHOD } from '../wire/request-method.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import { GIVEN, GivenSession } from './given-session.ts';
-import type { Plane } from './plane.ts';
-import { INSTANCE } from './plane-metrics.ts';
+import { INSTANCE, type PlaneMetrics } from './plane-metrics.ts';
 import type { RequestMark } from './request-writer.ts';
 import type { SessionMemo } from './session-memo.ts';
+import { WatchedSession } from './watched-session.ts';
 
 const VALID = VERDICT_NAMES.indexOf('valid');
 const ANONYMOUS = VERDICT_NAMES.indexOf('anonymous');
 const INVALID = VERDICT_NAMES.indexOf('invalid');
 /** Shared by a thread's exchanges: a walk over cookies never spans two calls. */
 const cursor = new CookieCursor();
+const NOBODY = new WatchedSession();
 
 /** What the watch is told of the request that was answered. */
 export interface Answered {
@@ -45,102 +47,70 @@ export interface Answered {
   readonly homing: { readonly withholds: boolean; placeBefore(upstream: Upstream): number };
 }
 
-/** The watch over one exchange; part of it, and reused with it. docs/from-sticky-to-stateless.md has its rules in words. */
+/** What it asks of the plane. */
+export interface WatchPlane {
+  readonly deadlines: { readonly nowMs: number };
+  readonly clock: Clock;
+  readonly metrics: Pick<PlaneMetrics, 'sessionSeen' | 'instance' | 'sessionReset'>;
+}
+
+/** The watch over the exchanges of one worker. docs/from-sticky-to-stateless.md has its rules in words. */
 export class ContinuityWatch {
-  readonly #plane: Plane;
-  #pool: Pool | null = null;
-  #trails: SessionTrails | null = null;
-  /** The request shows a session, whose key this is. */
-  #shown = false;
-  #hi = 0;
-  #lo = 0;
-  /** What the answer does to it. */
+  readonly #plane: WatchPlane;
+  /** What the answer does to the session. */
   readonly #given = new GivenSession();
-  /** Of the answer that is looked at. */
+  // Of the answer that is looked at: no look spans two calls.
+  #of = NOBODY;
   #upstream: Upstream | null = null;
   #head: ResponseHead | null = null;
   #to: Answered | null = null;
   #nowS = 0;
 
-  constructor(plane: Plane) {
+  constructor(plane: WatchPlane) {
     this.#plane = plane;
   }
 
-  /**
-   * Finds the session of a request, where the pool is watched. `fields` are good during the call. `memo`: what the connection remembers of the
-   * same credentials, so that they are not read again. Hot: test/alloc/continuity.test.ts.
-   */
-  read(pool: Pool, fields: HeadFields, memo: SessionMemo | null): void {
-    const { trails } = pool.spec;
-    if (trails === null) return;
-    this.#pool = pool;
-    this.#trails = trails;
-    if (memo === null || memo.trails !== trails) {
-      this.#shown = this.#find(trails, fields);
-      if (memo === null) return;
-      memo.trails = trails;
-      memo.shown = this.#shown;
-      memo.keyHi = this.#hi;
-      memo.keyLo = this.#lo;
-      memo.row = -1;
-      return;
-    }
-    this.#shown = memo.shown;
-    this.#hi = memo.keyHi;
-    this.#lo = memo.keyLo;
-  }
-
-  #find(trails: SessionTrails, fields: HeadFields): boolean {
-    const { bytes, id, valueStart, valueEnd } = fields;
-    let left = fields.seen[FIELD.cookie]!;
-    for (let i = fields.first[FIELD.cookie]!; left > 0; i++) {
-      if (id[i] !== FIELD.cookie) continue;
-      left--;
-      if (!cursor.find(bytes, valueStart[i]!, valueEnd[i]!, trails.cookieName)) continue;
-      if (cursor.valueEnd === cursor.valueStart) continue;
-      trails.keyOf(bytes, cursor.valueStart, cursor.valueEnd);
-      this.#hi = trails.table.keyHi;
-      this.#lo = trails.table.keyLo;
-      return true;
-    }
-    return false;
-  }
-
-  /** The head of the answer is there. */
-  answered(upstream: Upstream, head: ResponseHead, to: Answered): void {
-    const trails = this.#trails;
+  /** The head of the answer to a request is there, whose session is `of`. Hot: test/alloc/continuity.test.ts. */
+  answered(of: WatchedSession, upstream: Upstream, head: ResponseHead, to: Answered): void {
+    const { trails, shown } = of;
     // An app that is not shown the session does not lose it.
     if (trails === null || to.homing.withholds) return;
-    this.#nowS = Math.floor(this.#plane.deadlines.nowMs / 1000);
     // Most answers to what is only read say nothing of sessions.
     const tells = head.fields.first[FIELD.setCookie]! >= 0 || !isRead(to.method) || mayAsk(head.status);
     // Neither shows nor is given one: whoever is known by a token alone.
-    if (!tells && !this.#shown) return;
+    if (!tells && !shown) return;
+    this.#nowS = Math.floor(this.#plane.deadlines.nowMs / 1000);
+    this.#of = of;
     this.#given.kind = GIVEN.nothing;
     if (tells) {
       this.#upstream = upstream;
       this.#head = head;
       this.#to = to;
-      this.#given.read(trails, head.fields, this.#shown, this.#hi, this.#lo, this.#plane.clock);
+      this.#given.read(trails, head.fields, shown, of.hi, of.lo, this.#plane.clock);
     }
-    const verdict = verdictOf(to.session.standing, trails);
+    of.judged(to.session.standing);
+    const { verdict } = of;
     const good = verdict === VALID || verdict === ANONYMOUS;
-    const { memo } = to.session;
-    const kept = this.#shown ? this.#recall(trails, memo) : 0;
+    const kept = shown ? this.#recall(of, trails, to) : 0;
     if ((kept & TRAIL.pending) !== 0 && (good || verdict === INVALID)) this.#judgeBefore(kept, verdict);
     // Whoever is good by what he shows beside (a token in `Authorization`) has no session here that could be followed.
-    const follows = good ? this.#shown : kept !== 0 && (kept & TRAIL.over) === 0 && verdict !== INVALID;
+    const follows = good ? shown : kept !== 0 && (kept & TRAIL.over) === 0 && verdict !== INVALID;
     if (follows) {
       const flags = good ? (verdict === VALID ? TRAIL.login : 0) : kept & (TRAIL.login | PENDING);
-      this.#follow(trails, kept, flags | (kept & TRAIL.denied), good, upstream, to, tells);
+      this.#follow(of, trails, kept, flags | (kept & TRAIL.denied), good, upstream, to, tells);
     } else if (this.#given.kind === GIVEN.other || this.#given.kind === GIVEN.same) {
       // What was shown is no session, or is one no more: what is given now is somebody's new one.
       this.#settleGiven(this.#isLogin() ? TRAIL.login : 0);
     }
+    if (!tells) return;
+    this.#upstream = null;
+    this.#head = null;
+    this.#to = null;
   }
 
   /** A good session was shown: who answered it last, and what the answer does to it. `flags`: what is known of it now. */
   #follow(
+    of: WatchedSession,
     trails: SessionTrails,
     kept: number,
     flags: number,
@@ -150,7 +120,7 @@ export class ContinuityWatch {
     tells: boolean,
   ): void {
     const { metrics } = this.#plane;
-    const pool = this.#pool!;
+    const pool = of.pool!;
     const place = upstream.spec.position + 1;
     // Without a mark, affinity may know where its user was.
     const from = kept === 0 ? to.homing.placeBefore(upstream) : placeOf(kept);
@@ -165,20 +135,22 @@ export class ContinuityWatch {
       if (this.#given.kind >= GIVEN.other || !isSafe || mayAsk(this.#head!.status))
         mark = this.#judge(trails, mark, from, isSafe, good, lost);
     }
-    if (mark !== kept) this.#settle(trails, to.session.memo, kept, mark);
+    if (mark !== kept) this.#settle(of, trails, kept, mark);
   }
 
-  #recall({ table }: SessionTrails, memo: SessionMemo | null): number {
-    if (memo === null) return table.recall(this.#hi, this.#lo, this.#nowS);
-    const kept = table.recallAt(memo.row, this.#hi, this.#lo, this.#nowS);
-    memo.row = table.row;
+  #recall(of: WatchedSession, { table }: SessionTrails, to: Answered): number {
+    const { row } = of;
+    const kept = table.recallAt(row, of.hi, of.lo, this.#nowS);
+    if (table.row === row) return kept;
+    of.row = table.row;
+    const { memo } = to.session;
+    if (memo !== null) memo.row = table.row;
     return kept;
   }
 
-  #settle({ table }: SessionTrails, memo: SessionMemo | null, kept: number, mark: number): void {
-    const row = memo?.row ?? -1;
+  #settle({ row, hi, lo }: WatchedSession, { table }: SessionTrails, kept: number, mark: number): void {
     if (kept !== 0 && row >= 0 && table.change(row, kept, mark)) return;
-    table.settle(this.#hi, this.#lo, mark, this.#nowS);
+    table.settle(hi, lo, mark, this.#nowS);
   }
 
   /** What an answer that may have ended the session makes of its mark. Counts a loss. */
@@ -224,7 +196,7 @@ export class ContinuityWatch {
   }
 
   #count(from: number, to: number): void {
-    const pool = this.#pool!;
+    const pool = this.#of.pool!;
     const moved = from !== 0 && from !== to;
     this.#plane.metrics.sessionReset(pool, nameAt(pool, from), nameAt(pool, to), moved);
   }
@@ -234,14 +206,14 @@ export class ContinuityWatch {
     if (verdict === VALID) return;
     const place = placeOf(mark);
     if (verdict === INVALID)
-      this.#trails!.table.settle(this.#hi, this.#lo, markAt(place, TRAIL.over), this.#nowS);
+      this.#of.trails!.table.settle(this.#of.hi, this.#of.lo, markAt(place, TRAIL.over), this.#nowS);
     this.#count(fromOf(mark), place);
   }
 
   #settleGiven(flags: number, from = 0): void {
     const { hi, lo } = this.#given;
     const mark = markAt(this.#upstream!.spec.position + 1, flags, from);
-    this.#trails!.table.settle(hi, lo, mark, this.#nowS);
+    this.#of.trails!.table.settle(hi, lo, mark, this.#nowS);
   }
 
   /** Whether what is given stands for the session that was shown, though it reads otherwise. */
@@ -264,7 +236,7 @@ export class ContinuityWatch {
     const gives = this.#given.kind === GIVEN.same || this.#given.kind === GIVEN.other;
     if (status < 300) return gives && !isRead(this.#to!.method);
     const location = locationOf(fields);
-    const leadsOn = location !== '' && !this.#trails!.paths.asksForLogin(302, location);
+    const leadsOn = location !== '' && !this.#of.trails!.paths.asksForLogin(302, location);
     return leadsOn && (gives || !isRead(this.#to!.method));
   }
 
@@ -273,22 +245,8 @@ export class ContinuityWatch {
     const { requestHead, mark } = this.#to!;
     if (requestHead === null) return PATH_FOR.app;
     const line = latin1Text(requestHead.bytes, 0, mark.targetEnd);
-    return this.#trails!.paths.purposeOf(line.slice(line.indexOf(' ') + 1));
+    return this.#of.trails!.paths.purposeOf(line.slice(line.indexOf(' ') + 1));
   }
-
-  reset(): void {
-    if (this.#trails === null) return;
-    this.#pool = null;
-    this.#trails = null;
-    this.#upstream = null;
-    this.#head = null;
-    this.#to = null;
-  }
-}
-
-/** Number of the verdict on the cookie that is watched; −1: nobody judged it. */
-function verdictOf(standing: Standing | null, trails: SessionTrails): number {
-  return standing !== null && standing.verifier.cookie === trails.options.cookie ? standing.verdict : -1;
 }
 
 function isRead(method: number): boolean {

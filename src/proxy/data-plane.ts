@@ -22,6 +22,7 @@ import type { ResponseHead } from '../wire/response-head.ts';
 import { AccessDesk } from './access-desk.ts';
 import type { Accountable } from './accountable.ts';
 import { AdmissionDesk } from './admission.ts';
+import { ContinuityWatch } from './continuity.ts';
 import { DoorKeeper } from './door-keeper.ts';
 import { Exchange } from './exchange.ts';
 import { GateKeeper } from './gate-keeper.ts';
@@ -82,6 +83,7 @@ export class DataPlane implements ListenerPlane {
   readonly writers: WriterStock;
   readonly out = new ByteWriter(16 * 1024, OUT_BYTES_MAX);
   readonly doors: DoorKeeper;
+  readonly continuity: ContinuityWatch;
   readonly gates: GateKeeper;
   readonly limits: LimitBooks;
   readonly metrics: PlaneMetrics;
@@ -143,6 +145,7 @@ export class DataPlane implements ListenerPlane {
     const first = this.maker.make(input, null);
     this.generations = new Generations(first, (over) => this.#isOver(over));
     this.metrics = new PlaneMetrics(input.book, first.plans, first.pools);
+    this.continuity = new ContinuityWatch(this);
     this.writers = new WriterStock(first.writerBytesMax);
     this.generation = first;
     this.requestHead = first.requestHead;

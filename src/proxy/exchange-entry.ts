@@ -45,7 +45,8 @@ export abstract class ExchangeEntry extends ExchangeRecord implements PlaceSeeke
     const cookies = this.homing.unmarked(head.fields);
     this.stage = STAGE.session;
     const checked = this.session.begin(guard, head, this.client!, clientAddress, cookies);
-    this.continuity.read(this.pool!, head.fields, this.session.memo);
+    this.watched.read(this.pool!, head.fields, this.session.memo);
+    this.watched.judged(this.session.standing);
     if (checked === CHECK.waits) this.awaitVerdict();
     else this.onChecked(checked === CHECK.passed);
   }

@@ -15,7 +15,6 @@ import type { RequestHead } from '../wire/request-head.ts';
 import { isIdempotent, METHOD } from '../wire/request-method.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import type { Accountable } from './accountable.ts';
-import { ContinuityWatch } from './continuity.ts';
 import { Door, type DoorOwner } from './door.ts';
 import { WHO } from './end-code.ts';
 import type { ExchangeClient } from './exchange-client.ts';
@@ -34,6 +33,7 @@ import type { RequestMark } from './request-writer.ts';
 import { type AnswerEditor, layInterim, layResponse } from './response-writer.ts';
 import { AGAIN, isOrphaned, judgeRetry } from './retry-verdict.ts';
 import { type CheckOwner, SessionCheck } from './session-check.ts';
+import { WatchedSession } from './watched-session.ts';
 
 /** Hex digits of a trace's id. */
 const TRACE_ID_LENGTH = 32;
@@ -57,7 +57,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   readonly answer: IncomingAnswer;
   readonly homing: Homing;
   readonly placement: Placement;
-  readonly continuity: ContinuityWatch;
+  readonly watched = new WatchedSession();
   client: ExchangeClient | null = null;
   plan: RoutePlan | null = null;
   pool: Pool | null = null;
@@ -101,7 +101,6 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.answer = new IncomingAnswer(plane);
     this.homing = new Homing(plane);
     this.placement = new Placement(plane, this.homing);
-    this.continuity = new ContinuityWatch(plane);
   }
 
   abstract onChecked(passed: boolean): void;
@@ -273,7 +272,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
   /** Lays out the head of an answer as it goes on, with the user's home and what pages of other origins are told. */
   protected layAnswer(upstream: Upstream, head: ResponseHead): void {
     const plan = this.plan!;
-    this.continuity.answered(upstream, head, this);
+    this.plane.continuity.answered(this.watched, upstream, head, this);
     layResponse(
       this.plane.out,
       head,
@@ -361,7 +360,7 @@ export abstract class ExchangeRecord implements Accountable, ReplyTo, CheckOwner
     this.answer.reset();
     this.placement.reset();
     this.homing.reset();
-    this.continuity.reset();
+    this.watched.reset();
     this.plan = null;
     this.pool = null;
     this.fault = null;

@@ -65,7 +65,7 @@ export class Exchange extends ExchangeEntry implements AttemptOwner, TunnelOwner
     if (!fits) this.fail(PROXY_FAULT.bodyTooLarge);
     else if (plan.session !== null) this.check(plan.session, head);
     else {
-      this.continuity.read(pool, head.fields, null);
+      this.watched.read(pool, head.fields, null);
       this.askLimits();
     }
   }
@@ -261,7 +261,7 @@ export class Exchange extends ExchangeEntry implements AttemptOwner, TunnelOwner
     const upstream = this.placement.upstream!;
     this.noteAnswer(upstream, head);
     this.enter(STAGE.tunnel);
-    this.continuity.answered(upstream, head, this);
+    this.plane.continuity.answered(this.watched, upstream, head, this);
     this.tunnel.prepare(head);
     const { out } = this.plane;
     const client = this.client!;

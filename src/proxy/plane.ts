@@ -19,6 +19,7 @@ import type { RequestHead } from '../wire/request-head.ts';
 import type { ResponseHead } from '../wire/response-head.ts';
 import type { AccessDesk } from './access-desk.ts';
 import type { Accountable } from './accountable.ts';
+import type { ContinuityWatch } from './continuity.ts';
 import type { DoorDesk } from './door.ts';
 import type { GateKeeper } from './gate-keeper.ts';
 import type { PlaneMetrics } from './plane-metrics.ts';
@@ -82,6 +83,8 @@ export interface Plane {
   readonly replies: Replies;
   /** What sessions let in and what has not ended yet. */
   readonly doors: DoorDesk;
+  /** The watch over sessions that apps lose. */
+  readonly continuity: ContinuityWatch;
   /** Of the pools: `wake` is told where a place became free and somebody waits. */
   readonly pools: { wake(pool: Pool): void };
   /** What stands before the routes that have a gate. */

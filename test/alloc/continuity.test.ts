@@ -5,9 +5,9 @@ import { latin1Bytes } from '../../src/base/byte-writer.ts';
 import type { Pool } from '../../src/pool/pool.ts';
 import { markAt, placeOf, SessionTrails, TRAIL } from '../../src/pool/session-trails.ts';
 import { ContinuityWatch } from '../../src/proxy/continuity.ts';
-import type { Plane } from '../../src/proxy/plane.ts';
 import { INSTANCE } from '../../src/proxy/plane-metrics.ts';
 import { SessionMemo } from '../../src/proxy/session-memo.ts';
+import { WatchedSession } from '../../src/proxy/watched-session.ts';
 import type { Standing } from '../../src/session/standing.ts';
 import { VERDICT_NAMES } from '../../src/session/verdict.ts';
 import type { Upstream } from '../../src/upstream/upstream.ts';
@@ -61,10 +61,9 @@ t.test(
   'an answer that changes nothing costs no allocation, with the session remembered by the connection or read anew',
   async (t) => {
     const counted = [0, 0, 0];
-    // All that the watch asks of the plane, the pool and the upstreams.
     const plane = {
       deadlines: { nowMs: 5000 },
-      clock: { wallMs: () => 0 },
+      clock: { wallMs: () => 0, nowMs: () => 5000 },
       metrics: {
         sessionSeen: () => {},
         instance: (_pool: Pool, result: number) => {
@@ -72,7 +71,8 @@ t.test(
         },
         sessionReset: () => t.fail('nothing is lost'),
       },
-    } as unknown as Plane;
+    };
+    // All that the watch asks of the pool and the upstreams.
     const pool = { spec: { trails }, upstreams: [] } as unknown as Pool;
     const upstreams = [0, 1].map((position) => ({ spec: { position }, name: 'a' }) as unknown as Upstream);
     const limits = { requestLineBytes: 8192, headBytes: 32_768, fields: 100, strictTarget: false };
@@ -103,20 +103,21 @@ t.test(
       homing: { withholds: false, placeBefore: () => 0 },
     };
     const watch = new ContinuityWatch(plane);
+    const watched = new WatchedSession();
     const sidBytes = latin1Bytes(sid);
     trails.keyOf(sidBytes, 0, sidBytes.length);
     const keyOfSid = [trails.table.keyHi, trails.table.keyLo] as const;
     // The app gives the session out.
     head(`Set-Cookie: sid=${sid}; Path=/\r\n`);
-    watch.read(pool, request.fields, null);
-    watch.answered(upstreams[0]!, answer, to);
+    watched.read(pool, request.fields, null);
+    watch.answered(watched, upstreams[0]!, answer, to);
     head('Content-Type: text/plain\r\n');
     for (const memo of [new SessionMemo(), null]) {
       const remembered = { ...to, session: { standing: null, memo } };
       const bytes = bytesPerCall((i) => {
-        watch.read(pool, request.fields, memo);
-        watch.answered(upstreams[(i >> 3) & 1]!, answer, remembered);
-        watch.reset();
+        watched.read(pool, request.fields, memo);
+        watch.answered(watched, upstreams[(i >> 3) & 1]!, answer, remembered);
+        watched.reset();
       });
       t.ok(bytes < NOISE_BYTES, `${bytes} bytes`);
     }
@@ -131,9 +132,9 @@ t.test(
     // Because: of a standing the watch reads these two alone.
     const standing = { verdict: VERDICT_NAMES.indexOf('valid'), verifier: { cookie: 'sid' } } as Standing;
     for (const memo of [new SessionMemo(), null]) {
-      watch.read(pool, request.fields, memo);
-      watch.answered(upstreams[1]!, answer, { ...to, session: { standing, memo } });
-      watch.reset();
+      watched.read(pool, request.fields, memo);
+      watch.answered(watched, upstreams[1]!, answer, { ...to, session: { standing, memo } });
+      watched.reset();
     }
     t.same(counted, before);
     t.equal(trails.table.recall(...keyOfSid, 5), known);
@@ -143,9 +144,9 @@ t.test(
     const memo = new SessionMemo();
     request.parse(asked, 0, asked.length);
     const turn = (i: number): void => {
-      watch.read(pools[i]!, request.fields, memo);
-      watch.answered(upstreams[i]!, answer, { ...to, session: { standing, memo } });
-      watch.reset();
+      watched.read(pools[i]!, request.fields, memo);
+      watch.answered(watched, upstreams[i]!, answer, { ...to, session: { standing, memo } });
+      watched.reset();
     };
     turn(0);
     turn(1);
