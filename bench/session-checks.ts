@@ -3,7 +3,13 @@ import { Generator } from '../test/kit/load-drill.ts';
 import { type BenchRun, interleave, scratchFolder, withPeers } from './bench-run.ts';
 import type { RunningPeer } from './peers.ts';
 import { type Column, type Measurement, type Report, rowsOf } from './report.ts';
-import { type SessionPeer, type Sessions, sessionPeers, startSessions } from './session-peers.ts';
+import {
+  NGINX_STACK,
+  type SessionPeer,
+  type Sessions,
+  sessionPeers,
+  startSessions,
+} from './session-peers.ts';
 
 const CONNECTIONS = 64;
 /**
@@ -16,13 +22,20 @@ const TURNS = 6;
 /** Before each turn, ms: the connections are opened, and what was measured before is forgotten. */
 const TURN_WARM_MS = 250;
 
-export const COLUMNS: readonly Column[] = [
+/** Where nobody else takes part. */
+export const OWN_COLUMNS: readonly Column[] = [
   { key: 'cpuMicros', head: 'CPU us/req', digits: 2 },
   { key: 'addedMicros', head: 'added us', digits: 2 },
-  { key: 'shareOfNginx', head: 'x nginx stack', digits: 2 },
   { key: 'requestsPerSecond', head: 'req/s', digits: 0 },
   { key: 'p50Ms', head: 'p50 ms', digits: 2 },
   { key: 'p99Ms', head: 'p99 ms', digits: 2 },
+];
+
+/** What part others need: microseconds are of one machine on one day. */
+const OF_OTHERS: readonly Column[] = [
+  { key: 'addedOfHaproxy', head: 'added, x haproxy', digits: 3 },
+  { key: 'addedOfNginx', head: 'added, x nginx stack', digits: 4 },
+  { key: 'shareOfNginx', head: 'x nginx stack', digits: 2 },
 ];
 
 /** What is compared in one scenario. */
@@ -50,7 +63,7 @@ const CHECKS: CheckScenario = {
   name: 'session',
   title:
     'small GETs with a session checked before they are forwarded, 64 users; CPU of all that takes part, Redis too',
-  columns: COLUMNS,
+  columns: OWN_COLUMNS.toSpliced(2, 0, ...OF_OTHERS),
   peers: sessionPeers,
   // Its compiler goes on for some ten seconds at full load.
   warmings: 5,
@@ -159,7 +172,7 @@ function roundsOf(turns: readonly Measurement[]): Measurement[] {
   });
 }
 
-/** Adds what a check costs beside the same requests without one, and the share of what nginx with its service needs, round by round. */
+/** Adds what a check costs beside the same requests without one, and what part that and the whole are of what others need, round by round. */
 function withDifferences(
   measured: ReadonlyMap<string, readonly Measurement[]>,
   without: Readonly<Record<string, string>>,
@@ -167,15 +180,21 @@ function withDifferences(
   const micros = (name: string, round: number): number =>
     measured.get(name)?.[round]?.figures.cpuMicros ?? Number.NaN;
   const rows = Array.from(measured, ([name, rounds]) => {
-    const added = rounds.map(({ figures, trouble }, round) => ({
-      trouble,
-      figures: {
-        ...figures,
-        addedMicros: figures.cpuMicros! - micros(without[name] ?? '', round),
-        shareOfNginx: figures.cpuMicros! / micros('nginx + service', round),
-      },
-    }));
-    return [name, added] as const;
+    const compared = rounds.map(({ figures, trouble }, round) => {
+      const addedMicros = figures.cpuMicros! - micros(without[name] ?? '', round);
+      const ofNginx = micros(NGINX_STACK, round);
+      return {
+        trouble,
+        figures: {
+          ...figures,
+          addedMicros,
+          addedOfHaproxy: addedMicros / micros('haproxy', round),
+          addedOfNginx: addedMicros / ofNginx,
+          shareOfNginx: figures.cpuMicros! / ofNginx,
+        },
+      };
+    });
+    return [name, compared] as const;
   });
   return new Map(rows);
 }

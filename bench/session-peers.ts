@@ -8,13 +8,14 @@ import { Redis } from 'ioredis';
 import { accepts, NODE, saysOnStderr, startProcess, stopProcess } from '../test/kit/load-process.ts';
 import type { Credential } from '../test/kit/load-user.ts';
 import { freePort } from '../test/kit/ports.ts';
-import { HAPROXY } from './peer-haproxy.ts';
+import { HAPROXY, haproxy } from './peer-haproxy.ts';
 import { LIMPET_MAIN } from './peer-limpet.ts';
 import { NGINX } from './peer-nginx.ts';
 import { missingPackage, type Peer, type PeerTask, type RunningPeer } from './peers.ts';
 
 const SECRET = 'the secret of all sessions in the bench';
 const USERS = 64;
+export const NGINX_STACK = 'nginx + service';
 const HOUR_S = 3600;
 
 /** A peer of this scenario, and what its users show. */
@@ -111,7 +112,7 @@ export function limpetWith(
 function nginxWithService(redis: Sessions): SessionPeer {
   const service = fileURLToPath(new URL('auth-service.ts', import.meta.url));
   return {
-    name: 'nginx + service',
+    name: NGINX_STACK,
     credentials: expressCookies,
     affinity: 'none',
     hasAccessLog: true,
@@ -148,7 +149,7 @@ http {
 `,
       );
       // One tree of processes, so that what the service and its Redis use is counted with nginx.
-      return startTree('nginx + service', port, servicePort, task, [
+      return startTree(NGINX_STACK, port, servicePort, task, [
         `'${NODE}' '${service}' ${servicePort} ${redis.port} '${SECRET}' &`,
         `exec ${NGINX} -c ${file} -p ${task.dir}`,
       ]);
@@ -248,6 +249,8 @@ export function sessionPeers(redis: Sessions): SessionPeer[] {
     limpetWith('no session, tokens', tokens, () => null, redis),
     limpetWith('jwt', tokens, () => JWT_BLOCK, redis),
     limpetWith('express uncached', expressCookies, express(false), redis),
+    // Forwards the same requests and checks nothing: how fast the machine is.
+    { ...haproxy, credentials: expressCookies },
     haproxyTokens,
     nginxWithService(redis),
   ].filter((peer) => existsSync(LIMPET_MAIN) && peer.missing() === null);

@@ -4,7 +4,7 @@ import { NODE, startProcess, stopProcess } from '../test/kit/load-process.ts';
 import type { BenchRun } from './bench-run.ts';
 import type { Report } from './report.ts';
 import { loadRevocations, REVOCATION_DB } from './revocation-load.ts';
-import { type CheckScenario, COLUMNS, compareChecks } from './session-checks.ts';
+import { type CheckScenario, compareChecks, OWN_COLUMNS } from './session-checks.ts';
 import { expressBlock, expressCookies, JWT_BLOCK, limpetWith, sessionKeys, tokens } from './session-peers.ts';
 import { TouchCost } from './touch-cost.ts';
 
@@ -15,7 +15,7 @@ const TRUTH: CheckScenario = {
   name: 'session-truth',
   title:
     'small GETs with a session checked, 64 users; each session touched in Redis every 2 ms, changes told, a million revocations in force; CPU of Limpet, and of Redis but for the touches themselves',
-  columns: COLUMNS.filter(({ key }) => key !== 'shareOfNginx'),
+  columns: OWN_COLUMNS,
   peers: (redis) => {
     const revocation = `redis://127.0.0.1:${redis.port}/${REVOCATION_DB}`;
     return [
