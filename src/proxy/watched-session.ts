@@ -73,11 +73,10 @@ export class WatchedSession {
 
   /** The request has this standing, or has another one by now. Hot. */
   judged(standing: Standing | null): void {
-    if (standing === this.#standing) return;
-    this.#standing = standing;
     const { trails } = this;
-    const isOfThis =
-      standing !== null && trails !== null && standing.verifier.cookie === trails.options.cookie;
+    if (trails === null || standing === this.#standing) return;
+    this.#standing = standing;
+    const isOfThis = standing !== null && standing.verifier.cookie === trails.options.cookie;
     this.verdict = isOfThis ? standing.verdict : -1;
   }
 

@@ -160,5 +160,18 @@ t.test(
       [counted[INSTANCE.kept], counted[INSTANCE.changed], counted[INSTANCE.first]],
       [kept! + 6, changed, 1],
     );
+    // A pool that nobody watches takes its turn as well: the verdict counts all the same in the one that is.
+    const third = new SessionTrails(options, LearnedTable.allocate(1000, 60_000), false);
+    for (const trails of [null, third]) {
+      watched.read({ spec: { trails }, upstreams: [] } as unknown as Pool, request.fields, null);
+      watched.judged(standing);
+      watch.answered(watched, upstreams[0]!, answer, { ...to, session: { standing, memo: null } });
+      watched.reset();
+    }
+    third.keyOf(sidBytes, 0, sidBytes.length);
+    t.equal(
+      third.table.recall(third.table.keyHi, third.table.keyLo, 5),
+      markAt(1, TRAIL.shown | TRAIL.login),
+    );
   },
 );
