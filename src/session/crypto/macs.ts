@@ -6,9 +6,12 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
-/** True when both texts are the same, compared as bytes of latin1 after a look at their lengths. */
+/**
+ * True when both texts are the same, where one of them is of our own making. Compared as bytes of UTF-8: in latin1, what a client has percent-encoded
+ * would pass for the character that its low byte is.
+ */
 export function sameText(a: string, b: string): boolean {
-  return a.length === b.length && timingSafeEqual(Buffer.from(a, 'latin1'), Buffer.from(b, 'latin1'));
+  return sameBytes(Buffer.from(a), Buffer.from(b));
 }
 
 /** HMAC of `data`; texts are UTF-8. */
