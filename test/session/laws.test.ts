@@ -5,14 +5,16 @@ import { SeededRandom } from '../../src/base/random.ts';
 import { FORMAT_KINDS, type FormatName } from '../../src/session/kinds.ts';
 import { NO_STORE, type StoredCell, type StoredValue } from '../../src/session/store.ts';
 import { type Case, judgeCase, type OwnFile, storesOf } from '../vectors/own-form.ts';
+import { HOME_GROWN } from './home-grown.ts';
 
 const folder = new URL('../vectors/frameworks/', import.meta.url);
-const files = readdirSync(folder)
+const vectors = readdirSync(folder)
   .sort()
   .map((name) => ({
     name,
     file: JSON.parse(readFileSync(new URL(name, folder), 'utf8')) as OwnFile,
   }));
+const files = [...vectors, ...HOME_GROWN.map(([name, file]) => ({ name, file }))];
 const VERDICTS = ['valid', 'anonymous', 'invalid', 'unknown'];
 /** Mutations of each genuine session; `LIMPET_FUZZ=1000` tries more. */
 const ROUNDS = Number(process.env.LIMPET_FUZZ ?? 40);
@@ -54,6 +56,15 @@ function spoilValue(value: StoredValue): StoredValue {
   }
   return { ...value, bytes: spoilBytes(value.bytes), cells };
 }
+
+t.test('every format is there, each with a session that is valid as it stands', async (t) => {
+  t.same([...new Set(files.map(({ file }) => file.verify))].sort(), Object.keys(FORMAT_KINDS).sort());
+  for (const { name, file } of files)
+    for (const one of genuine(file)) {
+      const { verdict, user = null } = await judgeCase(one);
+      if (verdict !== 'valid' || user !== one.user) t.fail(`${name}, ${one.what}: ${verdict} ${user}`);
+    }
+});
 
 for (const { name, file } of files) {
   const kind = FORMAT_KINDS[file.verify as FormatName];
